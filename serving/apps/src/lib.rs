@@ -1,0 +1,8 @@
+//! Government applications on the platform.
+//!
+//! [`rag`] answers questions from a folder of official texts: every sentence it returns is a byte
+//! range of a source, checked against the file before it is shown, or else it says that no source
+//! was found. [`pages`] shows that to citizens and to programs.
+
+pub mod pages;
+pub mod rag;

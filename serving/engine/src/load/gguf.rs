@@ -1,0 +1,238 @@
+//! GGUF file: description, tokenizer, template and weights.
+
+use super::gguf_header::{self, Header, TensorEntry, Value};
+use super::spec::{Architecture, DecoderSpec};
+use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
+use crate::chat::ChatTemplate;
+use crate::error::EngineError;
+use crate::tokenizer::gguf::from_gguf;
+use candle_core::Device;
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// Typed access to metadata that names the key in every error.
+pub(crate) struct Metadata<'a>(pub(crate) &'a BTreeMap<String, Value>);
+
+impl Metadata<'_> {
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        match self.0.get(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn int(&self, key: &str) -> Option<i64> {
+        match self.0.get(key) {
+            Some(Value::Int(v)) => Some(*v),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn list(&self, key: &str) -> Option<&[Value]> {
+        match self.0.get(key) {
+            Some(Value::List(items)) => Some(items),
+            _ => None,
+        }
+    }
+
+    fn size(&self, key: &str) -> Result<usize, EngineError> {
+        let value = self.int(key).ok_or_else(|| EngineError::corrupt(key, "缺少，或不是整数"))?;
+        usize::try_from(value)
+            .ok()
+            .filter(|v| *v <= 1 << 32)
+            .ok_or_else(|| EngineError::corrupt(key, format!("值为 {value}")))
+    }
+
+    fn float(&self, key: &str) -> Option<f32> {
+        match self.0.get(key) {
+            Some(Value::Float(v)) => Some(*v as f32),
+            Some(Value::Int(v)) => Some(*v as f32),
+            _ => None,
+        }
+    }
+}
+
+struct GgufWeights {
+    path: PathBuf,
+    header: Header,
+    /// Llama files store q and k rows in pairs for interleaved rotation.
+    paired_rows: Option<usize>,
+}
+
+/// Opens and checks a GGUF file; tensors are read later, one by one.
+pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
+    let file = File::open(path).map_err(|e| EngineError::io(path, &e))?;
+    let size = file.metadata().map_err(|e| EngineError::io(path, &e))?.len();
+    let header = gguf_header::read(BufReader::with_capacity(1 << 20, file), size)?;
+    let meta = Metadata(&header.metadata);
+    let mut spec = describe(&meta, &header.tensors)?;
+    let tokenizer = from_gguf(&meta)?;
+    let template = ChatTemplate::new(
+        meta.text("tokenizer.chat_template"),
+        &tokenizer.token_text(tokenizer.bos()),
+        &tokenizer.token_text(tokenizer.eos()),
+    )?;
+    let info = ModelInfo {
+        architecture: spec.architecture.name().to_owned(),
+        name: meta.text("general.name").unwrap_or("unnamed").to_owned(),
+        context_length: spec.context_length,
+        vocab_size: spec.vocab,
+        hidden_size: spec.hidden,
+        quantisation: quantisation(&meta, &header.tensors),
+        parameters: header
+            .tensors
+            .values()
+            .map(|t| t.shape.iter().map(|d| *d as u64).product::<u64>())
+            .sum(),
+        file_bytes: size,
+    };
+    let paired_rows = (spec.architecture == Architecture::Llama).then_some(spec.head_dim);
+    let weights = GgufWeights { path: path.to_owned(), header, paired_rows };
+    if weights.has("rope_freqs.weight") {
+        let factors = weights.read("rope_freqs.weight", &[spec.head_dim / 2])?;
+        spec.rope_factors = Some(factors.into_f32()?);
+        spec.validate()?;
+    }
+    Ok(ModelSource { spec, info, tokenizer, template, weights: Box::new(weights) })
+}
+
+fn describe(
+    meta: &Metadata<'_>,
+    tensors: &BTreeMap<String, TensorEntry>,
+) -> Result<DecoderSpec, EngineError> {
+    let name = meta
+        .text("general.architecture")
+        .ok_or_else(|| EngineError::corrupt("general.architecture", "缺少"))?;
+    let architecture = Architecture::parse(name)?;
+    let key = |suffix: &str| format!("{name}.{suffix}");
+    if let Some(kind) = meta.text(&key("rope.scaling.type"))
+        && kind != "none"
+    {
+        return Err(EngineError::unsupported(format!("旋转位置编码缩放“{kind}”")));
+    }
+    if meta.int(&key("expert_count")).is_some_and(|n| n > 0) {
+        return Err(EngineError::unsupported("混合专家（MoE）模型"));
+    }
+    let hidden = meta.size(&key("embedding_length"))?;
+    let heads = meta.size(&key("attention.head_count"))?;
+    let head_dim = match meta.int(&key("attention.key_length")) {
+        Some(_) => meta.size(&key("attention.key_length"))?,
+        None => hidden.checked_div(heads).unwrap_or(0),
+    };
+    let kv_heads = match meta.0.get(&key("attention.head_count_kv")) {
+        Some(_) => meta.size(&key("attention.head_count_kv"))?,
+        None => heads,
+    };
+    let embedding = tensors
+        .get("token_embd.weight")
+        .ok_or_else(|| EngineError::corrupt("token_embd.weight", "缺少张量"))?;
+    if let Some(rotated) = meta.int(&key("rope.dimension_count"))
+        && rotated != head_dim as i64
+    {
+        return Err(EngineError::unsupported(format!("部分旋转：{rotated} / {head_dim} 维")));
+    }
+    let spec = DecoderSpec {
+        architecture,
+        layers: meta.size(&key("block_count"))?,
+        hidden,
+        intermediate: meta.size(&key("feed_forward_length"))?,
+        heads,
+        kv_heads,
+        head_dim,
+        vocab: embedding.shape.first().copied().unwrap_or(0),
+        context_length: meta.size(&key("context_length"))?,
+        rope_theta: meta.float(&key("rope.freq_base")).unwrap_or(10_000.0),
+        rope_factors: None,
+        rms_eps: meta.float(&key("attention.layer_norm_rms_epsilon")).unwrap_or(1e-5),
+        tied_head: !tensors.contains_key("output.weight"),
+        qkv_bias: tensors.contains_key("blk.0.attn_q.bias"),
+    };
+    spec.validate()?;
+    Ok(spec)
+}
+
+/// The label of the file where it has a known one, else the most used block format.
+fn quantisation(meta: &Metadata<'_>, tensors: &BTreeMap<String, TensorEntry>) -> String {
+    let known = match meta.int("general.file_type") {
+        Some(0) => "F32",
+        Some(1) => "F16",
+        Some(2) => "Q4_0",
+        Some(3) => "Q4_1",
+        Some(7) => "Q8_0",
+        Some(8) => "Q5_0",
+        Some(9) => "Q5_1",
+        Some(14) => "Q4_K_S",
+        Some(15) => "Q4_K_M",
+        Some(16) => "Q5_K_S",
+        Some(17) => "Q5_K_M",
+        Some(18) => "Q6_K",
+        _ => "",
+    };
+    if !known.is_empty() {
+        return known.to_owned();
+    }
+    let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
+    for tensor in tensors.values() {
+        *bytes.entry(format!("{:?}", tensor.dtype)).or_default() += tensor.bytes;
+    }
+    bytes.into_iter().max_by_key(|(_, b)| *b).map_or_else(String::new, |(name, _)| name)
+}
+
+impl WeightSource for GgufWeights {
+    fn has(&self, name: &str) -> bool {
+        self.header.tensors.contains_key(name)
+    }
+
+    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, EngineError> {
+        let entry = self
+            .header
+            .tensors
+            .get(name)
+            .ok_or_else(|| EngineError::corrupt(name, "缺少张量"))?;
+        check_shape(name, &entry.shape, shape)?;
+        let mut data = vec![0u8; entry.bytes as usize];
+        let mut file = File::open(&self.path).map_err(|e| EngineError::io(&self.path, &e))?;
+        file.seek(SeekFrom::Start(entry.offset))
+            .and_then(|_| file.read_exact(&mut data))
+            .map_err(|e| EngineError::io(&self.path, &e))?;
+        if let Some(head_dim) = self.paired_rows
+            && (name.ends_with("attn_q.weight") || name.ends_with("attn_k.weight"))
+        {
+            data = unpair_rows(&data, shape.first().copied().unwrap_or(0), head_dim);
+        }
+        Ok(match entry.dtype {
+            GgmlDType::F32 => RawWeight::Dense {
+                shape: shape.to_vec(),
+                data: data
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .map(|b| f32::from_le_bytes(*b))
+                    .collect(),
+            },
+            dtype => {
+                let storage = QStorage::from_data(Cow::Owned(data), &Device::Cpu, dtype)?;
+                RawWeight::Quantised(QTensor::new(storage, shape)?)
+            }
+        })
+    }
+}
+
+/// Brings rows `(head, pair, half)` of a Llama GGUF back to `(head, half, pair)`, the order
+/// of the published weights, so that one rotation and one adapter layout serve every file.
+fn unpair_rows(data: &[u8], rows: usize, head_dim: usize) -> Vec<u8> {
+    let row_bytes = data.len().checked_div(rows).unwrap_or(0);
+    let half = head_dim / 2;
+    let mut out = Vec::with_capacity(data.len());
+    for row in 0..rows {
+        let (head, within) = (row / head_dim, row % head_dim);
+        let (side, pair) = (within / half, within % half);
+        let from = (head * head_dim + 2 * pair + side) * row_bytes;
+        out.extend_from_slice(&data[from..from + row_bytes]);
+    }
+    out
+}

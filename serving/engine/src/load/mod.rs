@@ -1,0 +1,99 @@
+//! Model files to one description and a source of weights.
+
+pub(crate) mod gguf;
+pub(crate) mod gguf_header;
+pub(crate) mod safetensors;
+pub(crate) mod spec;
+
+use crate::chat::ChatTemplate;
+use crate::error::EngineError;
+use crate::tokenizer::TextTokenizer;
+use candle_core::quantized::QTensor;
+use spec::DecoderSpec;
+use std::path::Path;
+
+/// What is known about a loaded model; all of it comes from its files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelInfo {
+    /// Family name, for instance `qwen2`.
+    pub architecture: String,
+    /// The file's own name for the model.
+    pub name: String,
+    /// Context in tokens that this engine accepts (the model's, or less by option).
+    pub context_length: usize,
+    /// Rows of the embedding table.
+    pub vocab_size: usize,
+    /// Width of hidden states, and of embeddings.
+    pub hidden_size: usize,
+    /// Storage format that most weights have, for instance `Q4_K_M` or `BF16`.
+    pub quantisation: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Size of the model's files.
+    pub file_bytes: u64,
+}
+
+/// One tensor as the file holds it. q and k rows are always in Hugging Face order.
+pub(crate) enum RawWeight {
+    /// Blocks of a GGUF format.
+    Quantised(QTensor),
+    /// Plain numbers, row-major.
+    Dense {
+        /// Rows first.
+        shape: Vec<usize>,
+        /// All elements.
+        data: Vec<f32>,
+    },
+}
+
+impl RawWeight {
+    /// Shape, rows first.
+    pub(crate) fn shape(&self) -> &[usize] {
+        match self {
+            Self::Quantised(tensor) => tensor.shape().dims(),
+            Self::Dense { shape, .. } => shape,
+        }
+    }
+
+    /// All elements as f32.
+    pub(crate) fn into_f32(self) -> Result<Vec<f32>, EngineError> {
+        match self {
+            Self::Quantised(tensor) => Ok(tensor
+                .dequantize(&candle_core::Device::Cpu)?
+                .flatten_all()?
+                .to_vec1::<f32>()?),
+            Self::Dense { data, .. } => Ok(data),
+        }
+    }
+}
+
+/// Where weights come from. Names are GGUF's (`blk.0.attn_q.weight`) in both formats.
+pub(crate) trait WeightSource {
+    /// Whether the model has this tensor.
+    fn has(&self, name: &str) -> bool;
+    /// Reads one tensor; refuses it when its shape is not `shape` (rows first).
+    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, EngineError>;
+}
+
+/// An opened model: everything but the weights is parsed and checked.
+pub(crate) struct ModelSource {
+    pub(crate) spec: DecoderSpec,
+    pub(crate) info: ModelInfo,
+    pub(crate) tokenizer: TextTokenizer,
+    pub(crate) template: ChatTemplate,
+    pub(crate) weights: Box<dyn WeightSource>,
+}
+
+/// Opens a GGUF file or a Hugging Face directory.
+pub(crate) fn open(path: &Path) -> Result<ModelSource, EngineError> {
+    let meta = std::fs::metadata(path).map_err(|e| EngineError::io(path, &e))?;
+    if meta.is_dir() { safetensors::open(path) } else { gguf::open(path) }
+}
+
+/// Refuses a tensor whose shape is not the one that the description asks for.
+pub(crate) fn check_shape(name: &str, found: &[usize], wanted: &[usize]) -> Result<(), EngineError> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(EngineError::corrupt(name, format!("形状为 {found:?}，按模型参数应为 {wanted:?}")))
+}

@@ -1,0 +1,257 @@
+//! Hugging Face directory: `config.json`, `tokenizer.json`, `*.safetensors`.
+
+use super::spec::{Architecture, DecoderSpec};
+use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
+use crate::chat::ChatTemplate;
+use crate::error::EngineError;
+use crate::tokenizer::TextTokenizer;
+use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+struct Entry {
+    file: PathBuf,
+    offset: u64,
+    bytes: usize,
+    shape: Vec<usize>,
+    dtype: Dtype,
+}
+
+struct Directory {
+    tensors: BTreeMap<String, Entry>,
+}
+
+/// Opens and checks a model directory; tensors are read later, one by one.
+pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
+    let config = read_json(&dir.join("config.json"))?;
+    let tokenizer_config = read_json(&dir.join("tokenizer_config.json")).unwrap_or(Value::Null);
+    let (directory, file_bytes) = scan(dir)?;
+    let spec = describe(&config, &directory)?;
+    let eos = eos_ids(&config, dir);
+    let tokenizer_path = dir.join("tokenizer.json");
+    let bytes = std::fs::read(&tokenizer_path).map_err(|e| EngineError::io(&tokenizer_path, &e))?;
+    let tokenizer = TextTokenizer::from_json(&bytes, spec.vocab, &eos)?;
+    let text_of = |key: &str| match tokenizer_config.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Object(o)) => {
+            o.get("content").and_then(Value::as_str).unwrap_or_default().to_owned()
+        }
+        _ => String::new(),
+    };
+    let template_file = std::fs::read_to_string(dir.join("chat_template.jinja")).ok();
+    let template = ChatTemplate::new(
+        template_file
+            .as_deref()
+            .or_else(|| tokenizer_config.get("chat_template").and_then(Value::as_str)),
+        &text_of("bos_token"),
+        &text_of("eos_token"),
+    )?;
+    let parameters =
+        directory.tensors.values().map(|t| t.shape.iter().map(|d| *d as u64).product::<u64>()).sum();
+    let dtype = directory.tensors.values().next().map_or(String::new(), |t| format!("{:?}", t.dtype));
+    let info = ModelInfo {
+        architecture: spec.architecture.name().to_owned(),
+        name: dir.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        context_length: spec.context_length,
+        vocab_size: spec.vocab,
+        hidden_size: spec.hidden,
+        quantisation: dtype,
+        parameters,
+        file_bytes,
+    };
+    Ok(ModelSource { spec, info, tokenizer, template, weights: Box::new(directory) })
+}
+
+fn read_json(path: &Path) -> Result<Value, EngineError> {
+    let text = std::fs::read_to_string(path).map_err(|e| EngineError::io(path, &e))?;
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    serde_json::from_str(&text).map_err(|e| EngineError::corrupt(name, e.to_string()))
+}
+
+fn eos_ids(config: &Value, dir: &Path) -> Vec<u32> {
+    let generation = read_json(&dir.join("generation_config.json")).unwrap_or(Value::Null);
+    let mut ids = Vec::new();
+    for value in [generation.get("eos_token_id"), config.get("eos_token_id")].into_iter().flatten() {
+        match value {
+            Value::Array(items) => ids.extend(items.iter().filter_map(Value::as_u64)),
+            other => ids.extend(other.as_u64()),
+        }
+    }
+    ids.into_iter().filter_map(|id| u32::try_from(id).ok()).collect()
+}
+
+fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, EngineError> {
+    let size = |key: &str| {
+        config
+            .get(key)
+            .and_then(Value::as_u64)
+            .map(|v| v as usize)
+            .ok_or_else(|| EngineError::corrupt(format!("config.json {key}"), "缺少，或不是整数"))
+    };
+    let float = |key: &str, default: f64| {
+        config.get(key).and_then(Value::as_f64).unwrap_or(default) as f32
+    };
+    let kind = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+    let architecture = Architecture::parse(kind)?;
+    for key in ["rope_scaling", "quantization_config"] {
+        if config.get(key).is_some_and(|v| !v.is_null()) {
+            return Err(EngineError::unsupported(format!("config.json 的 {key}")));
+        }
+    }
+    let (hidden, heads) = (size("hidden_size")?, size("num_attention_heads")?);
+    let spec = DecoderSpec {
+        architecture,
+        layers: size("num_hidden_layers")?,
+        hidden,
+        intermediate: size("intermediate_size")?,
+        heads,
+        kv_heads: size("num_key_value_heads").unwrap_or(heads),
+        head_dim: size("head_dim").unwrap_or_else(|_| hidden.checked_div(heads).unwrap_or(0)),
+        vocab: size("vocab_size")?,
+        context_length: size("max_position_embeddings")?,
+        rope_theta: float("rope_theta", 10_000.0),
+        rope_factors: None,
+        rms_eps: float("rms_norm_eps", 1e-6),
+        tied_head: !directory.tensors.contains_key("lm_head.weight"),
+        qkv_bias: directory.tensors.contains_key("model.layers.0.self_attn.q_proj.bias"),
+    };
+    spec.validate()?;
+    Ok(spec)
+}
+
+fn scan(dir: &Path) -> Result<(Directory, u64), EngineError> {
+    let mut tensors = BTreeMap::new();
+    let mut total = 0;
+    let listing = std::fs::read_dir(dir).map_err(|e| EngineError::io(dir, &e))?;
+    for item in listing {
+        let path = item.map_err(|e| EngineError::io(dir, &e))?.path();
+        if path.extension().is_none_or(|e| e != "safetensors") {
+            continue;
+        }
+        total += scan_file(&path, &mut tensors)?;
+    }
+    if tensors.is_empty() {
+        return Err(EngineError::corrupt("*.safetensors", "目录中没有权重文件"));
+    }
+    Ok((Directory { tensors }, total))
+}
+
+/// Reads the header only; the crate checks that offsets are ordered and complete.
+fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, EngineError> {
+    let field = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let mut file = File::open(path).map_err(|e| EngineError::io(path, &e))?;
+    let size = file.metadata().map_err(|e| EngineError::io(path, &e))?.len();
+    let mut prefix = [0u8; 8];
+    file.read_exact(&mut prefix).map_err(|_| EngineError::corrupt(field.clone(), "文件不足 8 字节"))?;
+    let length = u64::from_le_bytes(prefix);
+    if length > MAX_HEADER_BYTES || length > size.saturating_sub(8) {
+        return Err(EngineError::corrupt(field, format!("头部声明 {length} 字节，文件共 {size} 字节")));
+    }
+    let mut head = prefix.to_vec();
+    head.resize(8 + length as usize, 0);
+    file.read_exact(&mut head[8..]).map_err(|e| EngineError::io(path, &e))?;
+    let (_, metadata) = SafeTensors::read_metadata(&head)
+        .or_else(|error| match error {
+            safetensors::SafeTensorError::MetadataIncompleteBuffer => header_only(&head),
+            other => Err(other),
+        })
+        .map_err(|e| EngineError::corrupt(field.clone(), e.to_string()))?;
+    for (name, view) in metadata.tensors() {
+        let (start, end) = view.data_offsets;
+        let offset = 8 + length + start as u64;
+        if offset.saturating_add((end - start) as u64) > size {
+            return Err(EngineError::corrupt(name, format!("数据超出 {size} 字节的文件")));
+        }
+        tensors.insert(
+            name,
+            Entry {
+                file: path.to_owned(),
+                offset,
+                bytes: end - start,
+                shape: view.shape.clone(),
+                dtype: view.dtype,
+            },
+        );
+    }
+    Ok(size)
+}
+
+fn header_only(
+    head: &[u8],
+) -> Result<(usize, safetensors::tensor::Metadata), safetensors::SafeTensorError> {
+    let text = std::str::from_utf8(&head[8..])
+        .map_err(safetensors::SafeTensorError::InvalidHeader)?
+        .trim_end();
+    let metadata = serde_json::from_str(text)
+        .map_err(safetensors::SafeTensorError::InvalidHeaderDeserialization)?;
+    Ok((head.len() - 8, metadata))
+}
+
+impl WeightSource for Directory {
+    fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(&published_name(name))
+    }
+
+    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, EngineError> {
+        let published = published_name(name);
+        let entry = self
+            .tensors
+            .get(&published)
+            .ok_or_else(|| EngineError::corrupt(published.clone(), "缺少张量"))?;
+        check_shape(&published, &entry.shape, shape)?;
+        let mut data = vec![0u8; entry.bytes];
+        let mut file = File::open(&entry.file).map_err(|e| EngineError::io(&entry.file, &e))?;
+        file.seek(SeekFrom::Start(entry.offset))
+            .and_then(|_| file.read_exact(&mut data))
+            .map_err(|e| EngineError::io(&entry.file, &e))?;
+        let data = to_f32(&published, entry.dtype, &data)?;
+        Ok(RawWeight::Dense { shape: shape.to_vec(), data })
+    }
+}
+
+/// Widens little-endian f32, f16 or bf16 to f32.
+pub(crate) fn to_f32(name: &str, dtype: Dtype, data: &[u8]) -> Result<Vec<f32>, EngineError> {
+    let halves = || data.as_chunks::<2>().0.iter();
+    Ok(match dtype {
+        Dtype::F32 => data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        Dtype::F16 => halves().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect(),
+        Dtype::BF16 => halves().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect(),
+        other => {
+            return Err(EngineError::unsupported(format!("张量 {name} 的数据类型 {other:?}")));
+        }
+    })
+}
+
+/// GGUF name to published name.
+pub(crate) fn published_name(name: &str) -> String {
+    match name {
+        "token_embd.weight" => return "model.embed_tokens.weight".to_owned(),
+        "output_norm.weight" => return "model.norm.weight".to_owned(),
+        "output.weight" => return "lm_head.weight".to_owned(),
+        _ => {}
+    }
+    let mut parts = name.splitn(4, '.');
+    let (Some("blk"), Some(layer), Some(part), Some(kind)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return name.to_owned();
+    };
+    let module = match part {
+        "attn_norm" => "input_layernorm",
+        "ffn_norm" => "post_attention_layernorm",
+        "attn_q" => "self_attn.q_proj",
+        "attn_k" => "self_attn.k_proj",
+        "attn_v" => "self_attn.v_proj",
+        "attn_output" => "self_attn.o_proj",
+        "ffn_gate" => "mlp.gate_proj",
+        "ffn_up" => "mlp.up_proj",
+        "ffn_down" => "mlp.down_proj",
+        other => other,
+    };
+    format!("model.layers.{layer}.{module}.{kind}")
+}

@@ -1,0 +1,17 @@
+//! Page kit shared by the operator console and the applications.
+//!
+//! Pages are complete without scripts, ask no other origin for anything, and run on Chromium 80.
+//! A page is built with [`Page`], filled with [`parts`] and [`chart`], and returned from an axum
+//! handler as it is. A listener merges [`assets::router`] exactly once and wraps everything with
+//! [`headers::protect`].
+
+pub mod assets;
+pub mod chart;
+pub mod headers;
+mod page;
+pub mod parts;
+mod table;
+
+pub use maud::{self, Markup, PreEscaped, Render, html};
+pub use page::Page;
+pub use table::Table;
