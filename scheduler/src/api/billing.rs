@@ -1,0 +1,220 @@
+//! The Billing service.
+
+use super::{account_message, caller, failure, read, scope, statement, tenant_of};
+use crate::access::Role;
+use crate::actor::Core;
+use crate::store::Reads;
+use crate::words;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+use zhisuan_core::ledger::{Price, PriceVersion, Unit};
+use zhisuan_core::{Effect, Event, Millis, Refusal, RequestId};
+use zhisuan_proto::v1::{self, billing_server::Billing};
+
+/// Prices, accounts, statements, and the meter of inference tokens.
+pub(crate) struct BillingService {
+    pub(crate) core: Core,
+    pub(crate) reads: Arc<dyn Reads>,
+    pub(crate) priced: Arc<dyn Priced>,
+}
+
+/// Whether tokens of a model cost anything: on dedicated deployments they do not.
+pub(crate) trait Priced: Send + Sync {
+    fn priced(&self, model: &str) -> bool;
+}
+
+fn price_message(version: &PriceVersion) -> v1::PriceVersion {
+    let prices = version.prices.iter().map(|(sku, price)| v1::Price {
+        sku: sku.clone(),
+        unit: price.unit.name().to_owned(),
+        price_micro: price.price_micro,
+    });
+    v1::PriceVersion {
+        version: version.version,
+        effective_from_ms: version.effective_from.0,
+        prices: prices.collect(),
+    }
+}
+
+fn parse_prices(prices: &[v1::Price]) -> Result<BTreeMap<String, Price>, Refusal> {
+    let units = [Unit::CoreHour, Unit::DeviceHour, Unit::MillionTokens];
+    let mut parsed = BTreeMap::new();
+    for price in prices {
+        let unit = units.into_iter().find(|unit| unit.name() == price.unit).ok_or_else(|| {
+            let field = format!("prices[{}].unit", price.sku);
+            Refusal::invalid(field, &price.unit, "core-hour, device-hour or million-tokens")
+        })?;
+        let entry = Price { unit, price_micro: price.price_micro };
+        if parsed.insert(price.sku.clone(), entry).is_some() {
+            return Err(Refusal::invalid("prices.sku", &price.sku, "each SKU once"));
+        }
+    }
+    Ok(parsed)
+}
+
+impl BillingService {
+    async fn account(&self, tenant: zhisuan_core::TenantName) -> Result<v1::Account, Status> {
+        let name = tenant.clone();
+        let account = self.core.ask(move |state, _| {
+            state.tenants().get(&tenant).map(|tenant| account_message(tenant, state.ledger()))
+        });
+        let account = account.await.map_err(|error| failure(&error))?;
+        account.ok_or_else(|| words::refusal(&Refusal::UnknownTenant(name)))
+    }
+
+    async fn now(&self) -> Result<Millis, Status> {
+        self.core.ask(|_, now| now).await.map_err(|error| failure(&error))
+    }
+}
+
+#[tonic::async_trait]
+impl Billing for BillingService {
+    async fn list_prices(
+        &self,
+        request: Request<v1::ListPricesRequest>,
+    ) -> Result<Response<v1::ListPricesResponse>, Status> {
+        let all = request.into_inner().all_versions;
+        let versions = self.core.ask(move |state, now| {
+            let book = &state.ledger().book;
+            let current = book.in_force(now).map(|version| version.version);
+            let wanted = |version: &&PriceVersion| all || Some(version.version) == current;
+            book.versions().iter().filter(wanted).map(price_message).collect()
+        });
+        let versions = versions.await.map_err(|error| failure(&error))?;
+        Ok(Response::new(v1::ListPricesResponse { versions }))
+    }
+
+    async fn publish_prices(
+        &self,
+        request: Request<v1::PublishPricesRequest>,
+    ) -> Result<Response<v1::PriceVersion>, Status> {
+        let message = request.into_inner();
+        let prices = parse_prices(&message.prices).map_err(|refusal| words::refusal(&refusal))?;
+        // "Now" is read here and may be a moment old when the event is applied.
+        let effective_from = match message.effective_from_ms {
+            0 => self.now().await?.plus(1_000),
+            from => Millis(from),
+        };
+        let event = Event::PricesPublished { effective_from, prices };
+        let effects = self.core.apply(event).await.map_err(|error| failure(&error))?;
+        let Some(Effect::PricesPublished(number)) = effects.first().cloned() else {
+            return Err(Status::internal("a publication was not answered"));
+        };
+        let version = self.core.ask(move |state, _| {
+            state.ledger().book.version(number).map(price_message).unwrap_or_default()
+        });
+        Ok(Response::new(version.await.map_err(|error| failure(&error))?))
+    }
+
+    async fn get_account(
+        &self,
+        request: Request<v1::GetAccountRequest>,
+    ) -> Result<Response<v1::Account>, Status> {
+        let caller = caller(&request)?;
+        let tenant = tenant_of(&caller, &request.into_inner().tenant)?;
+        Ok(Response::new(self.account(tenant).await?))
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<v1::ListAccountsRequest>,
+    ) -> Result<Response<v1::ListAccountsResponse>, Status> {
+        let scope = scope(&caller(&request)?, "")?;
+        let accounts = self.core.ask(move |state, _| {
+            let seen = |tenant: &&zhisuan_core::Tenant| scope.as_ref().is_none_or(|name| *name == tenant.name);
+            state.tenants().values().filter(seen).map(|tenant| account_message(tenant, state.ledger())).collect()
+        });
+        let accounts = accounts.await.map_err(|error| failure(&error))?;
+        Ok(Response::new(v1::ListAccountsResponse { accounts }))
+    }
+
+    async fn top_up(&self, request: Request<v1::TopUpRequest>) -> Result<Response<v1::Account>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let tenant = tenant_of(&caller, &message.tenant)?;
+        let (amount_micro, reference) = (message.amount_micro, message.reference);
+        let event = Event::ToppedUp { tenant: tenant.clone(), amount_micro, reference };
+        self.core.apply(event).await.map_err(|error| failure(&error))?;
+        Ok(Response::new(self.account(tenant).await?))
+    }
+
+    async fn statement(
+        &self,
+        request: Request<v1::StatementRequest>,
+    ) -> Result<Response<v1::StatementResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let tenant = tenant_of(&caller, &message.tenant)?;
+        self.account(tenant.clone()).await?;
+        let page = super::jobs::page(message.page.as_ref())?;
+        let to = if message.to_ms == 0 { self.now().await?.plus(1) } else { Millis(message.to_ms) };
+        let from = Millis(message.from_ms);
+        let statement =
+            statement(self.reads.clone(), tenant, from, to, page.token.unwrap_or(0), page.limit);
+        Ok(Response::new(statement.await?))
+    }
+
+    async fn usage(&self, request: Request<v1::UsageRequest>) -> Result<Response<v1::UsageResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let tenant = scope(&caller, &message.tenant)?;
+        let to = if message.to_ms == 0 { self.now().await?.plus(1) } else { Millis(message.to_ms) };
+        let (from, reads) = (Millis(message.from_ms), self.reads.clone());
+        let totals = read(move || reads.by_sku(tenant.as_ref().map(|name| name.0.as_str()), from, to)).await?;
+        let lines: Vec<v1::UsageLine> = totals
+            .into_iter()
+            .map(|total| v1::UsageLine {
+                sku: total.sku,
+                unit: total.unit,
+                quantity: u64::try_from(total.quantity).unwrap_or(0),
+                amount_micro: total.amount_micro,
+                charges: total.lines,
+            })
+            .collect();
+        let total_micro = lines.iter().map(|line| line.amount_micro).sum();
+        Ok(Response::new(v1::UsageResponse { lines, total_micro }))
+    }
+
+    async fn authorize(
+        &self,
+        request: Request<v1::AuthorizeRequest>,
+    ) -> Result<Response<v1::AuthorizeResponse>, Status> {
+        let caller = caller(&request)?;
+        debug_assert!(matches!(caller.role, Role::Gateway | Role::Operator));
+        let message = request.into_inner();
+        let tenant = tenant_of(&caller, &message.tenant)?;
+        let event = Event::RequestAuthorized {
+            request: RequestId(message.request_id),
+            tenant,
+            priced: self.priced.priced(&message.model),
+            model: message.model,
+            max_prompt_tokens: message.max_prompt_tokens,
+            max_completion_tokens: message.max_completion_tokens,
+        };
+        let effects = self.core.apply(event).await.map_err(|error| failure(&error))?;
+        match effects.first() {
+            Some(Effect::Authorized { held_micro, price_version, .. }) => {
+                let (held_micro, price_version) = (*held_micro, *price_version);
+                Ok(Response::new(v1::AuthorizeResponse { held_micro, price_version }))
+            }
+            _ => Err(Status::internal("an authorisation was not answered")),
+        }
+    }
+
+    async fn settle(&self, request: Request<v1::SettleRequest>) -> Result<Response<v1::SettleResponse>, Status> {
+        let message = request.into_inner();
+        let event = Event::RequestSettled {
+            request: RequestId(message.request_id),
+            prompt_tokens: message.prompt_tokens,
+            completion_tokens: message.completion_tokens,
+        };
+        let effects = self.core.apply(event).await.map_err(|error| failure(&error))?;
+        match effects.first() {
+            Some(Effect::Settled { charged_micro, .. }) => {
+                Ok(Response::new(v1::SettleResponse { charged_micro: *charged_micro }))
+            }
+            _ => Err(Status::internal("a settlement was not answered")),
+        }
+    }
+}

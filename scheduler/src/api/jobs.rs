@@ -1,0 +1,322 @@
+//! The Jobs service.
+
+use super::convert::{Waits, state_filter};
+use super::{caller, failure, job_message, normalise, read, scope, tenant_of};
+use crate::access::Caller;
+use crate::actor::{Attached, Core};
+use crate::artifacts::Artifacts;
+use crate::live::Live;
+use crate::logs::Logs;
+use crate::models::Models;
+use crate::store::{JobFilter, Reads, StoredJob};
+use crate::words;
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status};
+use zhisuan_core::{Effect, Event, JobId, JobState, Millis, Refusal, TenantName};
+use zhisuan_proto::v1::{self, job_spec::Work, jobs_server::Jobs};
+
+/// Submit, follow, explain, price. Cheap to clone: the console asks through it too.
+#[derive(Clone)]
+pub(crate) struct JobsService {
+    pub(crate) core: Core,
+    pub(crate) reads: Arc<dyn Reads>,
+    pub(crate) live: Live,
+    pub(crate) logs: Logs,
+    pub(crate) models: Models,
+    pub(crate) artifacts: Artifacts,
+}
+
+/// A checked page request.
+pub(crate) struct PageAsk {
+    pub(crate) limit: u32,
+    pub(crate) token: Option<u64>,
+}
+
+pub(crate) fn page(page: Option<&v1::Page>) -> Result<PageAsk, Status> {
+    let (limit, token) = page.map_or((0, ""), |page| (page.limit, page.token.as_str()));
+    if limit > 1000 {
+        return Err(words::refusal(&Refusal::invalid("page.limit", limit, "1 to 1000")));
+    }
+    let bad = |_| words::refusal(&Refusal::invalid("page.token", token, "the token of an earlier answer"));
+    let token = if token.is_empty() { None } else { Some(token.parse().map_err(bad)?) };
+    Ok(PageAsk { limit: if limit == 0 { 50 } else { limit }, token })
+}
+
+fn unknown(id: u64) -> Status {
+    words::refusal(&Refusal::UnknownJob(JobId(id)))
+}
+
+impl JobsService {
+    /// A job that the caller may see; others do not exist for it.
+    pub(crate) async fn stored(&self, caller: &Caller, id: u64) -> Result<StoredJob, Status> {
+        let reads = self.reads.clone();
+        let stored = read(move || reads.job(id)).await?.ok_or_else(|| unknown(id))?;
+        let scope = scope(caller, "")?;
+        if scope.is_some_and(|tenant| tenant != stored.job.tenant) {
+            return Err(unknown(id));
+        }
+        Ok(stored)
+    }
+
+    /// Wire messages of stored jobs, with what the core knows of those that wait.
+    pub(crate) async fn messages(&self, stored: Vec<StoredJob>) -> Result<Vec<v1::Job>, Status> {
+        let queued = stored.iter().filter(|stored| stored.job.state == JobState::Queued);
+        let ids: Vec<JobId> = queued.map(|stored| stored.job.id).collect();
+        let mut waits: BTreeMap<JobId, Waits> = BTreeMap::new();
+        if !ids.is_empty() {
+            let asked = self.core.ask(move |state, _| {
+                let jobs = ids.iter().filter_map(|id| state.jobs().get(id));
+                let queued = jobs.filter(|job| job.state == JobState::Queued);
+                let waits = queued.map(|job| {
+                    let position = u32::try_from(state.ahead(job) + 1).unwrap_or(u32::MAX);
+                    (job.id, Waits { reason: Some(state.reason(job)), position })
+                });
+                waits.collect()
+            });
+            waits = asked.await.map_err(|error| failure(&error))?;
+        }
+        let message = |stored: &StoredJob| {
+            let waits = waits.get(&stored.job.id).cloned().unwrap_or_default();
+            job_message(stored, &waits, self.live.progress(stored.job.id.0))
+        };
+        Ok(stored.iter().map(message).collect())
+    }
+
+    pub(crate) async fn message(&self, caller: &Caller, id: u64) -> Result<v1::Job, Status> {
+        let stored = self.stored(caller, id).await?;
+        self.messages(vec![stored]).await?.pop().ok_or_else(|| unknown(id))
+    }
+
+    pub(crate) async fn page_of_jobs(
+        &self,
+        caller: &Caller,
+        ask: v1::ListJobsRequest,
+    ) -> Result<v1::ListJobsResponse, Status> {
+        let page = page(ask.page.as_ref())?;
+        let mut states = Vec::with_capacity(ask.states.len());
+        for number in ask.states {
+            let refusal = || Refusal::invalid("states", number, "a job state other than unspecified");
+            states.push(state_filter(number).ok_or_else(|| words::refusal(&refusal()))?.to_owned());
+        }
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        let filter = JobFilter {
+            tenant: scope(caller, &ask.tenant)?.map(|tenant| tenant.0),
+            states,
+            queue: some(ask.queue),
+            name_contains: some(ask.name_contains),
+            since: Some(Millis(ask.since_ms)).filter(|since| since.0 > 0),
+            before: page.token,
+            limit: page.limit + 1,
+        };
+        let reads = self.reads.clone();
+        let (mut stored, total) = read(move || reads.jobs(&filter)).await?;
+        let more = stored.len() > page.limit as usize;
+        stored.truncate(page.limit as usize);
+        let last = stored.last().map(|stored| stored.job.id.0).filter(|_| more);
+        let jobs = self.messages(stored).await?;
+        let next_page_token = last.map(|id| id.to_string()).unwrap_or_default();
+        Ok(v1::ListJobsResponse { jobs, next_page_token, total })
+    }
+
+    /// What the work names must exist before anything is accepted.
+    async fn check_names(&self, tenant: &TenantName, spec: &v1::JobSpec) -> Result<(), Status> {
+        match &spec.work {
+            Some(Work::Train(train)) => {
+                self.models.resolve(std::slice::from_ref(&train.base_model), &tenant.0).await?;
+                self.artifacts.check(&tenant.0, &train.dataset_sha256).await
+            }
+            Some(Work::Batch(batch)) => {
+                self.models.resolve(std::slice::from_ref(&batch.model), &tenant.0).await?;
+                self.artifacts.check(&tenant.0, &batch.input_sha256).await
+            }
+            Some(Work::Command(command)) => {
+                for digest in command.inputs.values() {
+                    self.artifacts.check(&tenant.0, digest).await?;
+                }
+                Ok(())
+            }
+            Some(Work::Serve(_)) => {
+                let accepted = "train, batch or command; replicas are made by Models.Deploy";
+                Err(words::refusal(&Refusal::invalid("spec.work", "serve", accepted)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Accepts specs whose names were checked; also used for replicas of deployments.
+    pub(crate) async fn accept(
+        &self,
+        tenant: TenantName,
+        specs: Vec<v1::JobSpec>,
+        key: String,
+    ) -> Result<v1::SubmitResponse, Status> {
+        let mut jobs = Vec::with_capacity(specs.len());
+        let mut kept = Vec::with_capacity(specs.len());
+        let mut digest = Sha256::new();
+        for (index, spec) in specs.into_iter().enumerate() {
+            let normal = normalise(spec, &format!("specs[{index}]"));
+            let (spec, core) = normal.map_err(|refusal| words::refusal(&refusal))?;
+            // Maps have no order on the wire; the core's ordered view and the work decide.
+            digest.update(format!("{core:?}{:?}", fingerprint(&spec)));
+            kept.push(spec.encode_to_vec());
+            jobs.push(core);
+        }
+        let fingerprint = hex::encode(digest.finalize());
+        let event = Event::JobsSubmitted { tenant, jobs, key, fingerprint };
+        let effects = self.core.apply_with(event, Attached::Specs(kept)).await;
+        match effects.map_err(|error| failure(&error))?.first() {
+            Some(Effect::Submitted { jobs, held_micro, .. }) => Ok(v1::SubmitResponse {
+                job_ids: jobs.iter().map(|id| id.0).collect(),
+                held_micro: *held_micro,
+            }),
+            _ => Err(Status::internal("a submission was not answered")),
+        }
+    }
+}
+
+/// The work with its maps in order.
+fn fingerprint(spec: &v1::JobSpec) -> String {
+    match &spec.work {
+        Some(Work::Command(command)) => {
+            let env: BTreeMap<_, _> = command.env.iter().collect();
+            let inputs: BTreeMap<_, _> = command.inputs.iter().collect();
+            format!("{:?} {env:?} {inputs:?}", command.argv)
+        }
+        work => format!("{work:?}"),
+    }
+}
+
+type JobStream = Pin<Box<dyn Stream<Item = Result<v1::Job, Status>> + Send>>;
+type LogStream = Pin<Box<dyn Stream<Item = Result<v1::LogChunk, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Jobs for JobsService {
+    type WatchStream = JobStream;
+    type LogsStream = LogStream;
+
+    async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let tenant = tenant_of(&caller, &message.tenant)?;
+        for spec in &message.specs {
+            self.check_names(&tenant, spec).await?;
+        }
+        let answer = self.accept(tenant, message.specs, message.idempotency_key).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::Job>, Status> {
+        let caller = caller(&request)?;
+        Ok(Response::new(self.message(&caller, request.into_inner().job_id).await?))
+    }
+
+    async fn list(&self, request: Request<v1::ListJobsRequest>) -> Result<Response<v1::ListJobsResponse>, Status> {
+        let caller = caller(&request)?;
+        Ok(Response::new(self.page_of_jobs(&caller, request.into_inner()).await?))
+    }
+
+    async fn cancel(&self, request: Request<v1::CancelJobRequest>) -> Result<Response<v1::Job>, Status> {
+        let caller = caller(&request)?;
+        let id = request.into_inner().job_id;
+        let stored = self.stored(&caller, id).await?;
+        if !stored.job.state.ended() {
+            let cancelled = self.core.apply(Event::CancelRequested { job: JobId(id) }).await;
+            match cancelled {
+                // It ended in the meantime: nothing to cancel, and that is the answer.
+                Ok(_) | Err(crate::actor::Failure::Refused(Refusal::UnknownJob(_))) => {}
+                Err(error) => return Err(failure(&error)),
+            }
+        }
+        Ok(Response::new(self.message(&caller, id).await?))
+    }
+
+    async fn watch(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<JobStream>, Status> {
+        let caller = caller(&request)?;
+        let id = request.into_inner().job_id;
+        self.stored(&caller, id).await?;
+        let service = self.clone();
+        let mut changes = self.live.changes(id);
+        let stream = async_stream::try_stream! {
+            let mut last = None;
+            loop {
+                let job = service.message(&caller, id).await?;
+                let ended = job.ended_at_ms > 0;
+                if last.as_ref() != Some(&job) {
+                    last = Some(job.clone());
+                    yield job;
+                }
+                if ended || !changes.changed().await {
+                    break;
+                }
+            }
+        };
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn logs(&self, request: Request<v1::LogsRequest>) -> Result<Response<LogStream>, Status> {
+        let caller = caller(&request)?;
+        let ask = request.into_inner();
+        let stored = self.stored(&caller, ask.job_id).await?;
+        let attempts = stored.job.attempts.len() as u32;
+        let attempt = if ask.attempt == 0 { attempts } else { ask.attempt };
+        if attempt > attempts || (attempt == 0 && !ask.follow) {
+            return Ok(Response::new(Box::pin(tokio_stream::empty())));
+        }
+        // A follower of a job that waits sees its first attempt as soon as there is one.
+        let attempt = attempt.max(1);
+        let ended = stored.job.state.ended()
+            || stored.job.attempts.get(attempt as usize - 1).is_some_and(|attempt| attempt.ended_at.is_some());
+        let follow = ask.follow && !ended;
+        let chunks = self.logs.stream(ask.job_id, attempt, ask.task, ask.tail_lines, follow);
+        Ok(Response::new(Box::pin(chunks.map(Ok))))
+    }
+
+    async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::Explanation>, Status> {
+        let caller = caller(&request)?;
+        let id = request.into_inner().job_id;
+        let job = self.message(&caller, id).await?;
+        let asked = self.core.ask(move |state, _| {
+            let job = state.jobs().get(&JobId(id)).filter(|job| job.state == JobState::Queued)?;
+            Some((state.explain(job), state.ahead(job)))
+        });
+        let (nodes, ahead) = asked.await.map_err(|error| failure(&error))?.unwrap_or_default();
+        let nodes = nodes.into_iter().map(|(node, failure)| v1::NodeFit {
+            node: node.0,
+            fits: failure.is_none(),
+            reason: failure.as_ref().map(words::fit_failure),
+        });
+        Ok(Response::new(v1::Explanation { job: Some(job), nodes: nodes.collect(), ahead }))
+    }
+
+    async fn quote(&self, request: Request<v1::QuoteRequest>) -> Result<Response<v1::QuoteResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let tenant = tenant_of(&caller, &message.tenant)?;
+        let spec = message.spec.unwrap_or_default();
+        let (_, core) = normalise(spec, "spec").map_err(|refusal| words::refusal(&refusal))?;
+        let asked = self.core.ask(move |state, now| state.quote(&tenant, &core, now)).await;
+        let quote = asked.map_err(|error| failure(&error))?.map_err(|refusal| words::refusal(&refusal))?;
+        let lines = quote.lines.iter().map(|line| v1::QuoteLine {
+            sku: line.sku.clone(),
+            quantity_milli: line.quantity_milli,
+            duration_ms: line.duration_ms,
+            price_micro: line.price_micro,
+            unit: line.unit.name().to_owned(),
+            amount_micro: line.amount_micro,
+        });
+        Ok(Response::new(v1::QuoteResponse {
+            price_version: quote.price_version,
+            lines: lines.collect(),
+            hold_micro: quote.hold_micro,
+            available_micro: quote.available_micro,
+            affordable: quote.hold_micro <= quote.available_micro && quote.available_micro > 0,
+            starts_now: quote.waits.is_none(),
+            reason: quote.waits.as_ref().map(words::reason),
+        }))
+    }
+}

@@ -1,0 +1,128 @@
+//! The Artifacts service: streams in, streams out.
+
+use super::error::ArtifactError;
+use super::store::{Artifacts, check_digest};
+use crate::access::{Caller, NowMs, Role, caller_of};
+use crate::words::Problem;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
+use std::io::SeekFrom;
+use tokio::fs::File;
+use tokio::io::AsyncSeekExt as _;
+use tokio_util::io::ReaderStream;
+use tonic::{Request, Response, Status, Streaming};
+use zhisuan_proto::v1;
+use zhisuan_proto::v1::artifacts_server::Artifacts as ArtifactsApi;
+use zhisuan_proto::v1::put_artifact_request::Message;
+
+/// Most bytes of one message that is taken.
+const MAX_CHUNK: usize = 1 << 20;
+/// Bytes of one message that is given.
+const CHUNK: usize = 256 * 1024;
+
+/// Implements the service on the files.
+pub(crate) struct ArtifactService {
+    artifacts: Artifacts,
+    now: NowMs,
+}
+
+impl ArtifactService {
+    pub(crate) fn new(artifacts: Artifacts, now: NowMs) -> Self {
+        Self { artifacts, now }
+    }
+
+    /// Takes a whole upload from a stream of messages.
+    pub(super) async fn take(
+        &self,
+        caller: &Caller,
+        messages: impl Stream<Item = Result<v1::PutArtifactRequest, Status>>,
+    ) -> Result<v1::Artifact, Status> {
+        let mut messages = std::pin::pin!(messages);
+        let first = messages.next().await.transpose()?.and_then(|first| first.message);
+        let Some(Message::Header(header)) = first else {
+            let problem = Problem::field("message", "data", "第一条消息为 header", "a header as the first message");
+            return Err(problem.status());
+        };
+        // What a worker puts belongs to nobody until the job's end names it.
+        let tenant = (caller.role != Role::Worker).then(|| caller.tenant.clone());
+        let (artifacts, begun) = (self.artifacts.clone(), header.clone());
+        let mut upload = blocking(move || artifacts.begin(&begun)).await?;
+        while let Some(message) = messages.next().await {
+            let Some(Message::Data(data)) = message?.message else {
+                let problem = Problem::field("message", "header", "数据", "data after the first message");
+                return Err(problem.status());
+            };
+            if data.len() > MAX_CHUNK {
+                let problem = Problem::field("data", data.len(), "每条最多 1 MiB", "at most 1 MiB per message");
+                return Err(problem.status());
+            }
+            upload = blocking(move || upload.write(&data).map(|()| upload)).await?;
+        }
+        let (artifacts, now_ms) = (self.artifacts.clone(), (self.now)());
+        let row = blocking(move || artifacts.keep(upload, &header, tenant.as_deref(), now_ms)).await?;
+        Ok(row.to_proto())
+    }
+
+    async fn find(&self, caller: &Caller, sha256: &str) -> Result<v1::Artifact, Status> {
+        check_digest("sha256", sha256)?;
+        let tenant = match caller.role {
+            Role::Worker | Role::Operator => None,
+            _ => Some(caller.tenant.clone()),
+        };
+        let (artifacts, sha256) = (self.artifacts.clone(), sha256.to_owned());
+        let row = blocking(move || artifacts.stat(tenant.as_deref(), &sha256)).await?;
+        Ok(row.to_proto())
+    }
+}
+
+#[tonic::async_trait]
+impl ArtifactsApi for ArtifactService {
+    type GetStream = BoxStream<'static, Result<v1::ArtifactChunk, Status>>;
+
+    async fn put(
+        &self,
+        request: Request<Streaming<v1::PutArtifactRequest>>,
+    ) -> Result<Response<v1::Artifact>, Status> {
+        let caller = caller_of(&request)?;
+        let kept = self.take(&caller, request.into_inner()).await?;
+        Ok(Response::new(kept))
+    }
+
+    async fn get(
+        &self,
+        request: Request<v1::GetArtifactRequest>,
+    ) -> Result<Response<Self::GetStream>, Status> {
+        let caller = caller_of(&request)?;
+        let wanted = request.into_inner();
+        let found = self.find(&caller, &wanted.sha256).await?;
+        if wanted.offset > found.bytes {
+            let accepted = format!("0 to {}", found.bytes);
+            return Err(Problem::field("offset", wanted.offset, &accepted, &accepted).status());
+        }
+        let read_failed = |error: std::io::Error| Problem::internal("artifacts", &error).status();
+        let path = self.artifacts.path(&wanted.sha256);
+        let mut file = File::open(path).await.map_err(read_failed)?;
+        file.seek(SeekFrom::Start(wanted.offset)).await.map_err(read_failed)?;
+        let chunks = ReaderStream::with_capacity(file, CHUNK)
+            .map(move |read| read.map(|data| v1::ArtifactChunk { data }).map_err(read_failed));
+        Ok(Response::new(chunks.boxed()))
+    }
+
+    async fn stat(
+        &self,
+        request: Request<v1::GetArtifactRequest>,
+    ) -> Result<Response<v1::Artifact>, Status> {
+        let caller = caller_of(&request)?;
+        let found = self.find(&caller, &request.into_inner().sha256).await?;
+        Ok(Response::new(found))
+    }
+}
+
+/// Runs what blocks on the disk or the store.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ArtifactError> + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.map_err(|error| Problem::internal("artifacts", &error).status())?;
+    done.map_err(Status::from)
+}

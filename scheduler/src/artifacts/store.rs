@@ -1,0 +1,233 @@
+//! The files on disk and the rows that say whose they are. Methods block; the service runs them
+//! off the async threads.
+
+use super::error::ArtifactError;
+use super::is_digest;
+use super::upload::Upload;
+use crate::store::Records;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use zhisuan_proto::v1;
+
+const KIND: &str = "artifact";
+
+/// A file that a tenant may see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) tenant: String,
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
+    pub(crate) name: String,
+    pub(crate) created_at_ms: i64,
+}
+
+impl Row {
+    pub(crate) fn to_proto(&self) -> v1::Artifact {
+        v1::Artifact {
+            sha256: self.sha256.clone(),
+            bytes: self.bytes,
+            name: self.name.clone(),
+            tenant: self.tenant.clone(),
+            created_at_ms: self.created_at_ms,
+        }
+    }
+}
+
+struct Inner {
+    folder: PathBuf,
+    records: Arc<dyn Records>,
+    /// By tenant and digest.
+    rows: RwLock<BTreeMap<(String, String), Row>>,
+    limit_bytes: u64,
+}
+
+/// Handle to the files; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Artifacts(Arc<Inner>);
+
+impl Artifacts {
+    /// Most bytes of one file, unless the operator says otherwise.
+    pub(crate) const DEFAULT_LIMIT_BYTES: u64 = 8 << 30;
+
+    /// Opens `<data_dir>/artifacts`, loads the rows and clears what an earlier process left half
+    /// written.
+    pub(crate) fn open(
+        data_dir: &Path,
+        records: Arc<dyn Records>,
+        limit_bytes: u64,
+    ) -> Result<Self, ArtifactError> {
+        let folder = data_dir.join("artifacts");
+        let partial = folder.join("partial");
+        fs::create_dir_all(&partial)?;
+        for entry in fs::read_dir(&partial)? {
+            fs::remove_file(entry?.path())?;
+        }
+        let mut rows = BTreeMap::new();
+        for (id, json) in records.all(KIND)? {
+            let row: Row = serde_json::from_str(&json)
+                .map_err(|cause| ArtifactError::Damaged { id, cause })?;
+            rows.insert((row.tenant.clone(), row.sha256.clone()), row);
+        }
+        Ok(Self(Arc::new(Inner {
+            folder,
+            records,
+            rows: RwLock::new(rows),
+            limit_bytes,
+        })))
+    }
+
+    /// Starts to take a file; refuses a header that cannot come true.
+    pub(crate) fn begin(&self, header: &v1::Artifact) -> Result<Upload, ArtifactError> {
+        check_digest("header.sha256", &header.sha256)?;
+        check_name(&header.name)?;
+        if header.bytes > self.0.limit_bytes {
+            return Err(ArtifactError::TooLarge {
+                bytes: header.bytes,
+                limit: self.0.limit_bytes,
+            });
+        }
+        Upload::begin(&self.0.folder.join("partial"), &header.sha256, header.bytes)
+    }
+
+    /// Keeps a complete upload. `tenant` may see it from now on; `None` leaves that to
+    /// [`Artifacts::grant`]. The bytes are checked even when the store has them already: knowing
+    /// a digest is not having the file.
+    pub(crate) fn keep(
+        &self,
+        upload: Upload,
+        header: &v1::Artifact,
+        tenant: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Row, ArtifactError> {
+        upload.finish(&self.path(&header.sha256))?;
+        match tenant {
+            Some(tenant) => self.grant(tenant, &header.sha256, &header.name, now_ms),
+            None => Ok(Row {
+                tenant: String::new(),
+                sha256: header.sha256.clone(),
+                bytes: header.bytes,
+                name: header.name.clone(),
+                created_at_ms: now_ms,
+            }),
+        }
+    }
+
+    /// Lets `tenant` see a file that the store has; a second time returns the first row.
+    pub(crate) fn grant(
+        &self,
+        tenant: &str,
+        sha256: &str,
+        name: &str,
+        now_ms: i64,
+    ) -> Result<Row, ArtifactError> {
+        check_digest("sha256", sha256)?;
+        check_name(name)?;
+        if let Some(row) = self.row(tenant, sha256) {
+            return Ok(row);
+        }
+        let row = Row {
+            tenant: tenant.to_owned(),
+            sha256: sha256.to_owned(),
+            bytes: self.len(sha256)?,
+            name: name.to_owned(),
+            created_at_ms: now_ms,
+        };
+        let id = format!("{tenant}/{sha256}");
+        let json = serde_json::to_string(&row).map_err(|cause| ArtifactError::Damaged {
+            id: id.clone(),
+            cause,
+        })?;
+        self.0.records.put(KIND, &id, &json)?;
+        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        rows.insert((row.tenant.clone(), row.sha256.clone()), row.clone());
+        Ok(row)
+    }
+
+    /// The row of a tenant, if it may see the file.
+    pub(crate) fn row(&self, tenant: &str, sha256: &str) -> Option<Row> {
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        rows.get(&(tenant.to_owned(), sha256.to_owned())).cloned()
+    }
+
+    /// The file as `tenant` sees it; `None` sees every file.
+    pub(crate) fn stat(&self, tenant: Option<&str>, sha256: &str) -> Result<Row, ArtifactError> {
+        check_digest("sha256", sha256)?;
+        if let Some(tenant) = tenant {
+            let row = self.row(tenant, sha256);
+            return row.ok_or_else(|| ArtifactError::Unknown(sha256.to_owned()));
+        }
+        let bytes = self.len(sha256)?;
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let first = rows.values().find(|row| row.sha256 == sha256).cloned();
+        Ok(first.unwrap_or(Row {
+            tenant: String::new(),
+            sha256: sha256.to_owned(),
+            bytes,
+            name: String::new(),
+            created_at_ms: 0,
+        }))
+    }
+
+    /// Takes a file that this process made, such as a sample data set.
+    pub(crate) fn put_bytes(
+        &self,
+        tenant: &str,
+        name: &str,
+        data: &[u8],
+        now_ms: i64,
+    ) -> Result<Row, ArtifactError> {
+        use sha2::Digest as _;
+        let header = v1::Artifact {
+            sha256: hex::encode(sha2::Sha256::digest(data)),
+            bytes: data.len() as u64,
+            name: name.to_owned(),
+            ..v1::Artifact::default()
+        };
+        let mut upload = self.begin(&header)?;
+        upload.write(data)?;
+        self.keep(upload, &header, Some(tenant), now_ms)
+    }
+
+    /// Where the bytes of a digest are; the caller has checked that it is one.
+    pub(crate) fn path(&self, sha256: &str) -> PathBuf {
+        let shelf = sha256.get(..2).unwrap_or("00");
+        self.0.folder.join(shelf).join(sha256)
+    }
+
+    fn len(&self, sha256: &str) -> Result<u64, ArtifactError> {
+        match fs::metadata(self.path(sha256)) {
+            Ok(found) => Ok(found.len()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(ArtifactError::Unknown(sha256.to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+pub(super) fn check_digest(field: &'static str, sha256: &str) -> Result<(), ArtifactError> {
+    if is_digest(sha256) {
+        return Ok(());
+    }
+    Err(ArtifactError::Field {
+        field,
+        value: sha256.to_owned(),
+        zh: "64 个小写十六进制字符".to_owned(),
+        accepted: "64 lower-case hexadecimal characters".to_owned(),
+    })
+}
+
+fn check_name(name: &str) -> Result<(), ArtifactError> {
+    if name.chars().count() <= 255 && !name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(ArtifactError::Field {
+        field: "header.name",
+        value: name.to_owned(),
+        zh: "最多 255 个可见字符".to_owned(),
+        accepted: "at most 255 printable characters".to_owned(),
+    })
+}
