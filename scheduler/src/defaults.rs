@@ -1,13 +1,12 @@
 //! What a new installation begins with: prices to be replaced by the operator's, and the centre's
 //! own tenant, which pays for shared replicas.
 
+use crate::access::CENTRE;
 use crate::actor::{Core, Failure};
 use std::collections::BTreeMap;
 use zhisuan_core::ledger::{Price, Unit};
 use zhisuan_core::{AccountKind, Amounts, Event, Millis, Tenant};
 
-/// Tenant of the centre itself.
-pub(crate) const CENTRE: &str = "centre";
 
 const YUAN: i64 = 1_000_000;
 

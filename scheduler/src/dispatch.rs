@@ -2,17 +2,18 @@
 
 use crate::actor::{Core, Outgoing};
 use crate::live::Live;
-use crate::logs::Logs;
+use crate::logs::{LogTask, Logs};
 use crate::metrics::Metrics;
-use crate::models::Models;
+use crate::models::{Deployments, Models, ReplicaUpdate};
 use crate::secret::ClusterSecret;
 use crate::sessions::Sessions;
 use crate::store::{Reads, StoredJob};
+use crate::words;
 use prost::Message as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use zhisuan_core::{DeviceSlice, Effect, Event, NodeName, Outcome, TaskRef, TaskReport};
+use zhisuan_core::{DeviceSlice, Effect, Event, Job, NodeName, Outcome, TaskRef, TaskReport, Verdict};
 use zhisuan_proto::v1::{self, job_spec::Work, scheduler_message::Message as Order};
 
 pub(crate) struct Dispatcher {
@@ -22,6 +23,7 @@ pub(crate) struct Dispatcher {
     pub(crate) live: Live,
     pub(crate) logs: Logs,
     pub(crate) models: Models,
+    pub(crate) deployments: Deployments,
     pub(crate) secret: ClusterSecret,
     pub(crate) metrics: Metrics,
     pub(crate) log_limit_bytes: u64,
@@ -31,22 +33,25 @@ pub(crate) struct Dispatcher {
 impl Dispatcher {
     /// Runs until the actor is gone.
     pub(crate) async fn run(self, mut outgoing: mpsc::UnboundedReceiver<Outgoing>) {
-        while let Some(orders) = outgoing.recv().await {
-            let specs = self.specs_of(&orders).await;
-            for effect in orders {
-                self.carry_out(effect, &specs).await;
+        while let Some(Outgoing { effects, serving }) = outgoing.recv().await {
+            let assigned = effects.iter().filter_map(|effect| match effect {
+                Effect::Assign { task, .. } => Some(task.job.0),
+                _ => None,
+            });
+            let serving_ids = serving.iter().map(|job| job.id.0);
+            let rows = self.rows(assigned.chain(serving_ids).collect()).await;
+            for job in &serving {
+                self.deployments.seen(replica_update(job, rows.get(&job.id.0)));
+            }
+            for effect in effects {
+                self.carry_out(effect, &rows).await;
             }
             self.metrics.workers.set(self.sessions.len() as i64);
         }
     }
 
-    /// Rows of the jobs that are assigned, in one read for the whole batch.
-    async fn specs_of(&self, orders: &Outgoing) -> BTreeMap<u64, StoredJob> {
-        let assigned = orders.iter().filter_map(|effect| match effect {
-            Effect::Assign { task, .. } => Some(task.job.0),
-            _ => None,
-        });
-        let ids: Vec<u64> = assigned.collect();
+    /// Rows of jobs, in one read for the whole batch.
+    async fn rows(&self, ids: Vec<u64>) -> BTreeMap<u64, StoredJob> {
         if ids.is_empty() {
             return BTreeMap::new();
         }
@@ -76,12 +81,12 @@ impl Dispatcher {
                 let (reason, grace_ms) = (reason.to_owned(), self.stop_grace_ms);
                 let stop = v1::Stop { task: Some(wire_task(task)), reason, grace_ms };
                 self.sessions.order(&node.0, Order::Stop(stop));
-                self.models.replica_gone(task.job.0);
             }
             Effect::JobChanged(id) => self.live.changed(id.0),
             Effect::JobEnded(job) => {
-                self.logs.close(job.id.0);
-                self.models.job_ended(job.id.0);
+                if job.attempts.iter().any(|attempt| matches!(attempt.verdict, Some(Verdict::Lost { .. }))) {
+                    tokio::spawn(close_logs(self.logs.clone(), job.clone()));
+                }
                 self.live.ended(job.id.0);
             }
             Effect::Overclaimed { task, claimed_ms, passed_ms } => {
@@ -102,7 +107,7 @@ impl Dispatcher {
             return self.fail(task, "ZS-STORE", "its specification cannot be read").await;
         };
         let names = model_names(&spec);
-        let models = match self.models.resolve(&names, &stored.job.tenant.0).await {
+        let models = match self.models.resolve(&names, &stored.job.tenant.0) {
             Ok(models) => models,
             Err(status) => return self.fail(task, "ZS-MODEL-UNKNOWN", status.message()).await,
         };
@@ -133,6 +138,18 @@ impl Dispatcher {
     }
 }
 
+/// Tasks whose worker was lost never said that they ended; their followers must not wait for ever.
+async fn close_logs(logs: Logs, job: Box<Job>) {
+    for attempt in &job.attempts {
+        for task in 0..attempt.tasks.len() as u32 {
+            let log = LogTask { job: job.id.0, attempt: attempt.number, task };
+            if let Err(error) = logs.close(log).await {
+                tracing::error!(%error, "a log cannot be closed");
+            }
+        }
+    }
+}
+
 /// Every model that the work names.
 fn model_names(spec: &v1::JobSpec) -> Vec<String> {
     match &spec.work {
@@ -142,6 +159,24 @@ fn model_names(spec: &v1::JobSpec) -> Vec<String> {
             std::iter::once(&serve.model).chain(&serve.adapters).cloned().collect()
         }
         Some(Work::Command(_)) | None => Vec::new(),
+    }
+}
+
+/// What the deployments must know of a job with serve work.
+pub(crate) fn replica_update(job: &Job, row: Option<&StoredJob>) -> ReplicaUpdate {
+    let spec = row.and_then(|row| v1::JobSpec::decode(row.spec.as_slice()).ok());
+    let deployment = match spec.and_then(|spec| spec.work) {
+        Some(Work::Serve(serve)) => serve.deployment,
+        _ => String::new(),
+    };
+    let verdict = job.attempts.last().and_then(|attempt| attempt.verdict.as_ref());
+    let message = verdict.filter(|_| job.state.ended()).map(|verdict| words::verdict(verdict).text_zh);
+    ReplicaUpdate {
+        job_id: job.id.0,
+        deployment,
+        state: job.state,
+        epoch: job.attempts.last().map_or(0, |attempt| attempt.epoch.0),
+        message: message.unwrap_or_default(),
     }
 }
 

@@ -7,10 +7,27 @@
 
 pub mod store;
 
+mod access;
 mod actor;
+mod api;
+mod app;
+mod artifacts;
 mod clock;
+mod defaults;
+mod dispatch;
+mod error;
+mod live;
+mod logs;
 mod metrics;
+mod models;
 mod options;
+mod ports;
+mod secret;
+mod serve;
+mod sessions;
 mod words;
 
+pub use access::Role;
+pub use app::{Handle, start};
+pub use error::Error;
 pub use options::Options;

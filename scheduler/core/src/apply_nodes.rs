@@ -50,18 +50,29 @@ impl State {
         for task in tasks {
             match running.iter().find(|report| report.task == task) {
                 Some(report) => {
-                    // The word that it started may have been lost with the old session.
-                    if report.used_ms > 0
-                        && self.task(task).is_ok_and(|run| run.started_at.is_none())
-                    {
-                        effects.extend(self.task_started(task, now)?);
-                    }
+                    effects.extend(self.catch_up(*report, now));
                     effects.extend(self.meter(*report, now));
                 }
                 None => effects.extend(self.missing(task, &spec.name, now)),
             }
         }
         Ok(effects)
+    }
+
+    /// The word that a task started may have been lost with the old session. It cannot have
+    /// started before it was placed, whatever its worker says.
+    fn catch_up(&mut self, report: TaskReport, now: Millis) -> Vec<Effect> {
+        let job = self.jobs.get(&report.task.job);
+        let placed_at = job.and_then(|job| job.current()).map(|a| a.placed_at);
+        let unheard = self
+            .task(report.task)
+            .is_ok_and(|run| run.started_at.is_none());
+        let (true, Some(placed_at)) = (unheard && report.used_ms > 0, placed_at) else {
+            return Vec::new();
+        };
+        let since = Millis(now.0.saturating_sub_unsigned(report.used_ms));
+        self.begin(report.task, since.max(placed_at).min(now))
+            .unwrap_or_default()
     }
 
     /// A worker came back without a task that it should have: started ones are lost, the order

@@ -109,6 +109,11 @@ impl State {
         task: TaskRef,
         now: Millis,
     ) -> Result<Vec<Effect>, Refusal> {
+        self.begin(task, now)
+    }
+
+    /// A task runs since `at`.
+    pub(crate) fn begin(&mut self, task: TaskRef, at: Millis) -> Result<Vec<Effect>, Refusal> {
         if self.task(task)?.started_at.is_some() {
             return Ok(Vec::new());
         }
@@ -119,11 +124,11 @@ impl State {
             return Err(Refusal::Stale(task));
         };
         if let Some(run) = attempt.tasks.get_mut(task.task as usize) {
-            run.started_at = Some(now);
+            run.started_at = Some(at);
         }
         if attempt.tasks.iter().all(|run| run.started_at.is_some()) {
-            attempt.started_at = Some(now);
-            job.started_at.get_or_insert(now);
+            attempt.started_at = Some(at);
+            job.started_at.get_or_insert(at);
             if job.state == JobState::Starting {
                 job.state = JobState::Running;
             }

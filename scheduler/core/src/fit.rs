@@ -18,7 +18,7 @@ pub enum Shortfall {
     DeviceKind,
     /// Devices with enough free share.
     Devices,
-    /// Devices with enough free memory, MiB.
+    /// Memory on one of the devices asked for, MiB.
     DeviceMemory,
     /// Cores, thousandths.
     Cpu,
@@ -84,6 +84,8 @@ fn fit_devices(ask: &Resources, node: &Node) -> Result<Vec<DeviceSlice>, FitFail
     let mut of_kind = 0_u64;
     let mut with_share = 0_u64;
     let mut room = Vec::new();
+    // Of the devices with too little memory, the one that comes nearest: free, asked.
+    let mut little = (0, memory_of(ask, 0));
     for (index, (device, free)) in node.spec.devices.iter().zip(&node.free).enumerate() {
         if !ask.device_kind.is_empty() && ask.device_kind != device.kind {
             continue;
@@ -95,6 +97,7 @@ fn fit_devices(ask: &Resources, node: &Node) -> Result<Vec<DeviceSlice>, FitFail
         with_share += 1;
         let memory_mib = memory_of(ask, device.memory_mib);
         if free.memory_mib < memory_mib {
+            little = little.max((free.memory_mib, memory_mib));
             continue;
         }
         let slice = DeviceSlice {
@@ -111,7 +114,9 @@ fn fit_devices(ask: &Resources, node: &Node) -> Result<Vec<DeviceSlice>, FitFail
         return fail(Shortfall::Devices, with_share);
     }
     if (room.len() as u64) < asked {
-        return fail(Shortfall::DeviceMemory, room.len() as u64);
+        let (free, asked) = little;
+        let short = Shortfall::DeviceMemory;
+        return Err(FitFailure { short, asked, free });
     }
     room.sort_by_key(|(free, slice)| (*free, slice.index));
     room.truncate(ask.devices as usize);

@@ -73,8 +73,8 @@ pub enum Refusal {
         /// Its node.
         owner: NodeName,
     },
-    /// The same key was used for something else.
-    #[error("{0} was used before for something else")]
+    /// A name, key or place is taken: the text says which.
+    #[error("{0} is in use already")]
     Conflict(String),
 }
 

@@ -25,15 +25,14 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn insert(&mut self, job: &Job) {
         let shape = job.spec.shape();
-        let id = match self.ids.get(&shape) {
-            Some(id) => *id,
-            None => {
-                self.next += 1;
-                let id = ClassId(self.next);
-                self.ids.insert(shape.clone(), id);
-                self.shapes.insert(id, (shape, 0));
-                id
-            }
+        let id = if let Some(id) = self.ids.get(&shape) {
+            *id
+        } else {
+            self.next += 1;
+            let id = ClassId(self.next);
+            self.ids.insert(shape.clone(), id);
+            self.shapes.insert(id, (shape, 0));
+            id
         };
         let queue = self.queues.entry(job.tenant.clone()).or_default();
         if queue.entry(id).or_default().insert(order(job)) {

@@ -96,7 +96,7 @@ pub(crate) enum AccessError {
     },
     /// The system has no randomness.
     #[error("the system gave no random bytes: {0}")]
-    Random(#[from] getrandom::Error),
+    Random(getrandom::Error),
     /// A field of a new key is not accepted.
     #[error("{field} is \"{value}\", accepted: {accepted}")]
     Field {

@@ -56,14 +56,14 @@ impl KeyRecord {
 /// A new secret: "zs-" and 43 characters that carry 256 random bits.
 pub(crate) fn new_secret() -> Result<String, AccessError> {
     let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes)?;
+    getrandom::fill(&mut bytes).map_err(AccessError::Random)?;
     Ok(format!("zs-{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 /// A new public id.
 pub(crate) fn new_id() -> Result<String, AccessError> {
     let mut bytes = [0_u8; 8];
-    getrandom::fill(&mut bytes)?;
+    getrandom::fill(&mut bytes).map_err(AccessError::Random)?;
     Ok(format!("key-{}", hex::encode(bytes)))
 }
 

@@ -20,7 +20,8 @@ pub(crate) use grpc::AccessService;
 pub(crate) use handle::{Access, Caller, NewKey};
 pub(crate) use layer::{caller_of, protect};
 pub(crate) use port::{TenantPort, TenantRow};
-pub(crate) use roles::{CENTRE, Role};
+pub(crate) use roles::CENTRE;
+pub use roles::Role;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ pub(crate) const CENTRE: &str = "centre";
 
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Role {
+pub enum Role {
     /// People and programs of a tenant.
     Tenant,
     /// Runs the centre.

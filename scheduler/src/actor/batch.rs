@@ -1,10 +1,10 @@
 //! What one group commit gathers: entries, changed jobs, bookings, answers and orders.
 
-use super::{Answer, Attached};
+use super::{Answer, Attached, Outgoing};
 use crate::store::{Batch, Entry, JobRow};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::oneshot;
-use zhisuan_core::{Effect, Event, Job, JobId, Millis, State};
+use zhisuan_core::{Effect, Event, Job, JobId, Millis, State, WorkKind};
 
 #[derive(Default)]
 pub(super) struct Gathered {
@@ -15,12 +15,13 @@ pub(super) struct Gathered {
     outputs: BTreeMap<JobId, BTreeMap<String, String>>,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     orders: Vec<Effect>,
+    serving: Vec<Job>,
 }
 
 /// What goes out once the batch is durable.
 pub(super) struct Ready {
     pub(super) answers: Vec<(oneshot::Sender<Answer>, Answer)>,
-    pub(super) orders: Vec<Effect>,
+    pub(super) outgoing: Outgoing,
 }
 
 impl Gathered {
@@ -96,10 +97,14 @@ impl Gathered {
     }
 
     fn row(&mut self, job: Job) -> JobRow {
+        if job.spec.work == WorkKind::Serve {
+            self.serving.push(job.clone());
+        }
         JobRow { spec: self.specs.remove(&job.id), outputs: self.outputs.remove(&job.id), job }
     }
 
     pub(super) fn into_ready(self) -> Ready {
-        Ready { answers: self.answers, orders: self.orders }
+        let outgoing = Outgoing { effects: self.orders, serving: self.serving };
+        Ready { answers: self.answers, outgoing }
     }
 }

@@ -6,11 +6,11 @@ mod load;
 mod run;
 
 pub(crate) use load::{Recovered, recover};
-pub(crate) use run::{Actor, Outgoing};
+pub(crate) use run::Actor;
 
 use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
-use zhisuan_core::{Effect, Event, Heartbeat, Millis, Observation, Refusal, State};
+use zhisuan_core::{Effect, Event, Heartbeat, Job, Millis, Observation, Refusal, State};
 
 /// What rides along with an event into the rows of its jobs.
 #[derive(Debug, Default)]
@@ -21,6 +21,15 @@ pub(crate) enum Attached {
     Specs(Vec<Vec<u8>>),
     /// Outputs of the job that the event is about.
     Outputs(u64, BTreeMap<String, String>),
+}
+
+/// What leaves the core after a commit.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    /// In order.
+    pub(crate) effects: Vec<Effect>,
+    /// Jobs with serve work that changed or ended, as they are now.
+    pub(crate) serving: Vec<Job>,
 }
 
 type Question = Box<dyn FnOnce(&State, Millis) + Send>;

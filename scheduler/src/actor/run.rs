@@ -1,22 +1,19 @@
 //! The loop of the owner, on a thread of its own: gather, apply, plan, commit, answer.
 
 use super::batch::Gathered;
-use super::{Answer, Attached, Command, Failure, Recovered};
+use super::{Answer, Attached, Command, Failure, Outgoing, Recovered};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{Journal, StoreError};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
-use zhisuan_core::{Effect, Event, State};
+use zhisuan_core::{Event, State};
 
 /// Most commands that share one commit.
 const MAX_BATCH: usize = 8192;
 /// Events between two snapshots: bounds the replay of a restart to a few seconds.
 const SNAPSHOT_EVERY: u64 = 200_000;
-
-/// Orders that left the core, after their commit.
-pub(crate) type Outgoing = Vec<Effect>;
 
 pub(crate) struct Actor<S> {
     store: S,
@@ -164,8 +161,9 @@ impl<S: Journal> Actor<S> {
         self.metrics.waiting_jobs.set(self.state.waiting() as i64);
         self.metrics.live_jobs.set(self.state.jobs().len() as i64);
         let ready = gathered.into_ready();
-        if !ready.orders.is_empty() {
-            let _ = self.outgoing.send(ready.orders);
+        if !ready.outgoing.effects.is_empty() {
+            // The dispatcher is gone only when the scheduler stops.
+            let _ = self.outgoing.send(ready.outgoing);
         }
         for (reply, answer) in ready.answers {
             let _ = reply.send(answer);

@@ -3,6 +3,7 @@
 use super::{account_message, caller, failure, read, scope, statement, tenant_of};
 use crate::access::Role;
 use crate::actor::Core;
+use crate::models::Deployments;
 use crate::store::Reads;
 use crate::words;
 use std::collections::BTreeMap;
@@ -16,12 +17,7 @@ use zhisuan_proto::v1::{self, billing_server::Billing};
 pub(crate) struct BillingService {
     pub(crate) core: Core,
     pub(crate) reads: Arc<dyn Reads>,
-    pub(crate) priced: Arc<dyn Priced>,
-}
-
-/// Whether tokens of a model cost anything: on dedicated deployments they do not.
-pub(crate) trait Priced: Send + Sync {
-    fn priced(&self, model: &str) -> bool;
+    pub(crate) deployments: Deployments,
 }
 
 fn price_message(version: &PriceVersion) -> v1::PriceVersion {
@@ -61,6 +57,14 @@ impl BillingService {
         });
         let account = account.await.map_err(|error| failure(&error))?;
         account.ok_or_else(|| words::refusal(&Refusal::UnknownTenant(name)))
+    }
+
+    /// On dedicated deployments the replicas' time is paid for and tokens are only counted.
+    fn priced(&self, model: &str) -> bool {
+        let routes = self.deployments.routes();
+        let routes = routes.borrow();
+        let route = routes.routes.iter().find(|route| route.model == model);
+        route.is_none_or(|route| route.metering() != v1::Metering::Dedicated)
     }
 
     async fn now(&self) -> Result<Millis, Status> {
@@ -187,7 +191,7 @@ impl Billing for BillingService {
         let event = Event::RequestAuthorized {
             request: RequestId(message.request_id),
             tenant,
-            priced: self.priced.priced(&message.model),
+            priced: self.priced(&message.model),
             model: message.model,
             max_prompt_tokens: message.max_prompt_tokens,
             max_completion_tokens: message.max_completion_tokens,

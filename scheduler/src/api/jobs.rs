@@ -6,7 +6,7 @@ use crate::access::Caller;
 use crate::actor::{Attached, Core};
 use crate::artifacts::Artifacts;
 use crate::live::Live;
-use crate::logs::Logs;
+use crate::logs::{LogTask, Logs};
 use crate::models::Models;
 use crate::store::{JobFilter, Reads, StoredJob};
 use crate::words;
@@ -124,21 +124,18 @@ impl JobsService {
     }
 
     /// What the work names must exist before anything is accepted.
-    async fn check_names(&self, tenant: &TenantName, spec: &v1::JobSpec) -> Result<(), Status> {
+    fn check_names(&self, tenant: &TenantName, spec: &v1::JobSpec) -> Result<(), Status> {
         match &spec.work {
             Some(Work::Train(train)) => {
-                self.models.resolve(std::slice::from_ref(&train.base_model), &tenant.0).await?;
-                self.artifacts.check(&tenant.0, &train.dataset_sha256).await
+                self.models.resolve(std::slice::from_ref(&train.base_model), &tenant.0)?;
+                self.check_artifact(tenant, &train.dataset_sha256)
             }
             Some(Work::Batch(batch)) => {
-                self.models.resolve(std::slice::from_ref(&batch.model), &tenant.0).await?;
-                self.artifacts.check(&tenant.0, &batch.input_sha256).await
+                self.models.resolve(std::slice::from_ref(&batch.model), &tenant.0)?;
+                self.check_artifact(tenant, &batch.input_sha256)
             }
             Some(Work::Command(command)) => {
-                for digest in command.inputs.values() {
-                    self.artifacts.check(&tenant.0, digest).await?;
-                }
-                Ok(())
+                command.inputs.values().try_for_each(|digest| self.check_artifact(tenant, digest))
             }
             Some(Work::Serve(_)) => {
                 let accepted = "train, batch or command; replicas are made by Models.Deploy";
@@ -146,6 +143,10 @@ impl JobsService {
             }
             None => Ok(()),
         }
+    }
+
+    fn check_artifact(&self, tenant: &TenantName, sha256: &str) -> Result<(), Status> {
+        self.artifacts.stat(Some(&tenant.0), sha256).map(drop).map_err(Status::from)
     }
 
     /// Accepts specs whose names were checked; also used for replicas of deployments.
@@ -204,7 +205,7 @@ impl Jobs for JobsService {
         let message = request.into_inner();
         let tenant = tenant_of(&caller, &message.tenant)?;
         for spec in &message.specs {
-            self.check_names(&tenant, spec).await?;
+            self.check_names(&tenant, spec)?;
         }
         let answer = self.accept(tenant, message.specs, message.idempotency_key).await?;
         Ok(Response::new(answer))
@@ -261,19 +262,30 @@ impl Jobs for JobsService {
     async fn logs(&self, request: Request<v1::LogsRequest>) -> Result<Response<LogStream>, Status> {
         let caller = caller(&request)?;
         let ask = request.into_inner();
-        let stored = self.stored(&caller, ask.job_id).await?;
-        let attempts = stored.job.attempts.len() as u32;
-        let attempt = if ask.attempt == 0 { attempts } else { ask.attempt };
-        if attempt > attempts || (attempt == 0 && !ask.follow) {
+        let mut changes = self.live.changes(ask.job_id);
+        let mut stored = self.stored(&caller, ask.job_id).await?;
+        // A follower of a job that waits sees its first attempt as soon as there is one.
+        while ask.follow && stored.job.attempts.is_empty() && !stored.job.state.ended() {
+            if !changes.changed().await {
+                break;
+            }
+            stored = self.stored(&caller, ask.job_id).await?;
+        }
+        let latest = stored.job.attempts.len() as u32;
+        let attempt = if ask.attempt == 0 { latest } else { ask.attempt };
+        if attempt == 0 || attempt > latest {
             return Ok(Response::new(Box::pin(tokio_stream::empty())));
         }
-        // A follower of a job that waits sees its first attempt as soon as there is one.
-        let attempt = attempt.max(1);
-        let ended = stored.job.state.ended()
-            || stored.job.attempts.get(attempt as usize - 1).is_some_and(|attempt| attempt.ended_at.is_some());
-        let follow = ask.follow && !ended;
-        let chunks = self.logs.stream(ask.job_id, attempt, ask.task, ask.tail_lines, follow);
-        Ok(Response::new(Box::pin(chunks.map(Ok))))
+        let task = LogTask { job: ask.job_id, attempt, task: ask.task };
+        let current = stored.job.current().is_some_and(|current| current.number == attempt);
+        let chunks: LogStream = if ask.follow && current {
+            let chunks = self.logs.follow(task, ask.tail_lines).await.map_err(Status::from)?;
+            Box::pin(chunks.map(|chunk| chunk.map_err(Status::from)))
+        } else {
+            let chunks = self.logs.read(task, ask.tail_lines).await.map_err(Status::from)?;
+            Box::pin(tokio_stream::iter(chunks.into_iter().map(Ok)))
+        };
+        Ok(Response::new(chunks))
     }
 
     async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::Explanation>, Status> {

@@ -16,22 +16,15 @@ pub(crate) use spec::normalise;
 pub(crate) use statement::{account_message, statement};
 pub(crate) use workers::WorkersService;
 
+pub(crate) use crate::access::caller_of as caller;
+
 use crate::access::{Caller, Role};
 use crate::actor::Failure;
 use crate::store::StoreError;
 use crate::words;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 use zhisuan_core::{Refusal, TenantName};
 use zhisuan_proto::v1::ErrorDetail;
-
-/// Who calls. The access layer put it there; its absence is a bug, answered by denial.
-pub(crate) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
-    request
-        .extensions()
-        .get::<Caller>()
-        .cloned()
-        .ok_or_else(|| Status::unauthenticated("no caller is known for this request"))
-}
 
 /// The tenant that a call is about: operators and auditors may name one, others have their own.
 pub(crate) fn tenant_of(caller: &Caller, named: &str) -> Result<TenantName, Status> {

@@ -5,15 +5,13 @@ use super::{failure, unavailable};
 use crate::actor::{Attached, Core, Failure};
 use crate::artifacts::Artifacts;
 use crate::live::Live;
-use crate::logs::Logs;
-use crate::models::Models;
+use crate::logs::{LogTask, Logs};
+use crate::models::{Deployments, Models, ReadyReplica};
 use crate::secret::ClusterSecret;
 use crate::sessions::{Orders, Sessions};
-use crate::store::Reads;
 use crate::{dispatch::wire_task, words};
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, wrappers::UnboundedReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
@@ -28,11 +26,11 @@ use zhisuan_proto::v1::{
 #[derive(Clone)]
 pub(crate) struct WorkersService {
     pub(crate) core: Core,
-    pub(crate) reads: Arc<dyn Reads>,
     pub(crate) sessions: Sessions,
     pub(crate) live: Live,
     pub(crate) logs: Logs,
     pub(crate) models: Models,
+    pub(crate) deployments: Deployments,
     pub(crate) artifacts: Artifacts,
     pub(crate) secret: ClusterSecret,
     pub(crate) heartbeat_ms: u32,
@@ -166,7 +164,11 @@ impl Session<'_> {
             Report::Ended(ended) => self.ended(ended).await,
             Report::Log(log) => {
                 if let Some(task) = log.task {
-                    self.service.logs.append(task.job_id, task.attempt, task.task, log.offset, &log.data).await;
+                    let (job, attempt, task) = (task.job_id, task.attempt, task.task);
+                    let task = LogTask { job, attempt, task };
+                    if let Err(error) = self.service.logs.append(task, log.offset, log.data).await {
+                        tracing::error!(node = %self.node, %error, "log bytes are lost");
+                    }
                 }
                 Ok(())
             }
@@ -217,6 +219,10 @@ impl Session<'_> {
         if !ended.outputs.is_empty() || ended.model.is_some() {
             self.keep_outputs(task, &ended.outputs, ended.model).await?;
         }
+        let log = LogTask { job: task.job.0, attempt: task.attempt, task: task.task };
+        if let Err(error) = self.service.logs.close(log).await {
+            tracing::error!(node = %self.node, %error, "a log cannot be closed");
+        }
         let outputs = ended.outputs.into_iter().collect();
         let report = TaskReport { task, used_ms: ended.used_ms };
         let event = Event::TaskEnded { report, outcome };
@@ -235,17 +241,21 @@ impl Session<'_> {
             job.map(|job| job.tenant.0.clone())
         });
         let Some(tenant) = owned.await.map_err(|error| failure(&error))? else { return Ok(()) };
-        for (name, digest) in outputs {
-            if let Err(status) = self.service.artifacts.grant(&tenant, digest, name).await {
-                tracing::warn!(node = %self.node, ?task, name, %status, "an output is refused");
+        let (artifacts, owner, files) = (self.service.artifacts.clone(), tenant.clone(), outputs.clone());
+        let now_ms = self.service.core.ask(|_, now| now.0).await.map_err(|error| failure(&error))?;
+        let granted = tokio::task::spawn_blocking(move || {
+            for (name, digest) in files {
+                if let Err(error) = artifacts.grant(&owner, &digest, &name, now_ms) {
+                    tracing::warn!(?task, name, %error, "an output is refused");
+                }
             }
-        }
+        });
+        granted.await.map_err(|error| unavailable(&error.to_string()))?;
         if let Some(mut model) = model {
-            model.tenant.clone_from(&tenant);
             let lineage = model.lineage.get_or_insert_default();
             (lineage.job_id, lineage.attempt) = (task.job.0, task.attempt);
-            if let Err(status) = self.service.models.register(model).await {
-                tracing::warn!(node = %self.node, ?task, %status, "a model is refused");
+            if let Err(error) = self.service.models.register(model, &tenant, now_ms).await {
+                tracing::warn!(node = %self.node, ?task, %error, "a model is refused");
             }
         }
         Ok(())
@@ -257,13 +267,14 @@ impl Session<'_> {
         if !owns.await.map_err(|error| failure(&error))? {
             return self.send(stop(task, "stale"));
         }
-        let replica = v1::Replica {
+        let replica = ReadyReplica {
             address: self.replica_address.clone(),
             token: self.service.secret.replica_token(task),
-            job_id: task.job.0,
             epoch: task.epoch.0,
+            context_length: ready.context_length,
+            models: ready.models,
         };
-        self.service.models.replica_ready(replica, ready.context_length);
+        self.service.deployments.ready(task.job.0, replica);
         Ok(())
     }
 }

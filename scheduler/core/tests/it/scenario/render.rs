@@ -1,6 +1,7 @@
 //! Effects as one line of text each.
 
 use super::world::World;
+use std::fmt::Write as _;
 use zhisuan_core::ledger::{EntryKind, Source, Transaction};
 use zhisuan_core::{DeviceSlice, Effect, Job, JobId, Reason, TaskRef, Verdict};
 
@@ -22,7 +23,7 @@ impl World {
                 let state = word(&job.state);
                 format!("{} {state}, held {held}, charged {charged}", self.name(*id))
             }
-            Effect::JobEnded(job) => self.ended(job),
+            Effect::JobEnded(job) => Self::ended(job),
             Effect::Assign { task, node, slices } => {
                 format!("assign {} to {node}{}", self.task(*task), places(slices))
             }
@@ -56,7 +57,7 @@ impl World {
         })
     }
 
-    fn ended(&self, job: &Job) -> String {
+    fn ended(job: &Job) -> String {
         let verdict = job.attempts.last().and_then(|last| last.verdict.as_ref());
         let why = match verdict {
             Some(Verdict::Failed {
@@ -95,7 +96,7 @@ impl World {
             } else {
                 format!("{} tokens", charge.quantity)
             };
-            line.push_str(&format!(", {sku} {what} at {price} (v{version})"));
+            let _ = write!(line, ", {sku} {what} at {price} (v{version})");
         }
         if posted.kind == EntryKind::Reversal {
             line.push_str(", taken back");

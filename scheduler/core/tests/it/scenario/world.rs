@@ -40,7 +40,7 @@ impl World {
                 self.now = self.now.plus(ms);
                 Ok(Vec::new())
             }
-            "plan" => self.plan(),
+            "plan" => Ok(self.plan()),
             "show" => Ok(self.show()),
             "explain" => self.explain(&mut words),
             "quote" => self.quote(&mut words),
@@ -236,7 +236,7 @@ impl World {
         Ok(answer)
     }
 
-    fn plan(&mut self) -> Answer {
+    fn plan(&mut self) -> Vec<String> {
         let plan = self.state.plan(self.now);
         let placements = plan.placements.clone();
         let mut answer = Vec::new();
@@ -250,7 +250,7 @@ impl World {
             let ahead = self.state.ahead(job);
             answer.push(format!("{} waits, {ahead} ahead: {why}", self.name(job.id)));
         }
-        Ok(answer)
+        answer
     }
 
     fn explain(&self, words: &mut Words<'_>) -> Answer {

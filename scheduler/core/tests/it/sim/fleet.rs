@@ -79,6 +79,7 @@ impl Worker {
         for (task, work) in &mut self.work {
             if !work.started && !work.stopping && work.starts_at <= now {
                 work.started = true;
+                work.starts_at = now;
                 events.push(Event::TaskStarted { task: *task });
             }
         }

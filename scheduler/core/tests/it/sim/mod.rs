@@ -38,7 +38,7 @@ fn every_seed_keeps_the_invariants_and_ends_every_job() {
 fn one(seed: u64) -> [u64; 4] {
     let run = std::panic::catch_unwind(|| {
         let mut sim = Sim::new(seed);
-        sim.run(150);
+        sim.run(120);
         sim.finish();
         sim.summary()
     });

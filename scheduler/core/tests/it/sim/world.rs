@@ -98,22 +98,17 @@ impl Sim {
     pub(super) fn apply(&mut self, event: Event) -> bool {
         // Looking at the whole state is dear: a part of the events is enough over many seeds.
         let before = self.rng.once_in(8).then(|| self.state.clone());
-        let done = match self.state.apply(&event, self.now) {
-            Ok(effects) => {
-                for effect in &effects {
-                    self.books.note(effect, &self.state);
-                }
-                self.fleet.deliver(&effects, self.now, &mut self.rng);
-                true
-            }
-            Err(_) => {
-                if let Some(before) = before {
-                    let (was, is) = (text(&before), text(&self.state));
-                    assert_eq!(was, is, "a refused event changed something: {event:?}");
-                }
-                false
-            }
-        };
+        let answer = self.state.apply(&event, self.now);
+        let done = answer.is_ok();
+        if let (Err(_), Some(before)) = (&answer, before) {
+            let (was, is) = (text(&before), text(&self.state));
+            assert_eq!(was, is, "a refused event changed something: {event:?}");
+        }
+        let effects = answer.unwrap_or_default();
+        for effect in &effects {
+            self.books.note(effect, &self.state);
+        }
+        self.fleet.deliver(&effects, self.now, &mut self.rng);
         if let Err(violation) = check::invariants(&self.state) {
             panic!("{violation}, after {event:?}");
         }
@@ -198,6 +193,14 @@ impl Sim {
             );
         }
         self.state.keep_reasons(plan);
+        // A look at every waiting job is dear: some of the passes are enough over many seeds.
+        if self.rng.once_in(3) {
+            self.confirm_reasons();
+        }
+    }
+
+    /// Every waiting job has a reason, and asking anew gives the same one.
+    fn confirm_reasons(&self) {
         for job in self.state.jobs().values() {
             if job.state != JobState::Queued {
                 continue;

@@ -1,0 +1,130 @@
+//! Why a model is not registered, found or served.
+
+use crate::store::StoreError;
+use crate::words::Problem;
+use tonic::{Code, Status};
+
+/// Why a model is not registered, found or served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ModelError {
+    /// A field is not accepted.
+    #[error("{field} is \"{value}\", accepted: {accepted}")]
+    Field {
+        /// Path of the field.
+        field: String,
+        /// As received.
+        value: String,
+        /// In Chinese.
+        zh: String,
+        /// In English.
+        accepted: String,
+    },
+    /// No such model, or none that the caller may see.
+    #[error("no model {name}{}", if nearest.is_empty() { String::new() } else { format!("; did you mean {nearest}?") })]
+    Unknown {
+        /// As asked for.
+        name: String,
+        /// The most similar name, or nothing.
+        nearest: String,
+    },
+    /// The name belongs to somebody else.
+    #[error("the name {0} belongs to another owner")]
+    NameTaken(String),
+    /// The version exists.
+    #[error("{name} version {version} exists and never changes")]
+    VersionExists {
+        /// Of the model.
+        name: String,
+        /// Which.
+        version: u32,
+    },
+    /// Served already.
+    #[error("{0} is deployed already")]
+    DeploymentExists(String),
+    /// Not served.
+    #[error("no deployment {0}")]
+    DeploymentUnknown(String),
+    /// The store failed.
+    #[error("models cannot be stored or loaded: {0}")]
+    Store(#[from] StoreError),
+    /// A stored record cannot be read.
+    #[error("the stored record {id} cannot be read: {cause}")]
+    Damaged {
+        /// Which.
+        id: String,
+        /// Why.
+        cause: serde_json::Error,
+    },
+    /// A catalogue file cannot be read.
+    #[error("the catalogue cannot be read at {path}: {cause}")]
+    Catalogue {
+        /// Path of the key.
+        path: String,
+        /// Why, and where in the file.
+        cause: String,
+    },
+    /// The process is going down.
+    #[error("work on models was cut short: {0}")]
+    Cut(#[from] tokio::task::JoinError),
+}
+
+impl ModelError {
+    pub(crate) fn field(field: impl Into<String>, value: &str, zh: &str, accepted: &str) -> Self {
+        Self::Field {
+            field: field.into(),
+            value: value.to_owned(),
+            zh: zh.to_owned(),
+            accepted: accepted.to_owned(),
+        }
+    }
+}
+
+impl From<ModelError> for Status {
+    fn from(error: ModelError) -> Self {
+        let english = error.to_string();
+        match &error {
+            ModelError::Field { field, value, zh, accepted } => Problem::field(field, value, zh, accepted),
+            ModelError::Unknown { name, nearest } => {
+                let hint = if nearest.is_empty() {
+                    "zhisuan models 可列出可用的模型".to_owned()
+                } else {
+                    format!("是否要用 {nearest}？zhisuan models 可列出可用的模型")
+                };
+                Problem::new(Code::NotFound, "ZS-MODEL-UNKNOWN", format!("没有模型 {name}"), english).hint(hint)
+            }
+            ModelError::NameTaken(name) => Problem::new(
+                Code::AlreadyExists,
+                "ZS-MODEL-NAME-TAKEN",
+                format!("模型名 {name} 已被占用"),
+                english,
+            )
+            .hint("请换一个名字"),
+            ModelError::VersionExists { name, version } => Problem::new(
+                Code::AlreadyExists,
+                "ZS-MODEL-VERSION-EXISTS",
+                format!("模型 {name} 的第 {version} 版已存在，登记后不可更改"),
+                english,
+            )
+            .hint("请将 version 设为 0，登记为新版本"),
+            ModelError::DeploymentExists(name) => Problem::new(
+                Code::AlreadyExists,
+                "ZS-DEPLOYMENT-EXISTS",
+                format!("{name} 已在服务中（或正在停止）"),
+                english,
+            )
+            .hint("请先停止它并等待副本结束，或换一个部署名与模型"),
+            ModelError::DeploymentUnknown(name) => Problem::new(
+                Code::NotFound,
+                "ZS-DEPLOYMENT-UNKNOWN",
+                format!("没有部署 {name}"),
+                english,
+            )
+            .hint("zhisuan deployments 可列出在服务的模型"),
+            ModelError::Store(_)
+            | ModelError::Damaged { .. }
+            | ModelError::Catalogue { .. }
+            | ModelError::Cut(_) => Problem::internal("models", &error),
+        }
+        .status()
+    }
+}

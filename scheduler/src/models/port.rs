@@ -1,0 +1,39 @@
+//! What the deployments need of the scheduler, and what they are told by it.
+
+use futures::future::BoxFuture;
+use tonic::Status;
+use zhisuan_core::JobState;
+use zhisuan_proto::v1;
+
+/// Submits and cancels the jobs that keep replicas running.
+pub(crate) trait ReplicaPort: Send + Sync + 'static {
+    /// Submits one replica for `tenant` to pay; answered with the job's number once it is durable.
+    fn submit(&self, tenant: String, spec: v1::JobSpec) -> BoxFuture<'_, Result<u64, Status>>;
+    /// Asks a replica's job to stop; a job that has ended is left as it is.
+    fn cancel(&self, job_id: u64) -> BoxFuture<'_, Result<(), Status>>;
+}
+
+/// News of a job with serve work.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplicaUpdate {
+    pub(crate) job_id: u64,
+    /// As its `ServeWork` names it.
+    pub(crate) deployment: String,
+    pub(crate) state: JobState,
+    /// Of the current attempt; 0 before the first.
+    pub(crate) epoch: u64,
+    /// Why it ended, in Chinese; empty while it goes on.
+    pub(crate) message: String,
+}
+
+/// A replica that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReadyReplica {
+    /// host:port.
+    pub(crate) address: String,
+    pub(crate) token: String,
+    pub(crate) epoch: u64,
+    pub(crate) context_length: u32,
+    /// Names that it serves.
+    pub(crate) models: Vec<String>,
+}

@@ -1,0 +1,31 @@
+//! One address for gRPC, console, metrics and health.
+
+use crate::access::{Access, NowMs, protect};
+use crate::metrics::Metrics;
+use axum::Router;
+use axum::routing::get;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+pub(crate) fn router(routes: Routes, access: &Access, now: &NowMs, metrics: &Metrics) -> Router {
+    let metrics = metrics.clone();
+    let plain = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(move || async move { metrics.render() }));
+    // Everything that is not a plain page is a gRPC method and goes through the door.
+    plain.fallback_service(protect(routes, access.clone(), now.clone()))
+}
+
+pub(crate) async fn run(listener: TcpListener, router: Router, drain: CancellationToken) {
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY is not set");
+        }
+    });
+    let served = axum::serve(listener, router).with_graceful_shutdown(async move { drain.cancelled().await });
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the server ended");
+    }
+}
