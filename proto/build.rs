@@ -3,7 +3,14 @@
 use std::path::PathBuf;
 
 const FILES: [&str; 8] = [
-    "common", "jobs", "nodes", "models", "replicas", "billing", "access", "artifacts",
+    "common",
+    "jobs",
+    "nodes",
+    "models",
+    "replicas",
+    "billing",
+    "access",
+    "artifacts",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

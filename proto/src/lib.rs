@@ -21,8 +21,7 @@ pub mod v1 {
 }
 
 /// The compiled .proto files, for gRPC reflection and the compatibility test.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// Largest message that servers and clients accept, bytes.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;

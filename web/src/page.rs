@@ -179,15 +179,15 @@ impl Page {
 
 impl Render for Page {
     fn render(&self) -> Markup {
-        let width = if self.wide { "main wide" } else { "main" };
+        let width = if self.wide { "wide" } else { "narrow" };
         html! {
             (DOCTYPE)
             html lang=(self.lang) {
                 (self.head())
-                body {
+                body class=(width) {
                     a.skip href="#main" { "跳到正文" }
                     (self.banner())
-                    main id="main" class=(width) {
+                    main.main id="main" {
                         (self.heading())
                         (self.body)
                     }

@@ -161,9 +161,10 @@ pub fn card(title: &str, body: impl Render) -> Markup {
     html! { section.card { h2 { (title) } (body) } }
 }
 
-/// The visible label that the rules on machine-made content ask for.
-pub fn machine_made(text: &str) -> Markup {
-    html! { p.machine { span.machine-mark { "AI 生成" } (text) } }
+/// The visible label that the rules on machine-made content ask for: a short mark, then what the
+/// machine did.
+pub fn machine_made(mark: &str, text: &str) -> Markup {
+    html! { p.machine { span.machine-mark { (mark) } (text) } }
 }
 
 /// Links to the neighbouring pages of a list; a missing neighbour is left out.

@@ -150,6 +150,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 /// A date as `YYYY-MM-DD`, or null.
 #[expect(
     clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
     reason = "serde's serialize_with passes a reference to the field"
 )]
 pub(crate) fn serialize_date<S: Serializer>(

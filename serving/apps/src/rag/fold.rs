@@ -13,9 +13,7 @@ pub(crate) fn fold(text: &str) -> String {
 fn half_width(char: char) -> char {
     match char {
         '\u{3000}' => ' ',
-        '\u{ff01}'..='\u{ff5e}' => {
-            char::from_u32(u32::from(char) - 0xff01 + 0x21).unwrap_or(char)
-        }
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(char) - 0xff01 + 0x21).unwrap_or(char),
         other => other,
     }
 }

@@ -9,8 +9,18 @@ const MAX_LINES: usize = 40;
 
 /// Known keys, in the order they are explained to people.
 pub(crate) const KEYS: [&str; 12] = [
-    "标题", "发布机构", "文号", "适用地区", "状态", "生效日期", "失效日期", "主题", "示例",
-    "转人工电话", "转人工窗口", "许可",
+    "标题",
+    "发布机构",
+    "文号",
+    "适用地区",
+    "状态",
+    "生效日期",
+    "失效日期",
+    "主题",
+    "示例",
+    "转人工电话",
+    "转人工窗口",
+    "许可",
 ];
 
 /// The fields of a head and where the body begins.
@@ -70,7 +80,10 @@ fn add_field(front: &mut FrontMatter, offset: usize, text: &str) -> Result<(), B
     let known = KEYS.iter().find(|known| **known == folded);
     let key = known.ok_or_else(|| {
         let accepted = KEYS.join("、");
-        bad(format!("没有名为“{}”的字段，可用的有：{accepted}", key.trim()))
+        bad(format!(
+            "没有名为“{}”的字段，可用的有：{accepted}",
+            key.trim()
+        ))
     })?;
     let value = value.trim().to_owned();
     if value.is_empty() {

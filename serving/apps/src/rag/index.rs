@@ -70,11 +70,7 @@ impl PassageIndex {
     }
 
     /// The best passages for a set of terms, best first, with their BM25 scores.
-    pub(crate) fn top(
-        &self,
-        terms: &[String],
-        limit: usize,
-    ) -> tantivy::Result<Vec<(usize, f32)>> {
+    pub(crate) fn top(&self, terms: &[String], limit: usize) -> tantivy::Result<Vec<(usize, f32)>> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::with_capacity(terms.len() * 3);
         for term in terms {
             let fields = [

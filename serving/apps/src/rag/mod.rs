@@ -21,3 +21,5 @@ pub use cite::{Citation, CitationFault};
 pub use document::{Document, MAX_DOCUMENT_BYTES, Refused, Status};
 pub use passage::{Passage, SectionKind};
 pub use search::Hit;
+
+pub(crate) use fold::fold;

@@ -26,6 +26,10 @@ pub enum SectionKind {
     Time,
     /// What it costs (收费标准).
     Fee,
+    /// How much is granted or allowed (补贴标准、提取额度).
+    Standard,
+    /// How long something lasts or may wait (有效期、申请期限).
+    Period,
     /// Where and when (办理地点与时间).
     Place,
     /// Whom to call (咨询电话).
@@ -40,7 +44,7 @@ impl SectionKind {
     /// The kind that a heading names.
     pub fn of_heading(heading: &str) -> Self {
         let heading = fold(heading);
-        let kinds: [(&[&str], Self); 8] = [
+        let kinds: [(&[&str], Self); 10] = [
             (&["地点", "地址", "窗口"], Self::Place),
             (&["电话", "咨询", "联系"], Self::Phone),
             (&["时限", "办理期限"], Self::Time),
@@ -49,6 +53,8 @@ impl SectionKind {
             (&["条件", "对象", "谁可以"], Self::Conditions),
             (&["流程", "步骤", "程序", "怎么办"], Self::Process),
             (&["依据"], Self::Legal),
+            (&["期限", "有效期", "租期"], Self::Period),
+            (&["标准", "额度", "比例", "待遇"], Self::Standard),
         ];
         let named = |words: &[&str]| words.iter().any(|word| heading.contains(word));
         kinds
@@ -93,7 +99,7 @@ pub(crate) fn passages(document: usize, raw: &str, body_start: usize) -> Vec<Pas
             open_bytes = 0;
         }
         if let Some(heading) = heading {
-            open.section = heading.to_owned();
+            heading.clone_into(&mut open.section);
             open.kind = SectionKind::of_heading(heading);
             continue;
         }

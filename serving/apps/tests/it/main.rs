@@ -1,0 +1,15 @@
+//! The applications seen from outside, on the sample knowledge base and on hostile input.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests fail by panicking and report what they measured"
+)]
+
+mod citations;
+mod hostile;
+mod ingest;
+mod pages;
+mod quality;
+mod support;

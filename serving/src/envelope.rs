@@ -1,0 +1,116 @@
+//! Around every answer: its id, the reader's language, the count; and the two pages for machines.
+
+use crate::app::App;
+use crate::call::{Call, new_id};
+use crate::language::{Language, preferred};
+use crate::openai::ApiError;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use std::time::Instant;
+
+/// Gives a request its [`Call`] and its answer the id, in the reader's language.
+pub(crate) async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let endpoint = endpoint(request.uri().path());
+    let language = preferred(
+        request
+            .headers()
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok()),
+    );
+    let Ok(id) = new_id(request.uri().path()) else {
+        tracing::error!("the system gives no random numbers");
+        return ApiError::internal().render(language);
+    };
+    request.extensions_mut().insert(Call {
+        id: id.clone(),
+        language,
+        started,
+    });
+    app.metrics.requests_inflight.set(inflight(&app));
+    let mut response = translate(next.run(request).await, language);
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    let status = response.status().as_u16();
+    app.metrics.request(endpoint, status);
+    tracing::debug!(
+        request_id = %id, endpoint, status, ms = started.elapsed().as_millis(),
+        "answer began"
+    );
+    response
+}
+
+/// Renders an error anew where its reader prefers Chinese.
+fn translate(mut response: Response, language: Language) -> Response {
+    match response.extensions_mut().remove::<ApiError>() {
+        Some(error) if language == Language::Chinese => {
+            let mut translated = error.render(language);
+            if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
+                translated.headers_mut().insert(header::ALLOW, allow);
+            }
+            translated
+        }
+        _ => response,
+    }
+}
+
+/// A bounded set of labels.
+fn endpoint(path: &str) -> &'static str {
+    match path {
+        "/v1/chat/completions" => "chat_completions",
+        "/v1/completions" => "completions",
+        "/v1/embeddings" => "embeddings",
+        "/healthz" => "healthz",
+        "/metrics" => "metrics",
+        path if path.starts_with("/v1/models") => "models",
+        _ => "other",
+    }
+}
+
+fn inflight(app: &App) -> i64 {
+    i64::try_from(app.admission.inflight()).unwrap_or(i64::MAX)
+}
+
+/// Paths for machines; they need no key and tell nothing of tenants.
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+}
+
+/// 200 when requests can be served: the routes are known and no drain has begun.
+async fn healthz(State(app): State<App>) -> Response {
+    let table = app.routes.table();
+    let (status, word) = if app.draining.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else if table.known {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting")
+    };
+    let body = json!({
+        "status": word,
+        "routes_revision": table.revision,
+        "inflight": app.admission.inflight(),
+    });
+    (status, Json(body)).into_response()
+}
+
+async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
+    app.metrics.requests_inflight.set(inflight(&app));
+    let text = app.metrics.render().map_err(|error| {
+        tracing::error!(%error, "cannot render metrics");
+        ApiError::internal()
+    })?;
+    let kind = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    Ok((kind, text).into_response())
+}

@@ -1,0 +1,178 @@
+//! POST /v1/embeddings.
+
+use super::ApiError;
+use super::body::{self, view};
+use super::generate::Admitted;
+use super::open::authorize;
+use super::sampling::prompt_bound;
+use super::trouble::{self, Verdict};
+use super::types::EmbeddingRequest;
+use super::unsupported::EMBEDDINGS;
+use super::validate::{self, invalid_value};
+use crate::app::App;
+use crate::call::Call;
+use axum::extract::{Request, State};
+use axum::{Extension, Json};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use zhisuan_proto::v1::{
+    AuthorizeRequest, EmbedRequest, EmbedResponse, Replica, Route, TokenCount,
+};
+
+const MAX_TEXTS: usize = 2_048;
+
+/// What a body asks for.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    model: String,
+    texts: Vec<String>,
+    base64: bool,
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    Extension(call): Extension<Call>,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    let (head, body) = request.into_parts();
+    let admitted = app.admit(&head.headers).await?;
+    let wish = read(&body::read(body).await?)?;
+    let route = app.route(&wish.model, &admitted.caller.tenant)?;
+    // A task of its own: work that began is counted to its end, also for a caller that vanished.
+    let task = tokio::spawn(async move { embed(&app, &call, admitted, &route, wish).await });
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "embedding task ended early");
+        Err(ApiError::internal())
+    })
+}
+
+/// The wish in a body. Pure.
+pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
+    let body = body::parse(bytes, EMBEDDINGS)?;
+    let request: EmbeddingRequest = view(&body)?;
+    validate::model(&request.model)?;
+    let texts = validate::texts("input", request.input.as_ref(), MAX_TEXTS)?;
+    if let Some(index) = texts.iter().position(String::is_empty) {
+        return Err(invalid_value(
+            &format!("input[{index}]"),
+            "",
+            "a text that is not empty",
+            "非空文本",
+        ));
+    }
+    let base64 = match request.encoding_format.as_deref() {
+        None | Some("float") => false,
+        Some("base64") => true,
+        Some(other) => {
+            return Err(invalid_value(
+                "encoding_format",
+                other,
+                "'float' or 'base64'",
+                " float 或 base64",
+            ));
+        }
+    };
+    Ok(Wish {
+        model: request.model,
+        texts,
+        base64,
+    })
+}
+
+async fn embed(
+    app: &App,
+    call: &Call,
+    admitted: Admitted,
+    route: &Route,
+    wish: Wish,
+) -> Result<Json<Value>, ApiError> {
+    let text_bytes = wish.texts.iter().map(String::len).sum();
+    let hold = AuthorizeRequest {
+        request_id: call.id.clone(),
+        tenant: admitted.caller.tenant.clone(),
+        model: wish.model.clone(),
+        max_prompt_tokens: prompt_bound(text_bytes, wish.texts.len()),
+        max_completion_tokens: 0,
+    };
+    let mut meter = authorize(app, hold).await?;
+    let count = wish.texts.len();
+    let request = EmbedRequest {
+        request_id: call.id.clone(),
+        model: wish.model.clone(),
+        texts: wish.texts,
+    };
+    let answer = ask(app, route, &request)
+        .await
+        .map_err(|error| error.prompt_is("input"))?;
+    meter.counted(TokenCount {
+        prompt_tokens: answer.prompt_tokens,
+        completion_tokens: 0,
+    });
+    let finite = answer
+        .embeddings
+        .iter()
+        .all(|embedding| embedding.values.iter().all(|value| value.is_finite()));
+    if answer.embeddings.len() != count || !finite {
+        meter.refused();
+        return Err(ApiError::replica_failed("embedding_malformed", ""));
+    }
+    Ok(Json(render(&answer, &wish.model, wish.base64)))
+}
+
+async fn ask(app: &App, route: &Route, request: &EmbedRequest) -> Result<EmbedResponse, ApiError> {
+    let mut last = ApiError::model_not_ready(&route.model);
+    for replica in app.replicas.ranked(route) {
+        match ask_one(app, route, replica, request.clone()).await {
+            Ok(answer) => return Ok(answer),
+            Err(Verdict::Final(error)) => return Err(error),
+            Err(Verdict::Elsewhere(error)) => last = error,
+        }
+    }
+    Err(last)
+}
+
+async fn ask_one(
+    app: &App,
+    route: &Route,
+    replica: &Replica,
+    request: EmbedRequest,
+) -> Result<EmbedResponse, Verdict> {
+    let unusable = || Verdict::Elsewhere(ApiError::model_not_ready(&route.model));
+    let mut leased = app.replicas.lease(replica).ok_or_else(unusable)?;
+    let answer = leased.client.embed(request).await;
+    answer
+        .map(tonic::Response::into_inner)
+        .map_err(|status| {
+            tracing::warn!(replica = %replica.address, code = ?status.code(), message = status.message(), "replica refused");
+            trouble::of_replica(&status, route, app.admission.retry_after_s())
+        })
+}
+
+fn render(answer: &EmbedResponse, model: &str, base64: bool) -> Value {
+    let data: Vec<Value> = answer
+        .embeddings
+        .iter()
+        .enumerate()
+        .map(|(index, embedding)| {
+            let vector = if base64 {
+                // Little-endian f32, as the official libraries decode it.
+                let bytes: Vec<u8> = embedding
+                    .values
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect();
+                json!(STANDARD.encode(bytes))
+            } else {
+                json!(embedding.values)
+            };
+            json!({"object": "embedding", "index": index, "embedding": vector})
+        })
+        .collect();
+    json!({
+        "object": "list",
+        "data": data,
+        "model": model,
+        "usage": {"prompt_tokens": answer.prompt_tokens, "total_tokens": answer.prompt_tokens},
+    })
+}

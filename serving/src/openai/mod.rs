@@ -1,0 +1,44 @@
+//! The OpenAI-shaped HTTP interface: requests, answers, streams, refusals.
+
+mod body;
+mod chat;
+mod completions;
+mod embeddings;
+mod error;
+mod generate;
+#[cfg(test)]
+mod hostile;
+mod logprobs;
+mod models;
+mod open;
+mod refusals;
+mod replies;
+mod sampling;
+mod stream;
+mod trouble;
+mod types;
+mod unsupported;
+mod validate;
+
+pub(crate) use error::ApiError;
+pub(crate) use generate::Admitted;
+
+use crate::app::App;
+use axum::Router;
+use axum::routing::{any, get, post};
+
+/// Every path of the interface; unknown ones below `/v1` and wrong methods get its errors too.
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{model}", get(models::get))
+        .route("/v1/chat/completions", post(chat::create))
+        .route("/v1/completions", post(completions::create))
+        .route("/v1/embeddings", post(embeddings::create))
+        .route("/v1", any(unknown_url))
+        .route("/v1/", any(unknown_url))
+        .route("/v1/{*rest}", any(unknown_url))
+        .method_not_allowed_fallback(error::wrong_method)
+}
+
+pub(crate) use error::unknown_url;

@@ -1,0 +1,210 @@
+//! A fake replica: deterministic text, and faults that a prompt asks for by name.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Code, Request, Response, Status};
+use zhisuan_proto::v1::generate_event::Event;
+use zhisuan_proto::v1::generate_request::Input;
+use zhisuan_proto::v1::replicas_server::Replicas;
+use zhisuan_proto::v1::{
+    Delta, Done, EmbedRequest, EmbedResponse, Embedding, ErrorDetail, Failed, GenerateEvent,
+    GenerateRequest, Started, TokenCount, TokenLogprob, TopLogprob,
+};
+
+pub(crate) const REPLICA_TOKEN: &str = "replica-token";
+/// What the fake says to every prompt it has no other orders for; one piece per token.
+pub(crate) const WORDS: [&str; 6] = ["你好", "，", "世界", "🙂", "!", "\n第二行"];
+/// Prompt tokens that the fake counts for every prompt.
+pub(crate) const PROMPT_TOKENS: u32 = 7;
+
+#[derive(Clone, Default)]
+pub(crate) struct FakeReplica {
+    pub(crate) asked: Arc<Mutex<Vec<GenerateRequest>>>,
+    /// Streams that were dropped before their end: the caller cancelled.
+    pub(crate) cancelled: Arc<AtomicU32>,
+}
+
+/// Notices whether a stream was dropped before its end.
+struct Watchdog(Arc<AtomicU32>, bool);
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        if !self.1 {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+fn order(request: &GenerateRequest) -> String {
+    match &request.input {
+        Some(Input::Chat(chat)) => chat.messages.last().unwrap().content.clone(),
+        Some(Input::Prompt(prompt)) => prompt.clone(),
+        None => String::new(),
+    }
+}
+
+fn check<T>(request: &Request<T>) -> Result<(), Status> {
+    let shown = request
+        .metadata()
+        .get("authorization")
+        .and_then(|v| v.to_str().ok());
+    if shown == Some(&format!("Bearer {REPLICA_TOKEN}")) {
+        Ok(())
+    } else {
+        Err(Status::unauthenticated("not this replica's token"))
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "streams carry results")]
+fn event(event: Event) -> Result<GenerateEvent, Status> {
+    Ok(GenerateEvent { event: Some(event) })
+}
+
+fn delta(text: &str, logprobs: bool) -> Result<GenerateEvent, Status> {
+    let logprob = logprobs.then(|| TokenLogprob {
+        token: text.to_owned(),
+        logprob: -0.5,
+        top: vec![TopLogprob {
+            token: "x".to_owned(),
+            logprob: f32::NEG_INFINITY,
+        }],
+    });
+    event(Event::Delta(Delta {
+        text: text.to_owned(),
+        logprob,
+    }))
+}
+
+fn usage(completion_tokens: u32) -> TokenCount {
+    TokenCount {
+        prompt_tokens: PROMPT_TOKENS,
+        completion_tokens,
+    }
+}
+
+fn done(reason: &str, tokens: u32) -> Result<GenerateEvent, Status> {
+    event(Event::Done(Done {
+        finish_reason: reason.to_owned(),
+        usage: Some(usage(tokens)),
+    }))
+}
+
+fn failed(code: &str, usage: Option<TokenCount>) -> Result<GenerateEvent, Status> {
+    event(Event::Failed(Failed {
+        code: code.to_owned(),
+        message: "细节".to_owned(),
+        usage,
+    }))
+}
+
+/// The events that an order asks for.
+fn script(
+    order: String,
+    most: u32,
+    logprobs: bool,
+    cancelled: Arc<AtomicU32>,
+) -> impl Stream<Item = Result<GenerateEvent, Status>> {
+    async_stream::stream! {
+        let mut watchdog = Watchdog(cancelled, false);
+        match order.as_str() {
+            "too long" => {
+                yield failed("context_exceeded", Some(TokenCount { prompt_tokens: 900, completion_tokens: 0 }));
+            }
+            "endless" => loop {
+                yield delta("啊", logprobs);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            },
+            "silent" => tokio::time::sleep(Duration::from_mins(1)).await,
+            "slow" => {
+                yield delta(WORDS[0], logprobs);
+                // Longer than the gateway's ten seconds between signs of life.
+                tokio::time::sleep(Duration::from_millis(10_500)).await;
+                yield done("stop", 1);
+            }
+            "die" => {
+                yield delta(WORDS[0], logprobs);
+                yield delta(WORDS[1], logprobs);
+                yield Err(Status::unavailable("fake replica died"));
+            }
+            "vanish" => {
+                yield delta(WORDS[0], logprobs);
+                yield delta(WORDS[1], logprobs);
+            }
+            "fault" => {
+                yield delta(WORDS[0], logprobs);
+                yield failed("ZS-ENGINE-NUMERIC-FAULT", Some(usage(1)));
+            }
+            "evicted" => {
+                yield delta(WORDS[0], logprobs);
+                yield done("cancelled", 1);
+            }
+            _ => {
+                let count = most.min(WORDS.len() as u32);
+                for word in &WORDS[..count as usize] {
+                    yield delta(word, logprobs);
+                }
+                yield done(if most < WORDS.len() as u32 { "length" } else { "stop" }, count);
+            }
+        }
+        watchdog.1 = true;
+    }
+}
+
+#[tonic::async_trait]
+impl Replicas for FakeReplica {
+    type GenerateStream = Pin<Box<dyn Stream<Item = Result<GenerateEvent, Status>> + Send>>;
+
+    async fn generate(
+        &self,
+        request: Request<GenerateRequest>,
+    ) -> Result<Response<Self::GenerateStream>, Status> {
+        check(&request)?;
+        let request = request.into_inner();
+        self.asked.lock().unwrap().push(request.clone());
+        let order = order(&request);
+        if order == "full" {
+            return Err(Status::resource_exhausted("queue is full"));
+        }
+        if order == "refused" {
+            let detail = ErrorDetail {
+                code: "ZS-ENGINE-TEMPLATE-FAILED".to_owned(),
+                ..ErrorDetail::default()
+            };
+            return Err(zhisuan_proto::status(
+                Code::InvalidArgument,
+                "engine refused",
+                &detail,
+            ));
+        }
+        let logprobs = request.top_logprobs.is_some();
+        let most = request.max_tokens;
+        let cancelled = Arc::clone(&self.cancelled);
+        let stream = script(order, most, logprobs, cancelled);
+        let accepted = event(Event::Started(Started {
+            prompt_tokens: PROMPT_TOKENS,
+        }));
+        let stream = tokio_stream::once(accepted).chain(stream);
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn embed(
+        &self,
+        request: Request<EmbedRequest>,
+    ) -> Result<Response<EmbedResponse>, Status> {
+        check(&request)?;
+        let texts = request.into_inner().texts;
+        let embeddings = texts
+            .iter()
+            .map(|text| Embedding {
+                values: vec![text.len() as f32, 0.5, -0.25],
+            })
+            .collect();
+        Ok(Response::new(EmbedResponse {
+            embeddings,
+            prompt_tokens: 3 * texts.len() as u32,
+        }))
+    }
+}

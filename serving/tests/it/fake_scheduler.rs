@@ -1,0 +1,171 @@
+//! A fake scheduler: keys, holds and routes from memory; it writes down what it was asked.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Code, Request, Response, Status};
+use zhisuan_proto::v1::access_server::Access;
+use zhisuan_proto::v1::billing_server::Billing;
+use zhisuan_proto::v1::models_server::Models;
+use zhisuan_proto::v1::*;
+
+pub(crate) const GATEWAY_KEY: &str = "zs-gateway-secret";
+
+#[derive(Clone)]
+pub(crate) struct FakeScheduler {
+    pub(crate) keys: Arc<Mutex<HashMap<String, Key>>>,
+    pub(crate) authorized: Arc<Mutex<Vec<AuthorizeRequest>>>,
+    pub(crate) settled: Arc<Mutex<Vec<SettleRequest>>>,
+    /// Settlements that will fail with "unavailable" before one is taken.
+    pub(crate) settle_failures: Arc<AtomicU32>,
+    /// Every call fails while this is set.
+    pub(crate) away: Arc<AtomicBool>,
+    pub(crate) resolved: Arc<AtomicU32>,
+    pub(crate) routes: watch::Sender<Routes>,
+}
+
+impl FakeScheduler {
+    pub(crate) fn new() -> Self {
+        Self {
+            keys: Arc::default(),
+            authorized: Arc::default(),
+            settled: Arc::default(),
+            settle_failures: Arc::default(),
+            away: Arc::default(),
+            resolved: Arc::default(),
+            routes: watch::channel(Routes::default()).0,
+        }
+    }
+
+    pub(crate) fn key(&self, secret: &str, tenant: &str, role: &str) -> Key {
+        let key = Key {
+            id: format!("id-{secret}"),
+            tenant: tenant.to_owned(),
+            role: role.to_owned(),
+            ..Key::default()
+        };
+        self.keys
+            .lock()
+            .unwrap()
+            .insert(secret.to_owned(), key.clone());
+        key
+    }
+
+    /// Refuses while away, and whoever does not show the gateway's key.
+    fn check<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("fake scheduler is away"));
+        }
+        let shown = request
+            .metadata()
+            .get("authorization")
+            .and_then(|v| v.to_str().ok());
+        if shown == Some(&format!("Bearer {GATEWAY_KEY}")) {
+            Ok(())
+        } else {
+            Err(Status::unauthenticated("not the gateway's key"))
+        }
+    }
+}
+
+/// Implements a service by the calls that the gateway uses; the absent ones are unimplemented.
+macro_rules! fake_service {
+    ($service:ident { $($real:tt)* } absent { $($name:ident($ask:ty) -> $answer:ty;)* }) => {
+        #[tonic::async_trait]
+        impl $service for FakeScheduler {
+            $($real)*
+            $(async fn $name(&self, _: Request<$ask>) -> Result<Response<$answer>, Status> {
+                Err(Status::unimplemented("absent in the fake"))
+            })*
+        }
+    };
+}
+
+fake_service!(Access {
+    async fn resolve_key(
+        &self,
+        request: Request<ResolveKeyRequest>,
+    ) -> Result<Response<Key>, Status> {
+        self.check(&request)?;
+        self.resolved.fetch_add(1, Ordering::SeqCst);
+        let key = self.keys.lock().unwrap().get(&request.get_ref().secret).cloned();
+        key.map(Response::new).ok_or_else(|| Status::not_found("no such key"))
+    }
+} absent {
+    create_tenant(CreateTenantRequest) -> Tenant;
+    list_tenants(ListTenantsRequest) -> ListTenantsResponse;
+    create_key(CreateKeyRequest) -> CreateKeyResponse;
+    list_keys(ListKeysRequest) -> ListKeysResponse;
+    revoke_key(RevokeKeyRequest) -> Key;
+    who_am_i(WhoAmIRequest) -> Key;
+    create_sign_in_link(CreateSignInLinkRequest) -> CreateSignInLinkResponse;
+});
+
+fake_service!(Billing {
+    async fn authorize(
+        &self,
+        request: Request<AuthorizeRequest>,
+    ) -> Result<Response<AuthorizeResponse>, Status> {
+        self.check(&request)?;
+        let ask = request.into_inner();
+        if ask.tenant == "poor" {
+            let detail = ErrorDetail {
+                code: "ZS-BALANCE".to_owned(),
+                message_zh: "余额不足：需要 12 元，可用 3 元。".to_owned(),
+                ..ErrorDetail::default()
+            };
+            return Err(zhisuan_proto::status(Code::FailedPrecondition, "balance", &detail));
+        }
+        self.authorized.lock().unwrap().push(ask);
+        Ok(Response::new(AuthorizeResponse { held_micro: 1, price_version: 1 }))
+    }
+
+    async fn settle(
+        &self,
+        request: Request<SettleRequest>,
+    ) -> Result<Response<SettleResponse>, Status> {
+        self.check(&request)?;
+        let failing = self.settle_failures.fetch_update(
+            Ordering::SeqCst,
+            Ordering::SeqCst,
+            |left| left.checked_sub(1),
+        );
+        if failing.is_ok() {
+            return Err(Status::unavailable("fake scheduler is away"));
+        }
+        self.settled.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(SettleResponse { charged_micro: 1 }))
+    }
+} absent {
+    list_prices(ListPricesRequest) -> ListPricesResponse;
+    publish_prices(PublishPricesRequest) -> PriceVersion;
+    get_account(GetAccountRequest) -> Account;
+    list_accounts(ListAccountsRequest) -> ListAccountsResponse;
+    top_up(TopUpRequest) -> Account;
+    statement(StatementRequest) -> StatementResponse;
+    usage(UsageRequest) -> UsageResponse;
+});
+
+fake_service!(Models {
+    type WatchRoutesStream = Pin<Box<dyn Stream<Item = Result<Routes, Status>> + Send>>;
+
+    async fn watch_routes(
+        &self,
+        request: Request<WatchRoutesRequest>,
+    ) -> Result<Response<Self::WatchRoutesStream>, Status> {
+        self.check(&request)?;
+        let updates = WatchStream::new(self.routes.subscribe()).map(Ok);
+        Ok(Response::new(Box::pin(updates)))
+    }
+} absent {
+    register(RegisterModelRequest) -> ModelManifest;
+    list(ListModelsRequest) -> ListModelsResponse;
+    get(GetModelRequest) -> ModelManifest;
+    deploy(DeployRequest) -> Deployment;
+    undeploy(UndeployRequest) -> Deployment;
+    list_deployments(ListDeploymentsRequest) -> ListDeploymentsResponse;
+});

@@ -1,0 +1,19 @@
+//! The gateway from outside: HTTP in front, a fake scheduler and a fake replica behind it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests fail by panicking and tell why they are skipped"
+)]
+
+mod answers;
+mod errors;
+mod fake_replica;
+mod fake_scheduler;
+mod limits;
+mod official_client;
+mod operations;
+mod settlement;
+mod streams;
+mod world;
