@@ -5,6 +5,7 @@ use crate::actor::{Actor, Core, recover};
 use crate::api::{BillingService, JobsService, NodesService, WorkersService};
 use crate::artifacts::{ArtifactService, Artifacts};
 use crate::clock::Clock;
+use crate::console::Console;
 use crate::dispatch::{Dispatcher, replica_update};
 use crate::error::Error;
 use crate::live::Live;
@@ -12,7 +13,7 @@ use crate::logs::Logs;
 use crate::metrics::Metrics;
 use crate::models::{Catalogue, Deployments, ModelService, Models};
 use crate::options::Options;
-use crate::ports::{Replicas, Tenants};
+use crate::ports::{Desk, Replicas, Tenants};
 use crate::secret::ClusterSecret;
 use crate::sessions::Sessions;
 use crate::store::{Reads, Records, Sqlite};
@@ -106,6 +107,20 @@ struct Rooms {
     drain: CancellationToken,
 }
 
+impl Rooms {
+    fn billing(&self) -> BillingService {
+        BillingService {
+            core: self.core.clone(),
+            reads: self.reads.clone(),
+            deployments: self.deployments.clone(),
+        }
+    }
+
+    fn nodes(&self) -> NodesService {
+        NodesService { core: self.core.clone(), sessions: self.sessions.clone() }
+    }
+}
+
 /// Opens the data folder, recovers the state and serves.
 pub async fn start(options: Options) -> Result<Handle, Error> {
     let listener = TcpListener::bind(options.listen)
@@ -115,8 +130,8 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let drain = CancellationToken::new();
     let metrics = Metrics::new().map_err(internal)?;
     let opened = {
-        let (options, metrics) = (options.clone(), metrics.clone());
-        tokio::task::spawn_blocking(move || open(&options, &metrics)).await.map_err(internal)??
+        let options = options.clone();
+        tokio::task::spawn_blocking(move || open(&options)).await.map_err(internal)??
     };
     let Opened { store, recovered, reads, records, access, artifacts, logs, secret, models } = opened;
     tracing::info!(events = recovered.sequence, replayed = recovered.replayed, "state recovered");
@@ -160,7 +175,20 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     tell_live_replicas(&rooms).await?;
     run_background(&rooms, &options, orders);
     let console_url = options.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let router = serve::router(routes(&rooms, &options, &console_url).await, &rooms.access, &rooms.now, &rooms.metrics);
+    let console = Console {
+        port: Arc::new(Desk {
+            jobs: rooms.jobs.clone(),
+            nodes: rooms.nodes(),
+            billing: rooms.billing(),
+            models: rooms.models.clone(),
+            deployments: rooms.deployments.clone(),
+        }),
+        access: rooms.access.clone(),
+        now: rooms.now.clone(),
+        secure_cookie: console_url.starts_with("https:"),
+    };
+    let routes = routes(&rooms, &options, &console_url).await;
+    let router = serve::router(routes, console, &rooms.metrics);
     let server = tokio::spawn(serve::run(listener, router, drain.clone()));
     Ok(Handle { address, access, core, drain, actor, server, failed })
 }
@@ -178,7 +206,7 @@ struct Opened {
     models: Models,
 }
 
-fn open(options: &Options, _metrics: &Metrics) -> Result<Opened, Error> {
+fn open(options: &Options) -> Result<Opened, Error> {
     let folder = &options.data_dir;
     make_folder(folder).map_err(|cause| Error::DataDir { path: folder.clone(), cause })?;
     let catalogue = options.catalogue.as_deref().map(std::fs::read_to_string).transpose();
@@ -287,12 +315,6 @@ async fn routes(rooms: &Rooms, options: &Options, console_url: &str) -> Routes {
         now(),
         rooms.drain.clone(),
     );
-    let billing = BillingService {
-        core: rooms.core.clone(),
-        reads: rooms.reads.clone(),
-        deployments: rooms.deployments.clone(),
-    };
-    let nodes = NodesService { core: rooms.core.clone(), sessions: rooms.sessions.clone() };
     let workers = WorkersService {
         core: rooms.core.clone(),
         sessions: rooms.sessions.clone(),
@@ -310,9 +332,9 @@ async fn routes(rooms: &Rooms, options: &Options, console_url: &str) -> Routes {
     let mut routes = Routes::new(jobs.max_decoding_message_size(most))
         .add_service(v1::access_server::AccessServer::new(access))
         .add_service(v1::artifacts_server::ArtifactsServer::new(artifacts).max_decoding_message_size(most))
-        .add_service(v1::billing_server::BillingServer::new(billing))
+        .add_service(v1::billing_server::BillingServer::new(rooms.billing()))
         .add_service(v1::models_server::ModelsServer::new(models))
-        .add_service(v1::nodes_server::NodesServer::new(nodes))
+        .add_service(v1::nodes_server::NodesServer::new(rooms.nodes()))
         .add_service(v1::workers_server::WorkersServer::new(workers).max_decoding_message_size(most))
         .add_service(health_service);
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;

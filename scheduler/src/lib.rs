@@ -8,6 +8,7 @@
 pub mod store;
 
 mod access;
+mod console;
 mod actor;
 mod api;
 mod app;

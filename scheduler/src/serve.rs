@@ -1,6 +1,7 @@
 //! One address for gRPC, console, metrics and health.
 
-use crate::access::{Access, NowMs, protect};
+use crate::access::protect;
+use crate::console::Console;
 use crate::metrics::Metrics;
 use axum::Router;
 use axum::routing::get;
@@ -9,13 +10,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-pub(crate) fn router(routes: Routes, access: &Access, now: &NowMs, metrics: &Metrics) -> Router {
+pub(crate) fn router(routes: Routes, console: Console, metrics: &Metrics) -> Router {
     let metrics = metrics.clone();
     let plain = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(move || async move { metrics.render() }));
-    // Everything that is not a plain page is a gRPC method and goes through the door.
-    plain.fallback_service(protect(routes, access.clone(), now.clone()))
+    // Everything that is not a page is a gRPC method and goes through the door.
+    let door = protect(routes, console.access.clone(), console.now.clone());
+    plain.merge(crate::console::router(console)).fallback_service(door)
 }
 
 pub(crate) async fn run(listener: TcpListener, router: Router, drain: CancellationToken) {

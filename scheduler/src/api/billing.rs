@@ -1,7 +1,7 @@
 //! The Billing service.
 
 use super::{account_message, caller, failure, read, scope, statement, tenant_of};
-use crate::access::Role;
+use crate::access::{Caller, Role};
 use crate::actor::Core;
 use crate::models::Deployments;
 use crate::store::Reads;
@@ -13,7 +13,9 @@ use zhisuan_core::ledger::{Price, PriceVersion, Unit};
 use zhisuan_core::{Effect, Event, Millis, Refusal, RequestId};
 use zhisuan_proto::v1::{self, billing_server::Billing};
 
-/// Prices, accounts, statements, and the meter of inference tokens.
+/// Prices, accounts, statements, and the meter of inference tokens. Cheap to clone: the console
+/// asks through it too.
+#[derive(Clone)]
 pub(crate) struct BillingService {
     pub(crate) core: Core,
     pub(crate) reads: Arc<dyn Reads>,
@@ -57,6 +59,29 @@ impl BillingService {
         });
         let account = account.await.map_err(|error| failure(&error))?;
         account.ok_or_else(|| words::refusal(&Refusal::UnknownTenant(name)))
+    }
+
+    /// Accounts that the caller may see.
+    pub(crate) async fn accounts(&self, caller: &Caller) -> Result<Vec<v1::Account>, Status> {
+        let scope = scope(caller, "")?;
+        let accounts = self.core.ask(move |state, _| {
+            let seen = |tenant: &&zhisuan_core::Tenant| scope.as_ref().is_none_or(|name| *name == tenant.name);
+            state.tenants().values().filter(seen).map(|tenant| account_message(tenant, state.ledger())).collect()
+        });
+        accounts.await.map_err(|error| failure(&error))
+    }
+
+    pub(crate) async fn statement_for(
+        &self,
+        caller: &Caller,
+        ask: v1::StatementRequest,
+    ) -> Result<v1::StatementResponse, Status> {
+        let tenant = tenant_of(caller, &ask.tenant)?;
+        self.account(tenant.clone()).await?;
+        let page = super::jobs::page(ask.page.as_ref())?;
+        let to = if ask.to_ms == 0 { self.now().await?.plus(1) } else { Millis(ask.to_ms) };
+        let from = Millis(ask.from_ms);
+        statement(self.reads.clone(), tenant, from, to, page.token.unwrap_or(0), page.limit).await
     }
 
     /// On dedicated deployments the replicas' time is paid for and tokens are only counted.
@@ -124,12 +149,7 @@ impl Billing for BillingService {
         &self,
         request: Request<v1::ListAccountsRequest>,
     ) -> Result<Response<v1::ListAccountsResponse>, Status> {
-        let scope = scope(&caller(&request)?, "")?;
-        let accounts = self.core.ask(move |state, _| {
-            let seen = |tenant: &&zhisuan_core::Tenant| scope.as_ref().is_none_or(|name| *name == tenant.name);
-            state.tenants().values().filter(seen).map(|tenant| account_message(tenant, state.ledger())).collect()
-        });
-        let accounts = accounts.await.map_err(|error| failure(&error))?;
+        let accounts = self.accounts(&caller(&request)?).await?;
         Ok(Response::new(v1::ListAccountsResponse { accounts }))
     }
 
@@ -148,15 +168,7 @@ impl Billing for BillingService {
         request: Request<v1::StatementRequest>,
     ) -> Result<Response<v1::StatementResponse>, Status> {
         let caller = caller(&request)?;
-        let message = request.into_inner();
-        let tenant = tenant_of(&caller, &message.tenant)?;
-        self.account(tenant.clone()).await?;
-        let page = super::jobs::page(message.page.as_ref())?;
-        let to = if message.to_ms == 0 { self.now().await?.plus(1) } else { Millis(message.to_ms) };
-        let from = Millis(message.from_ms);
-        let statement =
-            statement(self.reads.clone(), tenant, from, to, page.token.unwrap_or(0), page.limit);
-        Ok(Response::new(statement.await?))
+        Ok(Response::new(self.statement_for(&caller, request.into_inner()).await?))
     }
 
     async fn usage(&self, request: Request<v1::UsageRequest>) -> Result<Response<v1::UsageResponse>, Status> {

@@ -66,7 +66,7 @@ fn line(transaction: &Transaction) -> v1::StatementLine {
         ..v1::StatementLine::default()
     };
     let sign = if transaction.kind == EntryKind::Reversal { -1 } else { 1 };
-    line.kind = if sign < 0 { "reversal" } else { "charge" }.to_owned();
+    if sign < 0 { "reversal" } else { "charge" }.clone_into(&mut line.kind);
     line.amount_micro = sign * transaction.amount_micro;
     match &transaction.source {
         Source::Task { job, attempt, task } => {

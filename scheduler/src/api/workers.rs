@@ -40,8 +40,8 @@ pub(crate) struct WorkersService {
 type OrderStream = Pin<Box<dyn Stream<Item = Result<v1::SchedulerMessage, Status>> + Send>>;
 type Outbound = mpsc::UnboundedSender<Result<v1::SchedulerMessage, Status>>;
 
-fn message(message: Order) -> Result<v1::SchedulerMessage, Status> {
-    Ok(v1::SchedulerMessage { message: Some(message) })
+fn envelope(order: Order) -> v1::SchedulerMessage {
+    v1::SchedulerMessage { message: Some(order) }
 }
 
 #[tonic::async_trait]
@@ -80,13 +80,13 @@ impl WorkersService {
             let status = failure(&error);
             tracing::warn!(%node, %status, "a registration is refused");
             let error = zhisuan_proto::detail_of(&status).unwrap_or_default();
-            let _ = outbound.send(message(Order::Refused(v1::Refused { error: Some(error) })));
+            let _ = outbound.send(Ok(envelope(Order::Refused(v1::Refused { error: Some(error) }))));
             return Err(status);
         }
         orders.confirm();
         let registered =
             v1::Registered { heartbeat_ms: self.heartbeat_ms, lease_ms: self.lease_ms, stop: Vec::new() };
-        let _ = outbound.send(message(Order::Registered(registered)));
+        let _ = outbound.send(Ok(envelope(Order::Registered(registered))));
         tracing::info!(%node, "worker registered");
         let session = Session { service: self, node: NodeName(node), replica_address, outbound };
         session.run(&mut reports, &mut orders).await
@@ -147,7 +147,7 @@ impl Session<'_> {
     }
 
     fn send(&self, order: Order) -> Result<(), Status> {
-        self.outbound.send(message(order)).map_err(|_| Status::cancelled("the worker is gone"))
+        self.outbound.send(Ok(envelope(order))).map_err(|_| Status::cancelled("the worker is gone"))
     }
 
     async fn take(&self, next: Report) -> Result<(), Status> {

@@ -162,7 +162,7 @@ impl Artifacts {
         let bytes = self.len(sha256)?;
         let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
         let first = rows.values().find(|row| row.sha256 == sha256).cloned();
-        Ok(first.unwrap_or(Row {
+        Ok(first.unwrap_or_else(|| Row {
             tenant: String::new(),
             sha256: sha256.to_owned(),
             bytes,

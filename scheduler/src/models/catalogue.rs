@@ -72,7 +72,7 @@ impl Catalogue {
     /// The model that is meant when nobody names one.
     pub(crate) fn default_model(&self) -> Option<&str> {
         let default = self.models.iter().find(|entry| entry.default);
-        default.or(self.models.first()).map(|entry| entry.name.as_str())
+        default.or_else(|| self.models.first()).map(|entry| entry.name.as_str())
     }
 
     pub(crate) fn models(&self) -> impl Iterator<Item = Model> + '_ {

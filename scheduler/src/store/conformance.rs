@@ -26,6 +26,7 @@ pub enum Deviation {
     },
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a check reads best as a sentence of values")]
 fn same<T: PartialEq + std::fmt::Debug>(what: &'static str, found: T, expected: T) -> Result<(), Deviation> {
     if found == expected {
         return Ok(());

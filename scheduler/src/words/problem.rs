@@ -34,7 +34,7 @@ impl Problem {
     }
 
     /// A field whose value is not accepted.
-    pub(crate) fn field(field: &str, value: impl ToString, zh: &str, accepted: &str) -> Self {
+    pub(crate) fn field(field: &str, value: impl std::fmt::Display, zh: &str, accepted: &str) -> Self {
         let value = shorten(&value.to_string());
         Self::new(
             Code::InvalidArgument,

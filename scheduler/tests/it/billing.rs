@@ -74,7 +74,7 @@ async fn a_statement_adds_up_to_the_account() {
     let mut lines = Vec::new();
     let mut token = String::new();
     let statement = loop {
-        let page = Some(v1::Page { limit: 2, token });
+        let page = Some(v1::Page { limit: 2, token: token.clone() });
         let ask = v1::StatementRequest { page, ..v1::StatementRequest::default() };
         let statement = acme.billing.statement(ask).await.unwrap().into_inner();
         lines.extend(statement.lines.clone());

@@ -179,7 +179,7 @@ async fn serve_for_ever(url: String, key: String, acknowledged: Arc<Acknowledged
 async fn everything_ended(acme: &mut Clients, acknowledged: &Acknowledged) {
     let jobs = acknowledged.jobs.lock().unwrap().clone();
     assert!(jobs.len() > 50, "the load was too small to prove anything: {}", jobs.len());
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     for job_id in jobs {
         loop {
             let job = acme.jobs.get(v1::GetJobRequest { job_id }).await.expect("an acknowledged job is known");

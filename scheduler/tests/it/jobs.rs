@@ -75,7 +75,7 @@ async fn refusals_name_the_field_and_change_nothing() {
         (with(|spec| spec.priority = 101), "ZS-FIELD", "specs[0].priority"),
         (with(|spec| spec.tasks = 5_000), "ZS-FIELD", "specs[0].tasks"),
         (with(|spec| spec.max_cost_micro = -1), "ZS-FIELD", "specs[0].max_cost_micro"),
-        (with(|spec| spec.max_cost_micro = 1), "ZS-BUDGET", "max_cost_micro"),
+        (with(|spec| spec.max_cost_micro = 1), "ZS-BUDGET", "spec.max_cost_micro"),
         (with(|spec| spec.time_limit_ms = u64::MAX), "ZS-FIELD", "specs[0].time_limit_ms"),
         (
             with(|spec| spec.resources = Some(v1::Resources { devices: 9_999, ..v1::Resources::default() })),

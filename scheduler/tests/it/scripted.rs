@@ -155,7 +155,7 @@ async fn serve(mut session: Session, script: Script, running: &mut Running, diar
             next = session.orders.message() => {
                 let Ok(Some(v1::SchedulerMessage { message: Some(order) })) = next else { return };
                 match order {
-                    Order::Assign(assign) => take(&session, script, running, diary, assign),
+                    Order::Assign(assign) => take(&session, script, running, diary, &assign),
                     Order::HeartbeatAck(ack) => running.unheard.retain(|(_, since)| *since >= ack.sequence),
                     Order::Stop(stop) => {
                         let Some(task) = stop.task else { continue };
@@ -170,7 +170,7 @@ async fn serve(mut session: Session, script: Script, running: &mut Running, diar
     }
 }
 
-fn take(session: &Session, script: Script, running: &mut Running, diary: &Diary, assign: v1::Assign) {
+fn take(session: &Session, script: Script, running: &mut Running, diary: &Diary, assign: &v1::Assign) {
     let Some(task) = assign.task else { return };
     let known = |other: &v1::TaskRef| *other == task;
     let mut assigned = diary.assigned.lock().unwrap();

@@ -160,7 +160,7 @@ async fn logs_are_kept_followed_and_end() {
     let (_folder, centre, mut acme) = centre_with(5_000).await;
     let id = acme.jobs.submit(submit(vec![command("talks")])).await.unwrap().into_inner().job_ids[0];
     let ask = v1::LogsRequest { job_id: id, follow: true, ..v1::LogsRequest::default() };
-    let mut followed = acme.jobs.clone().logs(ask);
+    let mut follower = acme.jobs.clone();
     let mut clients = centre.worker_clients().await;
     let worker = async {
         let mut session = Session::open(&mut clients, register("talker")).await.unwrap();
@@ -173,15 +173,12 @@ async fn logs_are_kept_followed_and_end() {
         session.send(ended(task, "succeeded"));
         session
     };
-    let (mut stream, _session) = {
-        let (stream, session) = tokio::join!(&mut followed, worker);
-        (stream.unwrap().into_inner(), session)
-    };
+    let (stream, _session) = tokio::join!(follower.logs(ask), worker);
+    let mut stream = stream.unwrap().into_inner();
     let mut text = Vec::new();
     while let Some(chunk) = stream.message().await.unwrap() {
         text.extend_from_slice(&chunk.data);
     }
     assert_eq!(String::from_utf8(text).unwrap(), "first\n二\n");
-    drop(followed);
     centre.handle.shutdown().await;
 }
