@@ -136,7 +136,7 @@ impl From<Status> for Failure {
             } else {
                 say!("可接受:{}", "accepted: {}", detail.accepted)
             })
-            .hint(detail.hint)
+            .hint(readable(detail.hint))
     }
 }
 
@@ -146,13 +146,24 @@ impl From<std::io::Error> for Failure {
             // The reader had enough, as `head` does: not a failure.
             return Self::silent(Exit::Done);
         }
-        Self::new(Exit::Failed, "ZS-CLI-IO", error.to_string())
+        Self::new(Exit::Failed, "ZS-CLI-IO", io_text(&error))
+    }
+}
+
+/// Servers write hints in Chinese; one that the user cannot read is left out.
+fn readable(hint: String) -> String {
+    match crate::words::lang() {
+        crate::words::Lang::En if !hint.is_ascii() => String::new(),
+        _ => hint,
     }
 }
 
 /// Exit code of a refusal; money has its own, whatever transport code carries it.
 fn exit_of(code: Code, stable: &str) -> Exit {
-    if stable.contains("BALANCE") || stable.contains("QUOTA") || stable.contains("COST") {
+    if ["BALANCE", "BUDGET", "QUOTA"]
+        .iter()
+        .any(|word| stable.contains(word))
+    {
         return Exit::Money;
     }
     match code {
@@ -166,12 +177,40 @@ fn exit_of(code: Code, stable: &str) -> Exit {
     }
 }
 
+/// The innermost sentence: the outer ones only say that something went wrong.
+pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause
+        .downcast_ref::<std::io::Error>()
+        .map_or_else(|| cause.to_string(), io_text)
+}
+
+/// The common file and network errors in the user's language.
+pub(crate) fn io_text(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => tr("没有这个文件", "no such file").to_owned(),
+        ErrorKind::PermissionDenied => tr("没有权限", "permission denied").to_owned(),
+        ErrorKind::IsADirectory => tr("这是文件夹", "it is a folder").to_owned(),
+        ErrorKind::ConnectionRefused => tr("对方拒绝连接", "connection refused").to_owned(),
+        ErrorKind::AddrInUse => tr("地址已被占用", "address in use").to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 /// A proxy, a broken connection, or a server of another version answered.
 fn without_detail(status: &Status) -> Failure {
     let (code, message, hint) = match status.code() {
         Code::Unavailable => (
             "ZS-NET-UNREACHABLE",
-            say!("连不上调度服务:{}", "the scheduler cannot be reached: {}", status.message()),
+            say!(
+                "连不上调度服务:{}",
+                "the scheduler cannot be reached: {}",
+                root_cause(status)
+            ),
             tr(
                 "先运行 zhisuan up,或用 zhisuan config view --sources 检查地址",
                 "start one with zhisuan up, or check the address with zhisuan config view --sources",
@@ -185,12 +224,18 @@ fn without_detail(status: &Status) -> Failure {
         Code::Unimplemented => (
             "ZS-NET-VERSION",
             tr("服务端没有这个功能", "the server lacks this feature").to_owned(),
-            tr("升级服务端或换用同版本的客户端", "use the same version on both sides"),
+            tr(
+                "升级服务端或换用同版本的客户端",
+                "use the same version on both sides",
+            ),
         ),
         Code::Unauthenticated | Code::PermissionDenied => (
             "ZS-AUTH",
             say!("没有权限:{}", "not allowed: {}", status.message()),
-            tr("用 zhisuan config set key - 设置密钥", "set a key with zhisuan config set key -"),
+            tr(
+                "用 zhisuan config set key - 设置密钥",
+                "set a key with zhisuan config set key -",
+            ),
         ),
         _ => ("ZS-NET", status.message().to_owned(), ""),
     };

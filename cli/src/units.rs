@@ -22,7 +22,11 @@ fn decimal(text: &str, scale: u64) -> Option<u64> {
     } else {
         format!("{fraction:0<digits$}").parse().ok()?
     };
-    whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(fraction)
+    whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(scale)?
+        .checked_add(fraction)
 }
 
 /// Splits "4GiB" into the number and the unit in lower case.
@@ -39,7 +43,12 @@ fn split_unit(text: &str) -> (&str, String) {
 fn refuse(what: &str, text: &str, accepted: &str) -> Failure {
     Failure::usage(
         "ZS-CLI-VALUE",
-        say!("{} 的值 \"{}\" 无法识别", "{}: cannot read the value \"{}\"", what, text),
+        say!(
+            "{} 的值 \"{}\" 无法识别",
+            "{}: cannot read the value \"{}\"",
+            what,
+            text
+        ),
     )
     .field(what)
     .hint(say!("可接受:{}", "accepted: {}", accepted))
@@ -68,12 +77,16 @@ pub(crate) fn duration_ms(what: &str, text: &str) -> Result<u64> {
     let mut total = Some(0_u64);
     let mut parts = 0;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (number, tail) = rest.split_at(digits);
-        let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let letters = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (unit, next) = tail.split_at(letters);
         let per_unit = match unit.trim() {
-            "ms" => Some(1),
+            "ms" => Some(1_u64),
             "s" | "秒" => Some(1_000),
             "m" | "min" | "分" | "分钟" => Some(60_000),
             "h" | "小时" => Some(3_600_000),
@@ -100,8 +113,14 @@ pub(crate) fn milli(what: &str, text: &str) -> Result<u32> {
 
 /// "12.50" (yuan, with or without 元 or ¥; may be negative) to micro-yuan.
 pub(crate) fn money_micro(what: &str, text: &str) -> Result<i64> {
-    let plain = text.trim().trim_start_matches('¥').trim_end_matches('元').trim();
-    let (sign, digits) = plain.strip_prefix('-').map_or((1, plain), |rest| (-1, rest));
+    let plain = text
+        .trim()
+        .trim_start_matches('¥')
+        .trim_end_matches('元')
+        .trim();
+    let (sign, digits) = plain
+        .strip_prefix('-')
+        .map_or((1, plain), |rest| (-1, rest));
     decimal(digits, MICRO_PER_YUAN as u64)
         .and_then(|micro| i64::try_from(micro).ok())
         .map(|micro| sign * micro)

@@ -174,6 +174,8 @@ impl Generation {
         };
         Some(
             match event.map(|event| event.and_then(|event| event.event)) {
+                // Said once, before the first event; a repeat breaks the protocol.
+                Ok(Some(Event::Started(_))) => self.fail(ApiError::replica_lost()),
                 Ok(Some(Event::Delta(delta))) => {
                     self.meter.token();
                     self.pace.token();

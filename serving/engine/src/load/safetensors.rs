@@ -5,7 +5,8 @@ use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::tokenizer::TextTokenizer;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -155,17 +156,18 @@ fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, 
     let mut head = prefix.to_vec();
     head.resize(8 + length as usize, 0);
     file.read_exact(&mut head[8..]).map_err(|e| EngineError::io(path, &e))?;
-    let (_, metadata) = SafeTensors::read_metadata(&head)
-        .or_else(|error| match error {
-            safetensors::SafeTensorError::MetadataIncompleteBuffer => header_only(&head),
-            other => Err(other),
-        })
+    let metadata: Metadata = serde_json::from_slice(&head[8..])
         .map_err(|e| EngineError::corrupt(field.clone(), e.to_string()))?;
     for (name, view) in metadata.tensors() {
         let (start, end) = view.data_offsets;
-        let offset = 8 + length + start as u64;
-        if offset.saturating_add((end - start) as u64) > size {
+        let offset = (8 + length).saturating_add(start as u64);
+        if end < start || offset.saturating_add((end - start) as u64) > size {
             return Err(EngineError::corrupt(name, format!("数据超出 {size} 字节的文件")));
+        }
+        let elements = view.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        let bits = elements.and_then(|n| n.checked_mul(view.dtype.bitsize()));
+        if bits.is_none_or(|bits| bits / 8 != end - start) {
+            return Err(EngineError::corrupt(name, "形状与数据长度不一致"));
         }
         tensors.insert(
             name,
@@ -179,17 +181,6 @@ fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, 
         );
     }
     Ok(size)
-}
-
-fn header_only(
-    head: &[u8],
-) -> Result<(usize, safetensors::tensor::Metadata), safetensors::SafeTensorError> {
-    let text = std::str::from_utf8(&head[8..])
-        .map_err(safetensors::SafeTensorError::InvalidHeader)?
-        .trim_end();
-    let metadata = serde_json::from_str(text)
-        .map_err(safetensors::SafeTensorError::InvalidHeaderDeserialization)?;
-    Ok((head.len() - 8, metadata))
 }
 
 impl WeightSource for Directory {

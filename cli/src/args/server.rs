@@ -1,0 +1,82 @@
+//! Arguments of the verbs that run roles.
+
+use crate::words::tr;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct UpArgs {
+    #[arg(long, value_name = "DIR", help = tr("数据文件夹,默认 ~/.local/share/zhisuan", "data folder, ~/.local/share/zhisuan by default"))]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7600", help = tr("调度服务和管理页面的地址,端口 0 为任选", "address of scheduler and console, port 0 picks one"))]
+    pub(crate) listen: SocketAddr,
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700", help = tr("推理网关的地址", "address of the gateway"))]
+    pub(crate) gateway_listen: SocketAddr,
+    #[arg(long, value_name = "DIR", help = tr("知识库文件夹,默认 ./examples/knowledge(如有)", "knowledge folder, ./examples/knowledge if present"))]
+    pub(crate) knowledge: Option<PathBuf>,
+    #[arg(long, help = tr("允许运行用户自己的程序", "allow users' own programs"))]
+    pub(crate) allow_commands: bool,
+    #[arg(long, value_name = "KIND:COUNT:MIB", help = tr("加上模拟设备(没有真卡,只供试用调度)", "add simulated devices (no real cards, to try scheduling)"))]
+    pub(crate) simulate_devices: Vec<String>,
+    #[arg(long, help = tr("不部署默认模型", "do not serve the default model"))]
+    pub(crate) no_deploy: bool,
+    #[arg(long, value_name = "MODEL", default_value = "qwen2.5-coder-0.5b-instruct", help = tr("启动时部署的模型", "model to serve at start"))]
+    pub(crate) model: String,
+    #[arg(long, value_name = "FILE", help = tr("替换内置的模型目录", "replaces the built-in model catalogue"))]
+    pub(crate) catalogue: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    #[arg(long, value_name = "DIR", help = tr("保留数据的文件夹;默认用临时文件夹", "folder that keeps the data; a temporary one by default"))]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[arg(long, value_name = "MODEL", default_value = "qwen2.5-coder-0.5b-instruct", help = tr("演示用的基座模型", "base model of the demo"))]
+    pub(crate) model: String,
+    #[arg(long, value_name = "N", default_value_t = 30, help = tr("微调的步数", "optimiser steps"))]
+    pub(crate) steps: u32,
+}
+
+#[derive(Args)]
+pub(crate) struct SchedulerArgs {
+    #[arg(long, value_name = "DIR", help = tr("数据文件夹", "data folder"))]
+    pub(crate) data_dir: PathBuf,
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7600", help = tr("监听地址", "address to listen on"))]
+    pub(crate) listen: SocketAddr,
+    #[arg(long, value_name = "URL", help = tr("外部看到的地址", "address as seen from outside"))]
+    pub(crate) public_url: Option<String>,
+    #[arg(long, value_name = "FILE", help = tr("替换内置的模型目录", "replaces the built-in model catalogue"))]
+    pub(crate) catalogue: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct WorkerArgs {
+    #[arg(long, value_name = "DIR", help = tr("数据文件夹", "data folder"))]
+    pub(crate) data_dir: PathBuf,
+    #[arg(long, value_name = "NAME", help = tr("节点名,默认是主机名", "name of the node, the host's by default"))]
+    pub(crate) node: Option<String>,
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", help = tr("副本的监听地址", "address for replicas to listen on"))]
+    pub(crate) replica_listen: SocketAddr,
+    #[arg(long, value_name = "HOST:PORT", help = tr("网关看到的副本地址", "address of replicas as the gateway sees it"))]
+    pub(crate) replica_advertise: Option<String>,
+    #[arg(long, value_name = "N", help = tr("提供的 CPU 核数,默认全部", "CPU cores to offer, all by default"))]
+    pub(crate) cpus: Option<String>,
+    #[arg(long, value_name = "SIZE", help = tr("提供的内存,默认全部", "memory to offer, all by default"))]
+    pub(crate) memory: Option<String>,
+    #[arg(long = "label", value_name = "KEY=VALUE", help = tr("节点标签,可重复", "label of the node, repeatable"))]
+    pub(crate) labels: Vec<String>,
+    #[arg(long, value_name = "KIND:COUNT:MIB", help = tr("模拟设备(没有真卡)", "simulated devices (no real cards)"))]
+    pub(crate) simulate_devices: Vec<String>,
+    #[arg(long, help = tr("允许运行用户自己的程序", "allow users' own programs"))]
+    pub(crate) allow_commands: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct GatewayArgs {
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700", help = tr("监听地址", "address to listen on"))]
+    pub(crate) listen: SocketAddr,
+    #[arg(long, value_name = "DIR", help = tr("知识库文件夹", "knowledge folder"))]
+    pub(crate) knowledge: Option<PathBuf>,
+    #[arg(long, value_name = "N", default_value_t = 256, help = tr("同时处理的请求数", "requests in flight"))]
+    pub(crate) max_inflight: usize,
+}

@@ -1,0 +1,116 @@
+//! `zhisuan scheduler`, `worker` and `gateway`: one role each, for more than one machine.
+
+use super::{Context, submit};
+use crate::args::{GatewayArgs, SchedulerArgs, WorkerArgs};
+use crate::config::As;
+use crate::error::{Exit, Result};
+use crate::roles::{self, not_started};
+use crate::stop;
+use crate::units;
+use crate::words::{say, tr};
+use std::time::Duration;
+use zhisuan_scheduler::Role;
+
+/// Time for work under way when a role stops.
+const GRACE: Duration = Duration::from_secs(30);
+
+pub(super) async fn scheduler(context: &Context, args: SchedulerArgs) -> Result<Exit> {
+    stop::logging();
+    let data = roles::data::DataDir::open(&args.data_dir)?;
+    let mut options = zhisuan_scheduler::Options::new(data.path().join("scheduler"), args.listen);
+    options.catalogue = args.catalogue;
+    options.public_url = args.public_url;
+    let handle = zhisuan_scheduler::start(options)
+        .await
+        .map_err(|error| not_started(tr("调度服务", "the scheduler"), error.code(), &error))?;
+    let url = format!("http://{}", handle.address());
+    let operator = crate::client::Client::at(&url, &handle.internal_key(Role::Operator), None)?;
+    let mut profile = data.profile()?;
+    let remembered = profile.get("operator_key").map(str::to_owned);
+    let key =
+        roles::tenants::ensure_key(&operator, &url, remembered.as_deref(), "", "operator").await?;
+    profile.set("scheduler", &url);
+    profile.set("operator_key", &key);
+    profile.write()?;
+    context.out.note(&say!(
+        "调度服务在 {},操作员密钥在 {}",
+        "the scheduler is at {}, the operator's key in {}",
+        url,
+        data.profile_path().display()
+    ));
+    let asked = stop::asked_unless(handle.failed()).await;
+    context.out.note(tr("正在停止", "stopping"));
+    let exit = stop::unless_forced(handle.shutdown()).await?;
+    asked.map(|()| exit)
+}
+
+pub(super) async fn worker(context: &Context, args: WorkerArgs) -> Result<Exit> {
+    stop::logging();
+    let cpu = args.cpus.as_deref().map(|text| units::milli("cpus", text));
+    let memory = args
+        .memory
+        .as_deref()
+        .map(|text| units::memory_mib("memory", text));
+    let options = zhisuan_worker::Options {
+        scheduler_url: context.settings.get("scheduler").to_owned(),
+        key: context.settings.secret(As::Tenant).to_owned(),
+        node: args.node.unwrap_or_else(roles::node_name),
+        data_dir: args.data_dir,
+        cache_dir: roles::cache_dir(),
+        replica_listen: args.replica_listen,
+        replica_advertise: args.replica_advertise,
+        cpu_milli: cpu.transpose()?,
+        memory_mib: memory.transpose()?,
+        labels: submit::pairs("label", &args.labels)?.into_iter().collect(),
+        simulated_devices: roles::simulated(&args.simulate_devices)?,
+        allow_commands: args.allow_commands,
+        hub: roles::hub(),
+        scheduler_ca_pem: match context.settings.get("ca") {
+            "" => None,
+            path => Some(std::fs::read(path)?),
+        },
+        ..zhisuan_worker::Options::default()
+    };
+    if !options.simulated_devices.is_empty() {
+        context.out.note(tr(
+            "注意:本节点的加速卡是模拟设备,不会真的计算",
+            "note: the devices of this node are simulated and compute nothing",
+        ));
+    }
+    let handle = zhisuan_worker::start(options)
+        .await
+        .map_err(|error| not_started(tr("工作节点", "the worker"), error.code(), &error))?;
+    context.out.note(&say!(
+        "节点 {} 已登记",
+        "node {} is registered",
+        handle.node()
+    ));
+    stop::asked().await;
+    context.out.note(tr("正在停止", "stopping"));
+    stop::unless_forced(handle.shutdown(GRACE)).await
+}
+
+pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit> {
+    stop::logging();
+    let handle = zhisuan_serving::start(zhisuan_serving::Options {
+        listen: args.listen,
+        scheduler_url: context.settings.get("scheduler").to_owned(),
+        key: context.settings.secret(As::Tenant).to_owned(),
+        max_inflight: args.max_inflight,
+        extra: args
+            .knowledge
+            .as_deref()
+            .map(roles::stack::pages)
+            .transpose()?,
+    })
+    .await
+    .map_err(|error| not_started(tr("推理网关", "the gateway"), error.code(), &error))?;
+    context.out.note(&say!(
+        "网关在 http://{}",
+        "the gateway is at http://{}",
+        handle.address()
+    ));
+    stop::asked().await;
+    context.out.note(tr("正在停止", "stopping"));
+    stop::unless_forced(handle.shutdown(GRACE)).await
+}

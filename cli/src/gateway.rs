@@ -1,0 +1,252 @@
+//! Calls to the gateway over HTTP: the OpenAI endpoint as a stream, and plain JSON.
+
+use crate::config::{As, Settings};
+use crate::error::{Exit, Failure, Result, root_cause};
+use crate::words::{say, tr};
+use futures::StreamExt as _;
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use std::time::Duration;
+
+/// A connection should open within this.
+const CONNECT: Duration = Duration::from_secs(5);
+/// The longest silence inside an answer.
+const SILENCE: Duration = Duration::from_mins(5);
+/// The largest single event of a stream, bytes.
+const MAX_EVENT: usize = 1024 * 1024;
+
+/// The gateway as one caller sees it.
+pub(crate) struct Gateway {
+    http: reqwest::Client,
+    url: String,
+    key: String,
+}
+
+/// What a chat gave in all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ChatAnswer {
+    pub(crate) content: String,
+    pub(crate) finish_reason: String,
+    /// The usage object of the last event, or null.
+    pub(crate) usage: Value,
+    pub(crate) id: String,
+}
+
+impl Gateway {
+    /// A gateway with the user's settings.
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        let ca = settings.get("ca");
+        let ca = if ca.is_empty() { None } else { Some(ca) };
+        Self::at(settings.get("gateway"), settings.secret(As::Tenant), ca)
+    }
+
+    /// A given gateway.
+    pub(crate) fn at(url: &str, key: &str, ca: Option<&str>) -> Result<Self> {
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE);
+        if let Some(path) = ca {
+            let pem = std::fs::read(path)?;
+            let certificate =
+                reqwest::Certificate::from_pem(&pem).map_err(|error| broken(url, &error))?;
+            builder = builder.tls_certs_merge([certificate]);
+        }
+        Ok(Self {
+            http: builder.build().map_err(|error| broken(url, &error))?,
+            url: url.trim_end_matches('/').to_owned(),
+            key: key.to_owned(),
+        })
+    }
+
+    /// Sends JSON; an HTTP refusal becomes a failure.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Response> {
+        let mut request = self.http.post(format!("{}{path}", self.url)).json(body);
+        if !self.key.is_empty() {
+            request = request.bearer_auth(&self.key);
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| broken(&self.url, &error))?;
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(refused(response).await)
+        }
+    }
+
+    /// Sends JSON and reads JSON.
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Result<Value> {
+        let response = self.post(path, body).await?;
+        response
+            .json()
+            .await
+            .map_err(|error| broken(&self.url, &error))
+    }
+
+    /// A chat as a stream; `piece` gets every text as it comes.
+    pub(crate) async fn chat(
+        &self,
+        body: &Value,
+        mut piece: impl FnMut(&str) -> Result<()>,
+    ) -> Result<ChatAnswer> {
+        let response = self.post("/v1/chat/completions", body).await?;
+        let mut bytes = response.bytes_stream();
+        let mut events = Events::default();
+        let mut answer = ChatAnswer::default();
+        while let Some(chunk) = bytes.next().await {
+            events.push(&chunk.map_err(|error| broken(&self.url, &error))?)?;
+            while let Some(data) = events.next() {
+                if data == "[DONE]" {
+                    return Ok(answer);
+                }
+                let event: Value = serde_json::from_str(&data).map_err(std::io::Error::other)?;
+                answer.take(&event, &mut piece)?;
+            }
+        }
+        // The endpoint always says [DONE]; without it the answer may be cut off.
+        Err(Failure::new(
+            Exit::Failed,
+            "ZS-CHAT-CUT",
+            tr("回答中途断开", "the answer was cut off"),
+        )
+        .hint(tr("重试一次", "try again")))
+    }
+}
+
+impl ChatAnswer {
+    fn take(&mut self, event: &Value, piece: &mut impl FnMut(&str) -> Result<()>) -> Result<()> {
+        if event.get("error").is_some_and(|error| !error.is_null()) {
+            return Err(openai_failure(Exit::Failed, event));
+        }
+        if let Some(id) = event["id"].as_str() {
+            id.clone_into(&mut self.id);
+        }
+        if event["usage"].is_object() {
+            self.usage = event["usage"].clone();
+        }
+        let choice = &event["choices"][0];
+        if let Some(reason) = choice["finish_reason"].as_str() {
+            reason.clone_into(&mut self.finish_reason);
+        }
+        if let Some(text) = choice["delta"]["content"].as_str() {
+            self.content.push_str(text);
+            piece(text)?;
+        }
+        Ok(())
+    }
+}
+
+/// Server-sent events out of arbitrary pieces of bytes.
+#[derive(Default)]
+struct Events {
+    buffer: Vec<u8>,
+}
+
+impl Events {
+    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() > MAX_EVENT {
+            return Err(Failure::new(Exit::Failed, "ZS-CHAT-EVENT", "event > 1 MiB"));
+        }
+        Ok(())
+    }
+
+    /// The data of the next whole line that carries data.
+    fn next(&mut self) -> Option<String> {
+        loop {
+            let end = self.buffer.iter().position(|byte| *byte == b'\n')?;
+            let line: Vec<u8> = self.buffer.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            if let Some(data) = line.trim_end().strip_prefix("data:") {
+                return Some(data.trim_start().to_owned());
+            }
+        }
+    }
+}
+
+/// No answer, or a broken one.
+fn broken(url: &str, error: &reqwest::Error) -> Failure {
+    if error.is_timeout() && !error.is_connect() {
+        return Failure::new(
+            Exit::TimedOut,
+            "ZS-NET-TIMEOUT",
+            tr("网关没有按时回答", "the gateway did not answer in time"),
+        );
+    }
+    Failure::new(
+        Exit::Unreachable,
+        "ZS-NET-UNREACHABLE",
+        say!(
+            "连不上推理网关 {}:{}",
+            "the gateway {} cannot be reached: {}",
+            url,
+            root_cause(error)
+        ),
+    )
+    .hint(tr(
+        "先运行 zhisuan up,或用 zhisuan config view --sources 检查地址",
+        "start one with zhisuan up, or check the address with zhisuan config view --sources",
+    ))
+}
+
+async fn refused(response: Response) -> Failure {
+    let status = response.status();
+    let exit = match status {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Exit::Usage,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::SignIn,
+        StatusCode::NOT_FOUND => Exit::NotFound,
+        StatusCode::PAYMENT_REQUIRED | StatusCode::TOO_MANY_REQUESTS => Exit::Money,
+        StatusCode::GATEWAY_TIMEOUT => Exit::TimedOut,
+        _ => Exit::Failed,
+    };
+    let body: Value = response.json().await.unwrap_or(Value::Null);
+    if body["error"].is_null() {
+        return Failure::new(
+            exit,
+            format!("ZS-HTTP-{}", status.as_u16()),
+            say!("网关回答 {}", "the gateway answered {}", status),
+        );
+    }
+    openai_failure(exit, &body)
+}
+
+/// The error body of the OpenAI form, or one of the pages' own.
+fn openai_failure(exit: Exit, body: &Value) -> Failure {
+    let error = &body["error"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let message = match text(&error["message"]) {
+        message if message.is_empty() => text(error),
+        message => message,
+    };
+    let code = [&error["code"], &error["type"]]
+        .into_iter()
+        .map(text)
+        .find(|code| !code.is_empty())
+        .unwrap_or_else(|| "ZS-HTTP".to_owned());
+    Failure::new(exit, code, message)
+        .field(text(&error["param"]))
+        .hint(text(&error["hint"]))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn events_survive_any_cut() {
+        let text = ": keep-alive\n\ndata: {\"a\":\"智\"}\n\ndata: [DONE]\n\n".as_bytes();
+        for size in 1..text.len() {
+            let mut events = Events::default();
+            let mut seen = Vec::new();
+            for piece in text.chunks(size) {
+                events.push(piece).unwrap();
+                while let Some(data) = events.next() {
+                    seen.push(data);
+                }
+            }
+            assert_eq!(seen, ["{\"a\":\"智\"}", "[DONE]"], "{size}");
+        }
+    }
+}

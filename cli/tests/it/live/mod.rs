@@ -1,0 +1,12 @@
+//! Every verb against a real `zhisuan up`, started once for the whole binary.
+
+mod access;
+mod demo;
+mod jobs;
+mod knowledge;
+mod models;
+mod money;
+mod nodes;
+mod restart;
+pub(crate) mod server;
+mod why;

@@ -1,0 +1,162 @@
+//! What callers ask for and what they get back.
+
+use crate::error::EngineError;
+use crate::sample::Sampling;
+use std::ops::ControlFlow;
+
+/// Names a request of one engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// The text to continue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// Text; control tokens written in it count as control tokens.
+    Text(String),
+    /// Token ids.
+    Tokens(Vec<u32>),
+}
+
+/// A request for text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateRequest {
+    /// The text to continue.
+    pub prompt: Prompt,
+    /// Name of a loaded adapter.
+    pub adapter: Option<String>,
+    /// Most tokens of the answer; the context may end it earlier.
+    pub max_tokens: usize,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Texts that end the answer; they are not part of it. At most 16, each at most 256 bytes.
+    pub stop: Vec<String>,
+    /// Report the probability of each token, and of this many alternatives (0 to 20).
+    pub logprobs: Option<usize>,
+    /// Go on after an end token (for measurements).
+    pub ignore_eos: bool,
+}
+
+impl GenerateRequest {
+    /// A greedy request for at most `max_tokens` tokens.
+    pub fn new(prompt: Prompt, max_tokens: usize) -> Self {
+        Self {
+            prompt,
+            adapter: None,
+            max_tokens,
+            sampling: Sampling::default(),
+            stop: Vec::new(),
+            logprobs: None,
+            ignore_eos: false,
+        }
+    }
+}
+
+/// One of the most likely tokens at a position.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopToken {
+    /// The token.
+    pub token: u32,
+    /// Its text; broken UTF-8 is replaced.
+    pub text: String,
+    /// Natural logarithm of its probability.
+    pub logprob: f32,
+}
+
+/// Probability of a token, before temperature, penalties and bias.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLogprob {
+    /// Natural logarithm of the probability.
+    pub logprob: f32,
+    /// The most likely tokens, best first.
+    pub top: Vec<TopToken>,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// An end token or a stop string.
+    Stop,
+    /// `max_tokens` or the context was used up.
+    Length,
+    /// The caller cancelled, or its sink broke off.
+    Cancelled,
+}
+
+/// Tokens that a request used. The end token is not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Tokens of the answer.
+    pub completion_tokens: usize,
+}
+
+/// What a sink receives, in order. Exactly one `Done` or `Failed` ends every request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GenerateEvent {
+    /// One token. Its text may be empty while bytes of a character, or text that may become
+    /// a stop string, are held back; held text comes with a later token. If an end token
+    /// releases held text, that text comes in a `Token` of the end token, which is not counted.
+    Token {
+        /// Text that became complete.
+        text: String,
+        /// The token.
+        token: u32,
+        /// Present when asked for.
+        logprob: Option<TokenLogprob>,
+    },
+    /// The answer is complete.
+    Done {
+        /// Why it ended.
+        finish: FinishReason,
+        /// What it used.
+        usage: Usage,
+    },
+    /// The request failed; earlier tokens stay valid.
+    Failed {
+        /// Why.
+        error: EngineError,
+        /// What it used.
+        usage: Usage,
+    },
+}
+
+/// Receives the events of a request on the engine's thread; it must not block.
+pub trait TokenSink: Send {
+    /// Takes one event. `Break` means that nobody listens any more: the request is
+    /// cancelled before the next step.
+    fn push(&mut self, event: GenerateEvent) -> ControlFlow<()>;
+}
+
+impl<F: FnMut(GenerateEvent) -> ControlFlow<()> + Send> TokenSink for F {
+    fn push(&mut self, event: GenerateEvent) -> ControlFlow<()> {
+        self(event)
+    }
+}
+
+/// Embedding vectors: the mean of the last hidden states (after the final norm) of all
+/// tokens of a text, scaled to length 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embeddings {
+    /// One vector of `hidden_size` numbers for each text.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens of all texts together.
+    pub tokens: usize,
+}
+
+/// A look at the engine's load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EngineStats {
+    /// Sequences in the batch.
+    pub running: usize,
+    /// Requests waiting for a place in the batch.
+    pub waiting: usize,
+    /// Tokens whose keys and values are held.
+    pub kv_tokens: usize,
+    /// Prompt tokens taken in since the start, texts for embedding included.
+    pub tokens_in: u64,
+    /// Answer tokens delivered since the start.
+    pub tokens_out: u64,
+    /// Requests ended since the start, in any way.
+    pub finished: u64,
+}

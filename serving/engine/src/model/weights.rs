@@ -1,0 +1,124 @@
+//! Weights of a decoder, read from either file format into the layout of the kernels.
+
+use crate::error::EngineError;
+use crate::kernel::matrix::Matrix;
+use crate::load::spec::DecoderSpec;
+use crate::load::{RawWeight, WeightSource};
+use candle_core::quantized::QTensor;
+use candle_core::{Device, Tensor};
+
+/// One decoder layer. q, k, v are stacked, and so are gate and up.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) attn_norm: Vec<f32>,
+    pub(crate) qkv: Matrix,
+    pub(crate) qkv_bias: Option<Vec<f32>>,
+    pub(crate) output: Matrix,
+    pub(crate) ffn_norm: Vec<f32>,
+    pub(crate) gate_up: Matrix,
+    pub(crate) down: Matrix,
+}
+
+/// The embedding table: shared with the head, or in the file's own blocks (only the rows
+/// in use are ever widened).
+pub(crate) enum Embedding {
+    Tied,
+    Blocks(QTensor),
+    Rows(Matrix),
+}
+
+/// All weights.
+pub(crate) struct Weights {
+    pub(crate) embedding: Embedding,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) norm: Vec<f32>,
+    pub(crate) head: Matrix,
+}
+
+impl Weights {
+    /// Reads tensor by tensor, so that at most one exists in two forms at a time.
+    pub(crate) fn load(spec: &DecoderSpec, source: &dyn WeightSource) -> Result<Self, EngineError> {
+        let table = [spec.vocab, spec.hidden];
+        let embedding = source.read("token_embd.weight", &table)?;
+        let (embedding, head) = if spec.tied_head {
+            (Embedding::Tied, Matrix::new(embedding)?)
+        } else {
+            let head = Matrix::new(source.read("output.weight", &table)?)?;
+            let embedding = match embedding {
+                RawWeight::Quantised(tensor) => Embedding::Blocks(tensor),
+                dense @ RawWeight::Dense { .. } => Embedding::Rows(Matrix::new(dense)?),
+            };
+            (embedding, head)
+        };
+        let layers = (0..spec.layers).map(|i| load_layer(spec, source, i)).collect::<Result<_, _>>()?;
+        let norm = source.read("output_norm.weight", &[spec.hidden])?.into_f32()?;
+        Ok(Self { embedding, layers, norm, head })
+    }
+
+    /// Embedding rows of `tokens` (all below the vocabulary size).
+    pub(crate) fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {
+        let matrix = match &self.embedding {
+            Embedding::Blocks(table) => {
+                let ids = Tensor::new(tokens, &Device::Cpu)?;
+                return Ok(table.embedding(&ids)?.flatten_all()?.to_vec1::<f32>()?);
+            }
+            Embedding::Tied => &self.head,
+            Embedding::Rows(matrix) => matrix,
+        };
+        let row = |token: &u32| matrix.rows_f32(*token as usize..*token as usize + 1);
+        Ok(tokens.iter().flat_map(row).collect())
+    }
+
+    /// Bytes held in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let layers: usize = self
+            .layers
+            .iter()
+            .map(|l| l.qkv.bytes() + l.output.bytes() + l.gate_up.bytes() + l.down.bytes())
+            .sum();
+        let embedding = match &self.embedding {
+            Embedding::Tied => 0,
+            Embedding::Blocks(tensor) => tensor.storage_size_in_bytes(),
+            Embedding::Rows(matrix) => matrix.bytes(),
+        };
+        layers + embedding + self.head.bytes()
+    }
+}
+
+fn load_layer(
+    spec: &DecoderSpec,
+    source: &dyn WeightSource,
+    index: usize,
+) -> Result<Layer, EngineError> {
+    let name = |part: &str| format!("blk.{index}.{part}");
+    let matrix = |part: &str, n: usize, k: usize| {
+        Matrix::new(source.read(&name(&format!("{part}.weight")), &[n, k])?)
+    };
+    let vector =
+        |part: &str, n: usize| source.read(&name(part), &[n]).and_then(RawWeight::into_f32);
+    let (q, kv, hidden, inner) = (spec.q_dim(), spec.kv_dim(), spec.hidden, spec.intermediate);
+    let qkv_bias = if spec.qkv_bias {
+        let mut bias = vector("attn_q.bias", q)?;
+        bias.extend(vector("attn_k.bias", kv)?);
+        bias.extend(vector("attn_v.bias", kv)?);
+        Some(bias)
+    } else {
+        None
+    };
+    Ok(Layer {
+        attn_norm: vector("attn_norm.weight", hidden)?,
+        qkv: Matrix::stack(vec![
+            matrix("attn_q", q, hidden)?,
+            matrix("attn_k", kv, hidden)?,
+            matrix("attn_v", kv, hidden)?,
+        ]),
+        qkv_bias,
+        output: matrix("attn_output", hidden, q)?,
+        ffn_norm: vector("ffn_norm.weight", hidden)?,
+        gate_up: Matrix::stack(vec![
+            matrix("ffn_gate", inner, hidden)?,
+            matrix("ffn_up", inner, hidden)?,
+        ]),
+        down: matrix("ffn_down", hidden, inner)?,
+    })
+}

@@ -1,0 +1,183 @@
+//! Text to token ids and back.
+
+mod detokenizer;
+pub(crate) mod gguf;
+
+pub use detokenizer::Detokenizer;
+
+use crate::error::EngineError;
+use std::collections::{BTreeMap, BTreeSet};
+use tokenizers::Tokenizer;
+
+/// A byte-level BPE tokenizer and the byte string of each of its tokens.
+pub struct TextTokenizer {
+    inner: Tokenizer,
+    /// Bytes of every token, one after the other; token `i` is `starts[i]..starts[i + 1]`.
+    bytes: Vec<u8>,
+    starts: Vec<u32>,
+    control: BTreeSet<u32>,
+    control_texts: Vec<String>,
+    end: BTreeSet<u32>,
+    bos: Option<u32>,
+    eos: Option<u32>,
+    add_bos: bool,
+}
+
+/// The parts that the two file formats deliver.
+pub(crate) struct Parts {
+    pub(crate) inner: Tokenizer,
+    /// Text of token `i` in the byte-level alphabet, or plain for added tokens.
+    pub(crate) vocabulary: Vec<String>,
+    /// Tokens whose text stands for itself (not in the byte-level alphabet).
+    pub(crate) plain: BTreeSet<u32>,
+    /// Tokens that never show as text.
+    pub(crate) control: BTreeSet<u32>,
+    pub(crate) bos: Option<u32>,
+    pub(crate) eos: Vec<u32>,
+    pub(crate) add_bos: bool,
+}
+
+impl TextTokenizer {
+    pub(crate) fn build(parts: Parts) -> Self {
+        let alphabet = byte_alphabet();
+        let mut bytes = Vec::new();
+        let mut starts = vec![0u32];
+        for (id, text) in parts.vocabulary.iter().enumerate() {
+            if parts.plain.contains(&(id as u32)) || parts.control.contains(&(id as u32)) {
+                bytes.extend_from_slice(text.as_bytes());
+            } else {
+                for c in text.chars() {
+                    match alphabet.get(&c) {
+                        Some(byte) => bytes.push(*byte),
+                        None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                    }
+                }
+            }
+            starts.push(bytes.len() as u32);
+        }
+        let control_texts = parts
+            .control
+            .iter()
+            .filter_map(|id| parts.vocabulary.get(*id as usize))
+            .filter(|text| text.chars().count() > 2)
+            .cloned()
+            .collect();
+        let eos = parts.eos.first().copied();
+        let mut end: BTreeSet<u32> = parts.eos.into_iter().collect();
+        // Files often name one end token only; these markers always end a turn.
+        for id in &parts.control {
+            if let Some("<|im_end|>" | "<|endoftext|>" | "<|eot_id|>" | "<|end_of_text|>" | "</s>") =
+                parts.vocabulary.get(*id as usize).map(String::as_str)
+            {
+                end.insert(*id);
+            }
+        }
+        Self {
+            inner: parts.inner,
+            bytes,
+            starts,
+            control: parts.control,
+            control_texts,
+            end,
+            bos: parts.bos,
+            eos,
+            add_bos: parts.add_bos,
+        }
+    }
+
+    /// From the bytes of a `tokenizer.json`; `vocab` bounds the ids, `eos` end a text.
+    pub(crate) fn from_json(json: &[u8], vocab: usize, eos: &[u32]) -> Result<Self, EngineError> {
+        let inner = Tokenizer::from_bytes(json)
+            .map_err(|e| EngineError::corrupt("tokenizer.json", e.to_string()))?;
+        if !String::from_utf8_lossy(json).contains("\"ByteLevel\"") {
+            return Err(EngineError::unsupported("非字节级 BPE 的分词器（tokenizer.json）"));
+        }
+        let mut vocabulary = vec![String::new(); vocab];
+        for (text, id) in inner.get_vocab(true) {
+            match vocabulary.get_mut(id as usize) {
+                Some(slot) => *slot = text,
+                None => {
+                    return Err(EngineError::corrupt(
+                        "tokenizer.json",
+                        format!("词元编号 {id} 超出词表大小 {vocab}"),
+                    ));
+                }
+            }
+        }
+        let added = inner.get_added_tokens_decoder();
+        let plain = added.keys().copied().collect();
+        let control = added.iter().filter(|(_, t)| t.special).map(|(id, _)| *id).collect();
+        // A post-processor of the file adds bos by itself where the model wants it.
+        let add_bos = false;
+        Ok(Self::build(Parts { inner, vocabulary, plain, control, bos: None, eos: eos.to_vec(), add_bos }))
+    }
+
+    /// Token ids of `text`. Control tokens written out in the text become control tokens.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        let encoding = self
+            .inner
+            .encode_fast(text, true)
+            .map_err(|e| EngineError::invalid("prompt", e.to_string()))?;
+        let mut ids = encoding.get_ids().to_vec();
+        if self.add_bos
+            && let Some(bos) = self.bos
+            && ids.first() != Some(&bos)
+        {
+            ids.insert(0, bos);
+        }
+        Ok(ids)
+    }
+
+    /// The bytes of a token; empty for control tokens and for ids outside the vocabulary.
+    pub fn token_bytes(&self, id: u32) -> &[u8] {
+        if self.control.contains(&id) { &[] } else { self.raw_bytes(id) }
+    }
+
+    fn raw_bytes(&self, id: u32) -> &[u8] {
+        let range = self.starts.get(id as usize).zip(self.starts.get(id as usize + 1));
+        range.and_then(|(a, b)| self.bytes.get(*a as usize..*b as usize)).unwrap_or_default()
+    }
+
+    /// Text of one token, control tokens included; broken UTF-8 is replaced.
+    pub fn token_text(&self, id: Option<u32>) -> String {
+        id.map_or_else(String::new, |id| String::from_utf8_lossy(self.raw_bytes(id)).into_owned())
+    }
+
+    /// Whether the token ends a text.
+    pub fn is_end(&self, id: u32) -> bool {
+        self.end.contains(&id)
+    }
+
+    /// First token of a text, where the model has one.
+    pub fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    /// The end token that the file names first.
+    pub fn eos(&self) -> Option<u32> {
+        self.eos
+    }
+
+    /// Texts of all control tokens, for instance `<|im_start|>`.
+    pub(crate) fn control_texts(&self) -> &[String] {
+        &self.control_texts
+    }
+}
+
+/// GPT-2's printable stand-ins for bytes: printable Latin-1 stands for itself, the other
+/// bytes for code points from 256 on, in order.
+fn byte_alphabet() -> BTreeMap<char, u8> {
+    let mut next = 256u32;
+    (0..=255u8)
+        .filter_map(|byte| {
+            let printable = matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+            let code = if printable {
+                u32::from(byte)
+            } else {
+                next += 1;
+                next - 1
+            };
+            char::from_u32(code).map(|c| (c, byte))
+        })
+        .collect()
+}

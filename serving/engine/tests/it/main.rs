@@ -1,0 +1,9 @@
+//! Integration tests of the engine.
+
+mod batching;
+mod events;
+mod goldens;
+mod hostile;
+mod speed;
+mod support;
+mod training;

@@ -1,0 +1,285 @@
+//! Answers every line of a JSONL file in the OpenAI batch form. A bad line gives an error line;
+//! only a file without any good line fails the job.
+
+mod lines;
+#[cfg(test)]
+mod tests;
+
+use super::engine::{self, Limits, Loaded};
+use super::{Context, ExecError, Finish, TaskEvent, outputs};
+use crate::convert::{error_code, finish_word};
+use crate::lease::Outcome;
+use futures::StreamExt as _;
+use lines::{Answer, Line, LineError, MAX_LINE_BYTES, Place};
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+use zhisuan_engine::{EngineError, GenerateEvent, GenerateRequest, Prompt};
+use zhisuan_proto::v1::BatchWork;
+
+/// Lines in the engine at once: twice its batch, so that it never waits for the next one.
+const WINDOW: usize = 16;
+const OUTPUT: &str = "output.jsonl";
+
+/// What the lines came to.
+#[derive(Default)]
+struct Tally {
+    good: u64,
+    bad: u64,
+    first_fault: Option<String>,
+}
+
+/// Runs the file from its first line to its last.
+pub(crate) async fn run(context: Context, work: BatchWork) -> Result<Finish, ExecError> {
+    let fetched = context
+        .stop
+        .unless_stopped(context.artifacts.get(&work.input_sha256))
+        .await?;
+    let input = fetched
+        .map_err(|error| ExecError::new(error.code(), format!("输入文件无法取得：{error}")))?;
+    let loaded = engine::load(&context, Limits::default()).await?;
+    let adapter = adapter_of(&loaded, &work.model)?;
+    context.events.send(TaskEvent::Started).await;
+    let path = context.folder.join(OUTPUT);
+    let job = Arc::new(Job {
+        loaded,
+        adapter,
+        work,
+        number: context.assign.task.unwrap_or_default().job_id,
+    });
+    let tally = Box::pin(answer_all(&context, &job, &input, &path)).await?;
+    let engine = job.loaded.engine.clone();
+    let _ = tokio::task::spawn_blocking(move || engine.shutdown(Duration::ZERO)).await;
+    let digest = outputs::put(&context, &path, OUTPUT).await?;
+    Ok(finish(&context, &tally, digest))
+}
+
+/// What every line needs.
+struct Job {
+    loaded: Loaded,
+    adapter: Option<String>,
+    work: BatchWork,
+    number: u64,
+}
+
+fn adapter_of(loaded: &Loaded, model: &str) -> Result<Option<String>, ExecError> {
+    if loaded.base == model {
+        return Ok(None);
+    }
+    if loaded.adapters.iter().any(|name| name == model) {
+        return Ok(Some(model.to_owned()));
+    }
+    Err(ExecError::new(
+        "ZS-MODEL-MANIFEST",
+        format!("指派里没有模型“{model}”的清单"),
+    ))
+}
+
+async fn answer_all(
+    context: &Context,
+    job: &Arc<Job>,
+    input: &Path,
+    output: &Path,
+) -> Result<Tally, ExecError> {
+    let io = |error: std::io::Error| ExecError::new("ZS-WORKER-IO", error.to_string());
+    let total = count_lines(input).map_err(io)?;
+    let mut sink = std::io::BufWriter::new(std::fs::File::create(output).map_err(io)?);
+    let reader = BufReader::new(std::fs::File::open(input).map_err(io)?);
+    let mut stop = context.stop.clone();
+    // A dropped future drops its receiver, and the engine frees the place within a step.
+    let mut answers = futures::stream::iter(Lines { reader, number: 0 })
+        .map(|(number, text)| answer_line(Arc::clone(job), number, text))
+        .buffered(WINDOW)
+        .take_until(Box::pin(async move { stop.wait().await }));
+    let mut tally = Tally::default();
+    while let Some((line, fault)) = answers.next().await {
+        writeln!(sink, "{line}").map_err(io)?;
+        match fault {
+            None => tally.good += 1,
+            Some(fault) => {
+                context.log.line(&format!("[zhisuan] {fault}"));
+                tally.bad += 1;
+                tally.first_fault.get_or_insert(fault);
+            }
+        }
+        let done = tally.good + tally.bad;
+        context.events.progress(format!("line {done}/{total}"));
+    }
+    sink.flush().map_err(io)?;
+    Ok(tally)
+}
+
+/// The output line, and the fault in words if there was one.
+async fn answer_line(job: Arc<Job>, number: u64, text: Vec<u8>) -> (String, Option<String>) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let place = Place {
+        job_id: job.number,
+        number,
+        created: since.map_or(0, |time| time.as_secs()),
+    };
+    let model = job.work.model.clone();
+    let Line { custom_id, task } = if text.len() > MAX_LINE_BYTES {
+        let words = format!("超过 {} MiB", MAX_LINE_BYTES >> 20);
+        Line {
+            custom_id: None,
+            task: Err(LineError::new("line_too_long", words)),
+        }
+    } else {
+        lines::parse(&text, &model, job.work.max_tokens)
+    };
+    let result = match task {
+        Ok(task) => ask(job, task).await,
+        Err(error) => Err(error),
+    };
+    let fault = result
+        .as_ref()
+        .err()
+        .map(|error| format!("第 {number} 行 {}:{}", error.code, error.message));
+    let line = lines::render(place, &model, custom_id.as_deref(), &result);
+    (line, fault)
+}
+
+fn engine_error(error: &EngineError) -> LineError {
+    LineError::new(&error_code(error), error.to_string())
+}
+
+async fn ask(job: Arc<Job>, task: lines::Task) -> Result<Answer, LineError> {
+    let (sender, receiver) = oneshot::channel();
+    let submitted = tokio::task::spawn_blocking(move || {
+        let text = job.loaded.engine.render_chat(&task.messages)?;
+        let request = GenerateRequest {
+            adapter: job.adapter.clone(),
+            sampling: task.sampling,
+            stop: task.stop,
+            ..GenerateRequest::new(Prompt::Text(text), task.max_tokens as usize)
+        };
+        job.loaded
+            .engine
+            .generate(request, Box::new(Collector::new(sender)))
+    })
+    .await;
+    match submitted {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(engine_error(&error)),
+        Err(error) => return Err(LineError::new("internal", error.to_string())),
+    }
+    match receiver.await {
+        Ok(result) => result.map_err(|error| engine_error(&error)),
+        Err(_) => Err(engine_error(&EngineError::Stopped)),
+    }
+}
+
+/// Gathers the tokens of one answer.
+struct Collector {
+    text: String,
+    done: Option<oneshot::Sender<Result<Answer, EngineError>>>,
+}
+
+impl Collector {
+    fn new(done: oneshot::Sender<Result<Answer, EngineError>>) -> Self {
+        Self {
+            text: String::new(),
+            done: Some(done),
+        }
+    }
+
+    fn finish(&mut self, result: Result<Answer, EngineError>) {
+        if let Some(done) = self.done.take() {
+            // A stopped job no longer waits for its answers.
+            let _ = done.send(result);
+        }
+    }
+}
+
+impl zhisuan_engine::TokenSink for Collector {
+    fn push(&mut self, event: GenerateEvent) -> ControlFlow<()> {
+        match event {
+            GenerateEvent::Token { text, .. } => self.text.push_str(&text),
+            GenerateEvent::Done { finish, usage } => {
+                let answer = Answer {
+                    text: std::mem::take(&mut self.text),
+                    finish: finish_word(finish),
+                    prompt_tokens: usage.prompt_tokens,
+                    completion_tokens: usage.completion_tokens,
+                };
+                self.finish(Ok(answer));
+            }
+            GenerateEvent::Failed { error, .. } => self.finish(Err(error)),
+        }
+        if self.done.as_ref().is_some_and(oneshot::Sender::is_closed) {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Non-empty lines with their numbers from 1. A line beyond the limit comes cut one byte over it.
+struct Lines {
+    reader: BufReader<std::fs::File>,
+    number: u64,
+}
+
+impl Iterator for Lines {
+    type Item = (u64, Vec<u8>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let mut text = Vec::new();
+            let mut limited = (&mut self.reader).take(MAX_LINE_BYTES as u64 + 1);
+            if limited.read_until(b'\n', &mut text).ok()? == 0 {
+                return None;
+            }
+            if text.len() > MAX_LINE_BYTES && text.last() != Some(&b'\n') {
+                self.reader.skip_until(b'\n').ok()?;
+            }
+            self.number += 1;
+            if !text.trim_ascii().is_empty() {
+                return Some((self.number, text));
+            }
+        }
+    }
+}
+
+fn count_lines(path: &Path) -> std::io::Result<u64> {
+    let mut reader = BufReader::new(std::fs::File::open(path)?);
+    let mut count = 0;
+    while reader.skip_until(b'\n')? > 0 {
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn finish(context: &Context, tally: &Tally, digest: String) -> Finish {
+    let outputs = HashMap::from([(OUTPUT.to_owned(), digest)]);
+    let summary = format!(
+        "完成 {} 行，其中 {} 行有误",
+        tally.good + tally.bad,
+        tally.bad
+    );
+    context.log.line(&format!("[zhisuan] {summary}"));
+    if context.stop.requested() {
+        return Finish {
+            outputs,
+            message: summary,
+            ..Finish::of(Outcome::Stopped)
+        };
+    }
+    if tally.good == 0 {
+        let fault = tally.first_fault.as_deref().unwrap_or("文件中没有任何行");
+        return Finish {
+            outputs,
+            code: "ZS-BATCH-INPUT".into(),
+            message: format!("没有一行可用。{fault}"),
+            ..Finish::of(Outcome::Failed)
+        };
+    }
+    Finish {
+        outputs,
+        message: summary,
+        ..Finish::of(Outcome::Succeeded)
+    }
+}

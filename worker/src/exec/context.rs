@@ -1,0 +1,214 @@
+//! What an executor is given and what it gives back.
+
+use super::ExecError;
+use crate::artifacts::Artifacts;
+use crate::lease::{Outcome, StopReason};
+use crate::logs::TaskLog;
+use crate::models::ModelStore;
+use crate::replica::ReplicaTable;
+use crate::session::{Event, TaskKey};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use zhisuan_proto::v1::{Assign, Device, ModelManifest};
+
+/// One task's view of the worker.
+pub(crate) struct Context {
+    pub(crate) assign: Assign,
+    pub(crate) log: TaskLog,
+    pub(crate) stop: StopSignal,
+    pub(crate) events: TaskEvents,
+    pub(crate) artifacts: Artifacts,
+    pub(crate) models: Arc<ModelStore>,
+    /// Fresh and private; removed after the end.
+    pub(crate) folder: PathBuf,
+    /// Where checkpoints of this task outlive an attempt on this node; may not exist.
+    pub(crate) keep: PathBuf,
+    pub(crate) node: Arc<NodeFacts>,
+    pub(crate) replicas: ReplicaTable,
+}
+
+/// What does not change while the worker lives.
+pub(crate) struct NodeFacts {
+    pub(crate) simulated: bool,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) allow_commands: bool,
+    pub(crate) threads: Option<usize>,
+}
+
+impl Context {
+    /// Makes the working folder, emptying what a crash may have left there.
+    pub(crate) async fn make_folder(&self) -> Result<(), ExecError> {
+        let folder = self.folder.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            use std::os::unix::fs::DirBuilderExt as _;
+            match std::fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
+        })
+        .await;
+        match made {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ExecError::new(
+                "ZS-WORKER-IO",
+                format!("无法建立工作目录 {}:{error}", self.folder.display()),
+            )),
+            Err(error) => Err(ExecError::new("ZS-WORKER-IO", error.to_string())),
+        }
+    }
+}
+
+/// How the work ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Finish {
+    pub(crate) outcome: Outcome,
+    pub(crate) exit_code: i32,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) outputs: HashMap<String, String>,
+    pub(crate) model: Option<ModelManifest>,
+}
+
+impl Finish {
+    /// An end without anything else to say.
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            exit_code: 0,
+            code: String::new(),
+            message: String::new(),
+            outputs: HashMap::new(),
+            model: None,
+        }
+    }
+}
+
+/// A wish to stop with the time by which it must have happened.
+#[derive(Clone, Debug)]
+pub(crate) struct StopOrder {
+    pub(crate) reason: StopReason,
+    pub(crate) deadline: Instant,
+}
+
+/// The executor's side of a stop. A later order can only bring the deadline nearer.
+#[derive(Clone)]
+pub(crate) struct StopSignal(watch::Receiver<Option<StopOrder>>);
+
+impl StopSignal {
+    /// A sender for the session and the signal for the executor.
+    pub(crate) fn channel() -> (watch::Sender<Option<StopOrder>>, Self) {
+        let (sender, receiver) = watch::channel(None);
+        (sender, Self(receiver))
+    }
+
+    /// The order, once there is one.
+    pub(crate) fn order(&self) -> Option<StopOrder> {
+        self.0.borrow().clone()
+    }
+
+    /// Whether somebody wants the task to stop.
+    pub(crate) fn requested(&self) -> bool {
+        // A session that is gone counts as a stop: nobody can renew the lease.
+        self.0.borrow().is_some() || self.0.has_changed().is_err()
+    }
+
+    /// Waits for an order.
+    pub(crate) async fn wait(&mut self) -> StopOrder {
+        loop {
+            if let Some(order) = self.order() {
+                return order;
+            }
+            if self.0.changed().await.is_err() {
+                // The session is gone, and nobody can renew the lease.
+                return StopOrder {
+                    reason: StopReason::Shutdown,
+                    deadline: Instant::now(),
+                };
+            }
+        }
+    }
+
+    /// Waits until the grace of an order, plus `slack`, has passed.
+    pub(crate) async fn past_deadline(&mut self, slack: Duration) {
+        let mut order = self.wait().await;
+        while Instant::now() < order.deadline + slack {
+            tokio::select! {
+                () = tokio::time::sleep_until(order.deadline + slack) => return,
+                changed = self.0.changed() => {
+                    let Some(newer) = changed.ok().and_then(|()| self.order()) else {
+                        tokio::time::sleep_until(order.deadline + slack).await;
+                        return;
+                    };
+                    order = newer;
+                }
+            }
+        }
+    }
+
+    /// Runs `work` unless a stop comes first.
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, ExecError> {
+        let mut stop = self.clone();
+        tokio::select! {
+            biased;
+            _ = stop.wait() => Err(ExecError::stopped()),
+            done = work => Ok(done),
+        }
+    }
+}
+
+/// What an executor tells the session.
+#[derive(Debug)]
+pub(crate) enum TaskEvent {
+    /// Prepared; the work runs and is paid for from now on.
+    Started,
+    /// The latest line about how far it is.
+    Progress(String),
+    /// A replica answers requests.
+    Ready {
+        models: Vec<String>,
+        context_length: u32,
+    },
+    /// The end.
+    Exit(Box<Finish>),
+}
+
+/// The way to the session, marked with the task and its epoch.
+#[derive(Clone)]
+pub(crate) struct TaskEvents {
+    pub(crate) key: TaskKey,
+    pub(crate) epoch: u64,
+    pub(crate) sender: mpsc::Sender<Event>,
+}
+
+impl TaskEvents {
+    fn wrap(&self, event: TaskEvent) -> Event {
+        Event::Task {
+            key: self.key,
+            epoch: self.epoch,
+            event,
+        }
+    }
+
+    /// Sends; if the session is gone there is nobody to tell.
+    pub(crate) async fn send(&self, event: TaskEvent) {
+        let _ = self.sender.send(self.wrap(event)).await;
+    }
+
+    /// Progress is worth sending only if the session has room; the next line replaces it anyway.
+    pub(crate) fn progress(&self, text: impl Into<String>) {
+        let _ = self
+            .sender
+            .try_send(self.wrap(TaskEvent::Progress(text.into())));
+    }
+}
