@@ -47,7 +47,9 @@ pub struct Handle {
 
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handle").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Handle")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,7 +80,10 @@ impl Handle {
     /// Stops taking calls, writes a snapshot, ends.
     pub async fn shutdown(self) {
         self.drain.cancel();
-        if tokio::time::timeout(Duration::from_secs(3), self.server).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(3), self.server)
+            .await
+            .is_err()
+        {
             tracing::info!("connections that stayed open are closed");
         }
         self.core.close().await;
@@ -117,7 +122,10 @@ impl Rooms {
     }
 
     fn nodes(&self) -> NodesService {
-        NodesService { core: self.core.clone(), sessions: self.sessions.clone() }
+        NodesService {
+            core: self.core.clone(),
+            sessions: self.sessions.clone(),
+        }
     }
 }
 
@@ -125,20 +133,49 @@ impl Rooms {
 pub async fn start(options: Options) -> Result<Handle, Error> {
     let listener = TcpListener::bind(options.listen)
         .await
-        .map_err(|cause| Error::Listen { address: options.listen, cause })?;
-    let address = listener.local_addr().map_err(|cause| Error::Listen { address: options.listen, cause })?;
+        .map_err(|cause| Error::Listen {
+            address: options.listen,
+            cause,
+        })?;
+    let address = listener.local_addr().map_err(|cause| Error::Listen {
+        address: options.listen,
+        cause,
+    })?;
     let drain = CancellationToken::new();
     let metrics = Metrics::new().map_err(internal)?;
     let opened = {
         let options = options.clone();
-        tokio::task::spawn_blocking(move || open(&options)).await.map_err(internal)??
+        tokio::task::spawn_blocking(move || open(&options))
+            .await
+            .map_err(internal)??
     };
-    let Opened { store, recovered, reads, records, access, artifacts, logs, secret, models } = opened;
-    tracing::info!(events = recovered.sequence, replayed = recovered.replayed, "state recovered");
+    let Opened {
+        store,
+        recovered,
+        reads,
+        records,
+        access,
+        artifacts,
+        logs,
+        secret,
+        models,
+    } = opened;
+    tracing::info!(
+        events = recovered.sequence,
+        replayed = recovered.replayed,
+        "state recovered"
+    );
     let clock = Arc::new(Clock::not_before(recovered.at));
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let (outgoing, orders) = mpsc::unbounded_channel();
-    let actor = Actor::new(store, recovered, clock.clone(), inbox, outgoing, metrics.clone());
+    let actor = Actor::new(
+        store,
+        recovered,
+        clock.clone(),
+        inbox,
+        outgoing,
+        metrics.clone(),
+    );
     let (actor, failed) = run_actor(actor)?;
     let core = Core::new(commands);
     defaults::apply(&core).await.map_err(internal)?;
@@ -153,7 +190,8 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
         artifacts: artifacts.clone(),
     };
     let replicas = Arc::new(Replicas { jobs: jobs.clone() });
-    let deployments = Deployments::open(records.clone(), replicas, now.clone()).map_err(internal)?;
+    let deployments =
+        Deployments::open(records.clone(), replicas, now.clone()).map_err(internal)?;
     let sessions = Sessions::default();
     let rooms = Rooms {
         core: core.clone(),
@@ -174,7 +212,10 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     };
     tell_live_replicas(&rooms).await?;
     run_background(&rooms, &options, orders);
-    let console_url = options.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let console_url = options
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
     let console = Console {
         port: Arc::new(Desk {
             jobs: rooms.jobs.clone(),
@@ -190,7 +231,15 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let routes = routes(&rooms, &options, &console_url).await;
     let router = serve::router(routes, console, &rooms.metrics);
     let server = tokio::spawn(serve::run(listener, router, drain.clone()));
-    Ok(Handle { address, access, core, drain, actor, server, failed })
+    Ok(Handle {
+        address,
+        access,
+        core,
+        drain,
+        actor,
+        server,
+        failed,
+    })
 }
 
 /// What is read from the data folder.
@@ -208,10 +257,18 @@ struct Opened {
 
 fn open(options: &Options) -> Result<Opened, Error> {
     let folder = &options.data_dir;
-    make_folder(folder).map_err(|cause| Error::DataDir { path: folder.clone(), cause })?;
-    let catalogue = options.catalogue.as_deref().map(std::fs::read_to_string).transpose();
+    make_folder(folder).map_err(|cause| Error::DataDir {
+        path: folder.clone(),
+        cause,
+    })?;
+    let catalogue = options
+        .catalogue
+        .as_deref()
+        .map(std::fs::read_to_string)
+        .transpose();
     let catalogue = catalogue.map_err(|error| Error::Catalogue(error.to_string()))?;
-    let catalogue = Catalogue::load(catalogue.as_deref()).map_err(|error| Error::Catalogue(error.to_string()))?;
+    let catalogue = Catalogue::load(catalogue.as_deref())
+        .map_err(|error| Error::Catalogue(error.to_string()))?;
     let mut store = Sqlite::open(&folder.join("zhisuan.db"))?;
     let recovered = recover(&mut store, options.limits())?;
     let reads: Arc<dyn Reads> = Arc::new(store.again()?);
@@ -233,7 +290,10 @@ fn open(options: &Options) -> Result<Opened, Error> {
 /// Only its owner may read what a centre keeps.
 fn make_folder(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {
@@ -252,14 +312,19 @@ fn run_actor(actor: Actor<Sqlite>) -> Result<(JoinHandle<()>, Failed), Error> {
             let _ = tell.send(Some(error.to_string()));
         }
     };
-    let thread = std::thread::Builder::new().name("scheduler-core".to_owned()).spawn(body);
+    let thread = std::thread::Builder::new()
+        .name("scheduler-core".to_owned())
+        .spawn(body);
     Ok((thread.map_err(internal)?, failed))
 }
 
 /// Replicas that were placed before the restart, so that none is started twice.
 async fn tell_live_replicas(rooms: &Rooms) -> Result<(), Error> {
     let jobs = rooms.core.ask(|state, _| {
-        let serving = state.jobs().values().filter(|job| job.spec.work == WorkKind::Serve);
+        let serving = state
+            .jobs()
+            .values()
+            .filter(|job| job.spec.work == WorkKind::Serve);
         serving.cloned().collect::<Vec<_>>()
     });
     for job in jobs.await.map_err(internal)? {
@@ -304,7 +369,10 @@ fn run_background(
 
 async fn routes(rooms: &Rooms, options: &Options, console_url: &str) -> Routes {
     let most = zhisuan_proto::MAX_MESSAGE_BYTES;
-    let tenants = Arc::new(Tenants { core: rooms.core.clone(), records: rooms.records.clone() });
+    let tenants = Arc::new(Tenants {
+        core: rooms.core.clone(),
+        records: rooms.records.clone(),
+    });
     let now = || rooms.now.clone();
     let access = AccessService::new(rooms.access.clone(), tenants, now(), console_url);
     let artifacts = ArtifactService::new(rooms.artifacts.clone(), now());
@@ -331,13 +399,19 @@ async fn routes(rooms: &Rooms, options: &Options, console_url: &str) -> Routes {
     let jobs = v1::jobs_server::JobsServer::new(rooms.jobs.clone());
     let mut routes = Routes::new(jobs.max_decoding_message_size(most))
         .add_service(v1::access_server::AccessServer::new(access))
-        .add_service(v1::artifacts_server::ArtifactsServer::new(artifacts).max_decoding_message_size(most))
+        .add_service(
+            v1::artifacts_server::ArtifactsServer::new(artifacts).max_decoding_message_size(most),
+        )
         .add_service(v1::billing_server::BillingServer::new(rooms.billing()))
         .add_service(v1::models_server::ModelsServer::new(models))
         .add_service(v1::nodes_server::NodesServer::new(rooms.nodes()))
-        .add_service(v1::workers_server::WorkersServer::new(workers).max_decoding_message_size(most))
+        .add_service(
+            v1::workers_server::WorkersServer::new(workers).max_decoding_message_size(most),
+        )
         .add_service(health_service);
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    health
+        .set_service_status("", tonic_health::ServingStatus::Serving)
+        .await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(zhisuan_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)

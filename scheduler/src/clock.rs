@@ -12,11 +12,15 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn not_before(at: Millis) -> Self {
-        Self { last: AtomicI64::new(at.0) }
+        Self {
+            last: AtomicI64::new(at.0),
+        }
     }
 
     pub(crate) fn now(&self) -> Millis {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let wall = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         Millis(self.last.fetch_max(wall, Ordering::AcqRel).max(wall))
     }

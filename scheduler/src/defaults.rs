@@ -7,17 +7,22 @@ use std::collections::BTreeMap;
 use zhisuan_core::ledger::{Price, Unit};
 use zhisuan_core::{AccountKind, Amounts, Event, Millis, Tenant};
 
-
 const YUAN: i64 = 1_000_000;
 
 /// Applies what is missing; does nothing on an installation that has it.
 pub(crate) async fn apply(core: &Core) -> Result<(), Failure> {
     let missing = core.ask(|state, _| {
-        (state.ledger().book.versions().is_empty(), !state.tenants().contains_key(&CENTRE.into()))
+        (
+            state.ledger().book.versions().is_empty(),
+            !state.tenants().contains_key(&CENTRE.into()),
+        )
     });
     let (prices, centre) = missing.await?;
     if prices {
-        let event = Event::PricesPublished { effective_from: Millis(0), prices: first_prices() };
+        let event = Event::PricesPublished {
+            effective_from: Millis(0),
+            prices: first_prices(),
+        };
         core.apply(event).await?;
     }
     if centre {

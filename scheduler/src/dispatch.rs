@@ -13,7 +13,9 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use zhisuan_core::{DeviceSlice, Effect, Event, Job, NodeName, Outcome, TaskRef, TaskReport, Verdict};
+use zhisuan_core::{
+    DeviceSlice, Effect, Event, Job, NodeName, Outcome, TaskRef, TaskReport, Verdict,
+};
 use zhisuan_proto::v1::{self, job_spec::Work, scheduler_message::Message as Order};
 
 pub(crate) struct Dispatcher {
@@ -41,7 +43,8 @@ impl Dispatcher {
             let serving_ids = serving.iter().map(|job| job.id.0);
             let rows = self.rows(assigned.chain(serving_ids).collect()).await;
             for job in &serving {
-                self.deployments.seen(replica_update(job, rows.get(&job.id.0)));
+                self.deployments
+                    .seen(replica_update(job, rows.get(&job.id.0)));
             }
             for effect in effects {
                 self.carry_out(effect, &rows).await;
@@ -64,7 +67,10 @@ impl Dispatcher {
                     None
                 }
             };
-            ids.iter().filter_map(row).map(|stored| (stored.job.id.0, stored)).collect()
+            ids.iter()
+                .filter_map(row)
+                .map(|stored| (stored.job.id.0, stored))
+                .collect()
         });
         rows.await.unwrap_or_default()
     }
@@ -73,24 +79,43 @@ impl Dispatcher {
         match effect {
             Effect::Assign { task, node, slices } => {
                 let Some(stored) = specs.get(&task.job.0) else {
-                    return self.fail(task, "ZS-STORE", "its record cannot be read").await;
+                    return self
+                        .fail(task, "ZS-STORE", "its record cannot be read")
+                        .await;
                 };
                 self.assign(task, &node, &slices, stored).await;
             }
             Effect::Stop { task, node, reason } => {
                 let (reason, grace_ms) = (reason.to_owned(), self.stop_grace_ms);
-                let stop = v1::Stop { task: Some(wire_task(task)), reason, grace_ms };
+                let stop = v1::Stop {
+                    task: Some(wire_task(task)),
+                    reason,
+                    grace_ms,
+                };
                 self.sessions.order(&node.0, Order::Stop(stop));
             }
             Effect::JobChanged(id) => self.live.changed(id.0),
             Effect::JobEnded(job) => {
-                if job.attempts.iter().any(|attempt| matches!(attempt.verdict, Some(Verdict::Lost { .. }))) {
+                if job
+                    .attempts
+                    .iter()
+                    .any(|attempt| matches!(attempt.verdict, Some(Verdict::Lost { .. })))
+                {
                     tokio::spawn(close_logs(self.logs.clone(), job.clone()));
                 }
                 self.live.ended(job.id.0);
             }
-            Effect::Overclaimed { task, claimed_ms, passed_ms } => {
-                tracing::warn!(?task, claimed_ms, passed_ms, "a worker claimed more time than has passed");
+            Effect::Overclaimed {
+                task,
+                claimed_ms,
+                passed_ms,
+            } => {
+                tracing::warn!(
+                    ?task,
+                    claimed_ms,
+                    passed_ms,
+                    "a worker claimed more time than has passed"
+                );
             }
             Effect::NodeChanged(node) => tracing::info!(%node, "node changed"),
             Effect::TenantAdded(tenant) => tracing::info!(%tenant, "tenant added"),
@@ -102,9 +127,17 @@ impl Dispatcher {
         }
     }
 
-    async fn assign(&self, task: TaskRef, node: &NodeName, slices: &[DeviceSlice], stored: &StoredJob) {
+    async fn assign(
+        &self,
+        task: TaskRef,
+        node: &NodeName,
+        slices: &[DeviceSlice],
+        stored: &StoredJob,
+    ) {
         let Ok(spec) = v1::JobSpec::decode(stored.spec.as_slice()) else {
-            return self.fail(task, "ZS-STORE", "its specification cannot be read").await;
+            return self
+                .fail(task, "ZS-STORE", "its specification cannot be read")
+                .await;
         };
         let names = model_names(&spec);
         let models = match self.models.resolve(&names, &stored.job.tenant.0) {
@@ -119,8 +152,16 @@ impl Dispatcher {
             devices: slices.iter().map(|slice| slice.index).collect(),
             models,
             log_limit_bytes: self.log_limit_bytes,
-            replica_token: if serves { self.secret.replica_token(task) } else { String::new() },
-            checkpoint_sha256: stored.outputs.get("checkpoint").cloned().unwrap_or_default(),
+            replica_token: if serves {
+                self.secret.replica_token(task)
+            } else {
+                String::new()
+            },
+            checkpoint_sha256: stored
+                .outputs
+                .get("checkpoint")
+                .cloned()
+                .unwrap_or_default(),
         };
         if !self.sessions.order(&node.0, Order::Assign(assign)) {
             tracing::info!(?task, %node, "the node has no session; it gets the order when it registers");
@@ -130,7 +171,11 @@ impl Dispatcher {
     async fn fail(&self, task: TaskRef, code: &str, message: &str) {
         tracing::error!(?task, code, message, "a task cannot be started");
         let (code, message) = (code.to_owned(), message.to_owned());
-        let outcome = Outcome::Failed { exit_code: 0, code, message };
+        let outcome = Outcome::Failed {
+            exit_code: 0,
+            code,
+            message,
+        };
         let report = TaskReport { task, used_ms: 0 };
         if let Err(error) = self.core.apply(Event::TaskEnded { report, outcome }).await {
             tracing::warn!(%error, ?task, "its end was not taken");
@@ -142,7 +187,11 @@ impl Dispatcher {
 async fn close_logs(logs: Logs, job: Box<Job>) {
     for attempt in &job.attempts {
         for task in 0..attempt.tasks.len() as u32 {
-            let log = LogTask { job: job.id.0, attempt: attempt.number, task };
+            let log = LogTask {
+                job: job.id.0,
+                attempt: attempt.number,
+                task,
+            };
             if let Err(error) = logs.close(log).await {
                 tracing::error!(%error, "a log cannot be closed");
             }
@@ -155,9 +204,10 @@ fn model_names(spec: &v1::JobSpec) -> Vec<String> {
     match &spec.work {
         Some(Work::Train(train)) => vec![train.base_model.clone()],
         Some(Work::Batch(batch)) => vec![batch.model.clone()],
-        Some(Work::Serve(serve)) => {
-            std::iter::once(&serve.model).chain(&serve.adapters).cloned().collect()
-        }
+        Some(Work::Serve(serve)) => std::iter::once(&serve.model)
+            .chain(&serve.adapters)
+            .cloned()
+            .collect(),
         Some(Work::Command(_)) | None => Vec::new(),
     }
 }
@@ -169,8 +219,13 @@ pub(crate) fn replica_update(job: &Job, row: Option<&StoredJob>) -> ReplicaUpdat
         Some(Work::Serve(serve)) => serve.deployment,
         _ => String::new(),
     };
-    let verdict = job.attempts.last().and_then(|attempt| attempt.verdict.as_ref());
-    let message = verdict.filter(|_| job.state.ended()).map(|verdict| words::verdict(verdict).text_zh);
+    let verdict = job
+        .attempts
+        .last()
+        .and_then(|attempt| attempt.verdict.as_ref());
+    let message = verdict
+        .filter(|_| job.state.ended())
+        .map(|verdict| words::verdict(verdict).text_zh);
     ReplicaUpdate {
         job_id: job.id.0,
         deployment,
@@ -181,5 +236,10 @@ pub(crate) fn replica_update(job: &Job, row: Option<&StoredJob>) -> ReplicaUpdat
 }
 
 pub(crate) fn wire_task(task: TaskRef) -> v1::TaskRef {
-    v1::TaskRef { job_id: task.job.0, attempt: task.attempt, task: task.task, epoch: task.epoch.0 }
+    v1::TaskRef {
+        job_id: task.job.0,
+        attempt: task.attempt,
+        task: task.task,
+        epoch: task.epoch.0,
+    }
 }

@@ -8,12 +8,12 @@
 pub mod store;
 
 mod access;
-mod console;
 mod actor;
 mod api;
 mod app;
 mod artifacts;
 mod clock;
+mod console;
 mod defaults;
 mod dispatch;
 mod error;

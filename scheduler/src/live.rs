@@ -16,13 +16,19 @@ pub(crate) struct Live {
 
 impl Default for Live {
     fn default() -> Self {
-        Self { progress: Arc::default(), changes: broadcast::Sender::new(BUFFER) }
+        Self {
+            progress: Arc::default(),
+            changes: broadcast::Sender::new(BUFFER),
+        }
     }
 }
 
 impl Live {
     pub(crate) fn progress(&self, job: u64) -> String {
-        self.progress.get(&job).map(|text| text.clone()).unwrap_or_default()
+        self.progress
+            .get(&job)
+            .map(|text| text.clone())
+            .unwrap_or_default()
     }
 
     pub(crate) fn set_progress(&self, job: u64, mut text: String) {
@@ -45,7 +51,10 @@ impl Live {
 
     /// Begins to listen now, so that a change after a first look is not missed.
     pub(crate) fn changes(&self, job: u64) -> Changes {
-        Changes { job, changes: self.changes.subscribe() }
+        Changes {
+            job,
+            changes: self.changes.subscribe(),
+        }
     }
 }
 

@@ -30,11 +30,13 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
-        let histogram = |name: &str, help: &str, buckets: Vec<f64>| -> Result<Histogram, prometheus::Error> {
-            let histogram = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?;
-            registry.register(Box::new(histogram.clone()))?;
-            Ok(histogram)
-        };
+        let histogram =
+            |name: &str, help: &str, buckets: Vec<f64>| -> Result<Histogram, prometheus::Error> {
+                let histogram =
+                    Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?;
+                registry.register(Box::new(histogram.clone()))?;
+                Ok(histogram)
+            };
         let fast = || prometheus::exponential_buckets(0.000_1, 2.0, 16);
         Ok(Self {
             events: counter("zhisuan_scheduler_events_total", "Events applied")?,
@@ -43,18 +45,28 @@ impl Metrics {
             waiting_jobs: gauge("zhisuan_scheduler_waiting_jobs", "Jobs that wait")?,
             live_jobs: gauge("zhisuan_scheduler_live_jobs", "Jobs that have not ended")?,
             workers: gauge("zhisuan_scheduler_workers", "Workers with an open session")?,
-            commit_seconds: histogram("zhisuan_scheduler_commit_seconds", "Time of a group commit", fast()?)?,
+            commit_seconds: histogram(
+                "zhisuan_scheduler_commit_seconds",
+                "Time of a group commit",
+                fast()?,
+            )?,
             commit_events: histogram(
                 "zhisuan_scheduler_commit_events",
                 "Events that shared a commit",
                 prometheus::exponential_buckets(1.0, 2.0, 14)?,
             )?,
-            plan_seconds: histogram("zhisuan_scheduler_plan_seconds", "Time of a planning pass", fast()?)?,
+            plan_seconds: histogram(
+                "zhisuan_scheduler_plan_seconds",
+                "Time of a planning pass",
+                fast()?,
+            )?,
             registry,
         })
     }
 
     pub(crate) fn render(&self) -> String {
-        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap_or_default()
     }
 }

@@ -45,6 +45,10 @@ impl Options {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits { lease_ms: self.lease_ms.into(), slice_ms: self.slice_ms, ..Limits::default() }
+        Limits {
+            lease_ms: self.lease_ms.into(),
+            slice_ms: self.slice_ms,
+            ..Limits::default()
+        }
     }
 }

@@ -33,9 +33,19 @@ pub(crate) struct Tenants {
 impl Tenants {
     async fn open(&self, tenant: Tenant, title: String) -> Result<(), Status> {
         let name = tenant.name.0.clone();
-        self.core.apply(Event::TenantAdded { tenant }).await.map_err(|error| failure(&error))?;
-        let now = self.core.ask(|_, now| now).await.map_err(|error| failure(&error))?;
-        let card = Card { title, created_at_ms: now.0 };
+        self.core
+            .apply(Event::TenantAdded { tenant })
+            .await
+            .map_err(|error| failure(&error))?;
+        let now = self
+            .core
+            .ask(|_, now| now)
+            .await
+            .map_err(|error| failure(&error))?;
+        let card = Card {
+            title,
+            created_at_ms: now.0,
+        };
         let json = serde_json::to_string(&card).map_err(|error| unavailable(&error.to_string()))?;
         let records = self.records.clone();
         let kept = tokio::task::spawn_blocking(move || records.put(KIND, &name, &json)).await;
@@ -53,8 +63,15 @@ impl Tenants {
             .map(|(name, json)| (name, serde_json::from_str(&json).unwrap_or_default()))
             .collect();
         let row = |(name, tenant): (TenantName, Tenant)| {
-            let Card { title, created_at_ms } = cards.remove(&name.0).unwrap_or_default();
-            TenantRow { tenant, title, created_at_ms }
+            let Card {
+                title,
+                created_at_ms,
+            } = cards.remove(&name.0).unwrap_or_default();
+            TenantRow {
+                tenant,
+                title,
+                created_at_ms,
+            }
         };
         Ok(tenants.into_iter().map(row).collect())
     }
@@ -78,15 +95,27 @@ pub(crate) struct Replicas {
 impl ReplicaPort for Replicas {
     fn submit(&self, tenant: String, spec: v1::JobSpec) -> BoxFuture<'_, Result<u64, Status>> {
         async move {
-            let accepted = self.jobs.accept(TenantName(tenant), vec![spec], String::new()).await?;
-            accepted.job_ids.first().copied().ok_or_else(|| unavailable("a replica got no number"))
+            let accepted = self
+                .jobs
+                .accept(TenantName(tenant), vec![spec], String::new())
+                .await?;
+            accepted
+                .job_ids
+                .first()
+                .copied()
+                .ok_or_else(|| unavailable("a replica got no number"))
         }
         .boxed()
     }
 
     fn cancel(&self, job_id: u64) -> BoxFuture<'_, Result<(), Status>> {
         async move {
-            match self.jobs.core.apply(Event::CancelRequested { job: JobId(job_id) }).await {
+            match self
+                .jobs
+                .core
+                .apply(Event::CancelRequested { job: JobId(job_id) })
+                .await
+            {
                 Ok(_) | Err(Failure::Refused(Refusal::UnknownJob(_))) => Ok(()),
                 Err(error) => Err(failure(&error)),
             }
@@ -111,7 +140,11 @@ fn tenant_seen(caller: &Caller) -> Option<String> {
 }
 
 impl ConsolePort for Desk {
-    fn list_jobs(&self, caller: &Caller, request: v1::ListJobsRequest) -> Answer<'_, v1::ListJobsResponse> {
+    fn list_jobs(
+        &self,
+        caller: &Caller,
+        request: v1::ListJobsRequest,
+    ) -> Answer<'_, v1::ListJobsResponse> {
         let caller = caller.clone();
         async move { self.jobs.page_of_jobs(&caller, request).await }.boxed()
     }
@@ -129,14 +162,23 @@ impl ConsolePort for Desk {
             if attempt == 0 {
                 return Ok(Vec::new());
             }
-            let task = LogTask { job: job_id, attempt, task: 0 };
+            let task = LogTask {
+                job: job_id,
+                attempt,
+                task: 0,
+            };
             self.jobs.logs.read(task, lines).await.map_err(Status::from)
         }
         .boxed()
     }
 
     fn list_nodes(&self, _: &Caller) -> Answer<'_, v1::ListNodesResponse> {
-        async move { Ok(v1::ListNodesResponse { nodes: self.nodes.nodes().await? }) }.boxed()
+        async move {
+            Ok(v1::ListNodesResponse {
+                nodes: self.nodes.nodes().await?,
+            })
+        }
+        .boxed()
     }
 
     fn accounts(&self, caller: &Caller) -> Answer<'_, Vec<v1::Account>> {
@@ -144,7 +186,11 @@ impl ConsolePort for Desk {
         async move { self.billing.accounts(&caller).await }.boxed()
     }
 
-    fn statement(&self, caller: &Caller, request: v1::StatementRequest) -> Answer<'_, v1::StatementResponse> {
+    fn statement(
+        &self,
+        caller: &Caller,
+        request: v1::StatementRequest,
+    ) -> Answer<'_, v1::StatementResponse> {
         let caller = caller.clone();
         async move { self.billing.statement_for(&caller, request).await }.boxed()
     }

@@ -19,8 +19,10 @@ impl ClusterSecret {
             return Ok(Self(secret));
         }
         let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| StoreError::Damaged { what: "random source", cause: error.to_string() })?;
+        getrandom::fill(&mut bytes).map_err(|error| StoreError::Damaged {
+            what: "random source",
+            cause: error.to_string(),
+        })?;
         let secret = hex::encode(bytes);
         records.put(KIND, ID, &secret)?;
         Ok(Self(secret))
@@ -29,7 +31,13 @@ impl ClusterSecret {
     /// What callers of the replica that runs `task` must show.
     pub(crate) fn replica_token(&self, task: TaskRef) -> String {
         let mut digest = Sha256::new();
-        for part in [&self.0, "replica", &task.job.to_string(), &task.epoch.to_string(), &self.0] {
+        for part in [
+            &self.0,
+            "replica",
+            &task.job.to_string(),
+            &task.epoch.to_string(),
+            &self.0,
+        ] {
             digest.update(part.as_bytes());
             digest.update([0]);
         }

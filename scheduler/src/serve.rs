@@ -17,7 +17,9 @@ pub(crate) fn router(routes: Routes, console: Console, metrics: &Metrics) -> Rou
         .route("/metrics", get(move || async move { metrics.render() }));
     // Everything that is not a page is a gRPC method and goes through the door.
     let door = protect(routes, console.access.clone(), console.now.clone());
-    plain.merge(crate::console::router(console)).fallback_service(door)
+    plain
+        .merge(crate::console::router(console))
+        .fallback_service(door)
 }
 
 pub(crate) async fn run(listener: TcpListener, router: Router, drain: CancellationToken) {
@@ -26,7 +28,8 @@ pub(crate) async fn run(listener: TcpListener, router: Router, drain: Cancellati
             tracing::debug!(%error, "TCP_NODELAY is not set");
         }
     });
-    let served = axum::serve(listener, router).with_graceful_shutdown(async move { drain.cancelled().await });
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { drain.cancelled().await });
     if let Err(error) = served.await {
         tracing::error!(%error, "the server ended");
     }

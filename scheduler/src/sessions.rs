@@ -42,14 +42,24 @@ impl Sessions {
     pub(crate) fn open(&self, node: &str) -> Orders {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (orders, queue) = mpsc::unbounded_channel();
-        let previous = self.by_node.insert(node.to_owned(), Session { number, orders });
-        Orders { queue, node: node.to_owned(), number, sessions: self.clone(), previous }
+        let previous = self
+            .by_node
+            .insert(node.to_owned(), Session { number, orders });
+        Orders {
+            queue,
+            node: node.to_owned(),
+            number,
+            sessions: self.clone(),
+            previous,
+        }
     }
 
     /// Gives an order; false when the node has no session. The order is not lost then: the node
     /// gets it again when it registers.
     pub(crate) fn order(&self, node: &str, order: v1::scheduler_message::Message) -> bool {
-        self.by_node.get(node).is_some_and(|session| session.orders.send(order).is_ok())
+        self.by_node
+            .get(node)
+            .is_some_and(|session| session.orders.send(order).is_ok())
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 //! the stream, that it processed them; sent again on every new stream.
 
 use std::collections::VecDeque;
+use zhisuan_proto::v1::TaskUsage;
 use zhisuan_proto::v1::worker_message::Message;
 
 #[derive(Debug)]
@@ -67,6 +68,19 @@ impl Outbox {
         }
     }
 
+    /// Tasks whose end is not confirmed: the scheduler may still count them as running.
+    pub(crate) fn unconfirmed_ends(&self) -> impl Iterator<Item = TaskUsage> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match &entry.message {
+                Message::Ended(ended) => Some(TaskUsage {
+                    task: ended.task,
+                    used_ms: ended.used_ms,
+                }),
+                _ => None,
+            })
+    }
+
     /// Nothing waits for sending or for confirmation.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -77,7 +91,7 @@ impl Outbox {
 mod tests {
     #![allow(clippy::panic, reason = "tests fail by panicking")]
     use super::{Message, Outbox};
-    use zhisuan_proto::v1::TaskStarted;
+    use zhisuan_proto::v1::{TaskEnded, TaskStarted};
 
     fn report() -> Message {
         Message::Started(TaskStarted { task: None })
@@ -95,6 +109,23 @@ mod tests {
         outbox.heartbeat_sent(2);
         assert_eq!(outbox.confirm(2).len(), 1);
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn an_end_counts_as_running_until_it_is_confirmed() {
+        let mut outbox = Outbox::default();
+        outbox.push(Message::Ended(TaskEnded {
+            used_ms: 7,
+            ..TaskEnded::default()
+        }));
+        outbox.mark_sent();
+        outbox.rewind();
+        let used: Vec<u64> = outbox.unconfirmed_ends().map(|end| end.used_ms).collect();
+        assert_eq!(used, [7]);
+        outbox.mark_sent();
+        outbox.heartbeat_sent(1);
+        outbox.confirm(1);
+        assert_eq!(outbox.unconfirmed_ends().count(), 0);
     }
 
     #[test]

@@ -19,6 +19,9 @@ use zhisuan_proto::v1::{
     generate_event,
 };
 
+/// No tokenizer in use makes one token of more bytes than this.
+const BYTES_PER_TOKEN: usize = 512;
+
 /// One model with its adapters, open to the holders of a token.
 pub(crate) struct Served {
     pub(crate) token: String,
@@ -146,6 +149,14 @@ fn submit(
             });
         }
     };
+    // Hopelessly long text is refused before anybody pays for tokenising it.
+    let limit = engine.info().context_length;
+    if text.len() / BYTES_PER_TOKEN > limit {
+        return Err(EngineError::ContextExceeded {
+            prompt_tokens: text.len() / BYTES_PER_TOKEN,
+            limit,
+        });
+    }
     let tokens = engine.tokenize(&text)?;
     let prompt_tokens = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
     let accepted = generate_event::Event::Started(Started { prompt_tokens });

@@ -32,7 +32,8 @@ pub(crate) enum Denied {
 
 impl Denied {
     pub(crate) fn problem(&self) -> Problem {
-        let unauthenticated = |id, zh, en, hint| Problem::new(Code::Unauthenticated, id, zh, en).hint(hint);
+        let unauthenticated =
+            |id, zh, en, hint| Problem::new(Code::Unauthenticated, id, zh, en).hint(hint);
         match self {
             Self::Missing => unauthenticated(
                 "ZS-KEY-MISSING",
@@ -72,11 +73,25 @@ impl Denied {
     /// caller's key from its own.
     pub(crate) fn of_resolved(&self) -> Status {
         let (id, zh, en) = match self {
-            Self::Expired => ("ZS-KEY-EXPIRED", "该密钥已过期", "the caller's key has expired"),
-            Self::Revoked => ("ZS-KEY-REVOKED", "该密钥已被吊销", "the caller's key was revoked"),
-            _ => ("ZS-KEY-UNKNOWN", "没有这个密钥", "the caller's key is not known"),
+            Self::Expired => (
+                "ZS-KEY-EXPIRED",
+                "该密钥已过期",
+                "the caller's key has expired",
+            ),
+            Self::Revoked => (
+                "ZS-KEY-REVOKED",
+                "该密钥已被吊销",
+                "the caller's key was revoked",
+            ),
+            _ => (
+                "ZS-KEY-UNKNOWN",
+                "没有这个密钥",
+                "the caller's key is not known",
+            ),
         };
-        Problem::new(Code::NotFound, id, zh, en).hint("请调用方更换密钥").status()
+        Problem::new(Code::NotFound, id, zh, en)
+            .hint("请调用方更换密钥")
+            .status()
     }
 }
 
@@ -120,14 +135,19 @@ pub(crate) enum AccessError {
 impl From<AccessError> for Status {
     fn from(error: AccessError) -> Self {
         match &error {
-            AccessError::Field { field, value, zh, accepted } => Problem::field(field, value, zh, accepted),
+            AccessError::Field {
+                field,
+                value,
+                zh,
+                accepted,
+            } => Problem::field(field, value, zh, accepted),
             AccessError::UnknownId(id) => Problem::new(
                 Code::NotFound,
                 "ZS-KEY-ID-UNKNOWN",
                 format!("没有编号为 {id} 的密钥"),
                 error.to_string(),
             )
-            .hint("zhisuan keys 可列出密钥编号"),
+            .hint("zhisuan key list 可列出密钥编号"),
             AccessError::Full => Problem::new(
                 Code::ResourceExhausted,
                 "ZS-SIGN-IN-FULL",

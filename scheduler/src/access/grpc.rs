@@ -1,12 +1,12 @@
 //! The Access service.
 
+use super::NowMs;
 use super::error::{AccessError, Denied};
 use super::handle::{Access, Caller, NewKey};
 use super::keys::KeyRecord;
 use super::layer::caller_of;
 use super::port::{TenantPort, TenantRow};
 use super::roles::{CENTRE, Role};
-use super::NowMs;
 use crate::words::{Problem, refusal};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -24,7 +24,12 @@ pub(crate) struct AccessService {
 }
 
 impl AccessService {
-    pub(crate) fn new(access: Access, tenants: Arc<dyn TenantPort>, now: NowMs, console_url: &str) -> Self {
+    pub(crate) fn new(
+        access: Access,
+        tenants: Arc<dyn TenantPort>,
+        now: NowMs,
+        console_url: &str,
+    ) -> Self {
         Self {
             access,
             tenants,
@@ -38,7 +43,9 @@ impl AccessService {
         if rows.iter().any(|row| row.tenant.name.0 == name) {
             return Ok(());
         }
-        Err(refusal(&Refusal::UnknownTenant(TenantName(name.to_owned()))))
+        Err(refusal(&Refusal::UnknownTenant(TenantName(
+            name.to_owned(),
+        ))))
     }
 
     /// Runs what blocks on the store.
@@ -62,13 +69,22 @@ impl AccessApi for AccessService {
         let wanted = request.into_inner().tenant.unwrap_or_default();
         let title = wanted.title.trim().to_owned();
         if title.chars().count() > 128 || title.chars().any(char::is_control) {
-            let problem = Problem::field("tenant.title", title, "最多 128 个可见字符", "at most 128 printable characters");
+            let problem = Problem::field(
+                "tenant.title",
+                title,
+                "最多 128 个可见字符",
+                "at most 128 printable characters",
+            );
             return Err(problem.status());
         }
         let tenant = to_domain(&wanted)?;
         self.tenants.add(tenant.clone(), title.clone()).await?;
         let created_at_ms = (self.now)();
-        Ok(Response::new(to_proto(TenantRow { tenant, title, created_at_ms })))
+        Ok(Response::new(to_proto(TenantRow {
+            tenant,
+            title,
+            created_at_ms,
+        })))
     }
 
     async fn list_tenants(
@@ -90,8 +106,16 @@ impl AccessApi for AccessService {
             self.tenant_exists(&new.tenant).await?;
         }
         let now_ms = (self.now)();
-        let (record, secret) = self.blocking(move |access| access.create(&new, now_ms)).await?;
-        tracing::info!(key = record.id, tenant = record.tenant, role = record.role, by = caller.key_id, "key made");
+        let (record, secret) = self
+            .blocking(move |access| access.create(&new, now_ms))
+            .await?;
+        tracing::info!(
+            key = record.id,
+            tenant = record.tenant,
+            role = record.role,
+            by = caller.key_id,
+            "key made"
+        );
         let key = Some(record.to_proto());
         Ok(Response::new(v1::CreateKeyResponse { key, secret }))
     }
@@ -103,7 +127,8 @@ impl AccessApi for AccessService {
         let caller = caller_of(&request)?;
         let wanted = request.into_inner().tenant;
         let keys = if caller.role.sees_all() {
-            self.access.list((!wanted.is_empty()).then_some(wanted.as_str()))
+            self.access
+                .list((!wanted.is_empty()).then_some(wanted.as_str()))
         } else {
             own_tenant(&caller, &wanted)?;
             self.access.list(Some(&caller.tenant))
@@ -125,7 +150,9 @@ impl AccessApi for AccessService {
             return Err(unknown());
         }
         let now_ms = (self.now)();
-        let record = self.blocking(move |access| access.revoke(&id, now_ms)).await?;
+        let record = self
+            .blocking(move |access| access.revoke(&id, now_ms))
+            .await?;
         tracing::info!(key = record.id, by = caller.key_id, "key revoked");
         Ok(Response::new(record.to_proto()))
     }
@@ -157,7 +184,10 @@ impl AccessApi for AccessService {
         let caller = caller_of(&request)?;
         let (token, expires_at_ms) = self.access.new_link(&caller, (self.now)())?;
         let url = format!("{}/signin?token={token}", self.console_url);
-        Ok(Response::new(v1::CreateSignInLinkResponse { url, expires_at_ms }))
+        Ok(Response::new(v1::CreateSignInLinkResponse {
+            url,
+            expires_at_ms,
+        }))
     }
 }
 
@@ -188,7 +218,9 @@ fn own_tenant(caller: &Caller, wanted: &str) -> Result<(), Status> {
     if wanted.is_empty() || wanted == caller.tenant {
         return Ok(());
     }
-    Err(refusal(&Refusal::UnknownTenant(TenantName(wanted.to_owned()))))
+    Err(refusal(&Refusal::UnknownTenant(TenantName(
+        wanted.to_owned(),
+    ))))
 }
 
 fn to_domain(wanted: &v1::Tenant) -> Result<Tenant, Status> {
@@ -204,7 +236,11 @@ fn to_domain(wanted: &v1::Tenant) -> Result<Tenant, Status> {
         name: TenantName(wanted.name.clone()),
         account,
         credit_limit_micro: wanted.credit_limit_micro,
-        weight: if wanted.weight == 0 { 100 } else { wanted.weight },
+        weight: if wanted.weight == 0 {
+            100
+        } else {
+            wanted.weight
+        },
         used: zhisuan_core::Amounts::default(),
     };
     tenant.validate().map_err(|refused| refusal(&refused))?;

@@ -46,7 +46,8 @@ struct Book {
 
 impl Book {
     fn insert(&mut self, record: KeyRecord) {
-        self.by_hash.insert(record.sha256.clone(), record.id.clone());
+        self.by_hash
+            .insert(record.sha256.clone(), record.id.clone());
         self.by_id.insert(record.id.clone(), record);
     }
 }
@@ -66,8 +67,8 @@ impl Access {
     pub(crate) fn open(records: Arc<dyn Records>) -> Result<Self, AccessError> {
         let mut book = Book::default();
         for (id, json) in records.all(KIND)? {
-            let record = serde_json::from_str(&json)
-                .map_err(|cause| AccessError::Damaged { id, cause })?;
+            let record =
+                serde_json::from_str(&json).map_err(|cause| AccessError::Damaged { id, cause })?;
             book.insert(record);
         }
         Ok(Self(Arc::new(Inner {
@@ -131,7 +132,8 @@ impl Access {
         let wanted = |record: &&KeyRecord| {
             record.created_at_ms != 0 && tenant.is_none_or(|tenant| tenant == record.tenant)
         };
-        let mut found: Vec<KeyRecord> = self.read().by_id.values().filter(wanted).cloned().collect();
+        let mut found: Vec<KeyRecord> =
+            self.read().by_id.values().filter(wanted).cloned().collect();
         found.sort_by(|a, b| (b.created_at_ms, &a.id).cmp(&(a.created_at_ms, &b.id)));
         found
     }
@@ -154,7 +156,11 @@ impl Access {
     }
 
     /// A token that signs its bearer in once, and when it ends.
-    pub(crate) fn new_link(&self, caller: &Caller, now_ms: i64) -> Result<(String, i64), AccessError> {
+    pub(crate) fn new_link(
+        &self,
+        caller: &Caller,
+        now_ms: i64,
+    ) -> Result<(String, i64), AccessError> {
         self.0.sessions.new_link(&caller.key_id, now_ms)
     }
 
@@ -201,7 +207,11 @@ fn caller_of(record: &KeyRecord, now_ms: i64) -> Result<Caller, Denied> {
 
 fn make(new: &NewKey, now_ms: i64) -> Result<(KeyRecord, String), AccessError> {
     let secret = keys::new_secret()?;
-    let tenant = if new.tenant.is_empty() { CENTRE } else { &new.tenant };
+    let tenant = if new.tenant.is_empty() {
+        CENTRE
+    } else {
+        &new.tenant
+    };
     let record = KeyRecord {
         id: keys::new_id()?,
         tenant: tenant.to_owned(),
@@ -216,13 +226,30 @@ fn make(new: &NewKey, now_ms: i64) -> Result<(KeyRecord, String), AccessError> {
 }
 
 fn check(new: &NewKey, now_ms: i64) -> Result<(), AccessError> {
-    let refuse = |field, value: String, zh, accepted| Err(AccessError::Field { field, value, zh, accepted });
+    let refuse = |field, value: String, zh, accepted| {
+        Err(AccessError::Field {
+            field,
+            value,
+            zh,
+            accepted,
+        })
+    };
     if new.name.chars().count() > 128 || new.name.chars().any(char::is_control) {
-        return refuse("name", new.name.clone(), "最多 128 个可见字符", "at most 128 printable characters");
+        return refuse(
+            "name",
+            new.name.clone(),
+            "最多 128 个可见字符",
+            "at most 128 printable characters",
+        );
     }
     if new.expires_at_ms != 0 && new.expires_at_ms <= now_ms {
         let value = new.expires_at_ms.to_string();
-        return refuse("expires_at_ms", value, "将来的时刻，或 0（永不过期）", "a time in the future, or 0 for never");
+        return refuse(
+            "expires_at_ms",
+            value,
+            "将来的时刻，或 0（永不过期）",
+            "a time in the future, or 0 for never",
+        );
     }
     if new.role.of_tenant() && new.tenant.is_empty() {
         return refuse("tenant", String::new(), "租户名", "the name of a tenant");

@@ -1,9 +1,9 @@
 //! The door in front of every gRPC method: finds the caller, asks the table, lets in or refuses.
 
+use super::NowMs;
 use super::error::Denied;
 use super::handle::{Access, Caller};
 use super::roles::{self, Who};
-use super::NowMs;
 use crate::words::Problem;
 use axum::Router;
 use axum::extract::{Request, State};

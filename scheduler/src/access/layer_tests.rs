@@ -1,5 +1,10 @@
 //! The door, through a real server and a real client.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 use super::testing::{FakeClock, FakeTenants, access, code, key};
 use super::{Access, AccessService, Role, protect};
@@ -40,20 +45,47 @@ async fn the_door_lets_in_by_key_and_role() {
     let mut client = AccessClient::connect(url.clone()).await.unwrap();
 
     let refused = client.who_am_i(WhoAmIRequest {}).await.unwrap_err();
-    assert_eq!((refused.code(), code(&refused).as_str()), (Code::Unauthenticated, "ZS-KEY-MISSING"));
-    let refused = client.who_am_i(with(WhoAmIRequest {}, "zs-guess")).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), code(&refused).as_str()),
+        (Code::Unauthenticated, "ZS-KEY-MISSING")
+    );
+    let refused = client
+        .who_am_i(with(WhoAmIRequest {}, "zs-guess"))
+        .await
+        .unwrap_err();
     assert_eq!(code(&refused), "ZS-KEY-UNKNOWN");
 
     let (secret, acme) = key(&access, Role::Tenant, "acme");
-    let me = client.who_am_i(with(WhoAmIRequest {}, &secret)).await.unwrap().into_inner();
+    let me = client
+        .who_am_i(with(WhoAmIRequest {}, &secret))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(me.id, acme.key_id);
-    let refused = client.list_tenants(with(ListTenantsRequest {}, &secret)).await.unwrap_err();
-    assert_eq!((refused.code(), code(&refused).as_str()), (Code::PermissionDenied, "ZS-ROLE"));
-    let resolve = ResolveKeyRequest { secret: secret.clone() };
+    let refused = client
+        .list_tenants(with(ListTenantsRequest {}, &secret))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.code(), code(&refused).as_str()),
+        (Code::PermissionDenied, "ZS-ROLE")
+    );
+    let resolve = ResolveKeyRequest {
+        secret: secret.clone(),
+    };
     let (boss, _) = key(&access, Role::Operator, "");
     let refused = client.resolve_key(with(resolve, &boss)).await.unwrap_err();
     assert_eq!(code(&refused), "ZS-ROLE", "not even operators read keys");
-    assert_eq!(client.list_tenants(with(ListTenantsRequest {}, &boss)).await.unwrap().into_inner().tenants.len(), 1);
+    assert_eq!(
+        client
+            .list_tenants(with(ListTenantsRequest {}, &boss))
+            .await
+            .unwrap()
+            .into_inner()
+            .tenants
+            .len(),
+        1
+    );
 
     // A known method that this server does not carry is still behind the door.
     let mut jobs = JobsClient::connect(url).await.unwrap();
@@ -61,6 +93,9 @@ async fn the_door_lets_in_by_key_and_role() {
     assert_eq!(refused.code(), Code::Unauthenticated);
 
     access.revoke(&acme.key_id, 20).unwrap();
-    let refused = client.who_am_i(with(WhoAmIRequest {}, &secret)).await.unwrap_err();
+    let refused = client
+        .who_am_i(with(WhoAmIRequest {}, &secret))
+        .await
+        .unwrap_err();
     assert_eq!(code(&refused), "ZS-KEY-REVOKED");
 }

@@ -15,9 +15,9 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use error::{AccessError, Denied};
+pub(crate) use error::Denied;
 pub(crate) use grpc::AccessService;
-pub(crate) use handle::{Access, Caller, NewKey};
+pub(crate) use handle::{Access, Caller};
 pub(crate) use layer::{caller_of, protect};
 pub(crate) use port::{TenantPort, TenantRow};
 pub(crate) use roles::CENTRE;

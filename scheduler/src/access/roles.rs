@@ -81,8 +81,14 @@ const NOBODY: Who = Who::Roles(&[]);
 pub(crate) const METHODS: &[(&str, Who)] = &[
     ("/grpc.health.v1.Health/Check", Who::Anyone),
     ("/grpc.health.v1.Health/Watch", Who::Anyone),
-    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", ANY_KEY),
-    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", ANY_KEY),
+    (
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        ANY_KEY,
+    ),
+    (
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        ANY_KEY,
+    ),
     ("/zhisuan.v1.Access/CreateTenant", OPERATOR),
     ("/zhisuan.v1.Access/ListTenants", OVERSEERS),
     ("/zhisuan.v1.Access/CreateKey", DOERS),

@@ -1,7 +1,8 @@
 //! Fakes for tests: side records in memory, a clock that is set by hand, tenants in a list.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use super::{Access, Caller, NewKey, NowMs, Role, TenantPort, TenantRow};
+use super::handle::NewKey;
+use super::{Access, Caller, NowMs, Role, TenantPort, TenantRow};
 use crate::store::{Records, StoreError};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -25,7 +26,9 @@ impl Records for FakeRecords {
     fn all(&self, kind: &'static str) -> Result<Vec<(String, String)>, StoreError> {
         let all = self.0.lock().unwrap();
         let of_kind = all.iter().filter(|((of, _), _)| *of == kind);
-        Ok(of_kind.map(|((_, id), json)| (id.clone(), json.clone())).collect())
+        Ok(of_kind
+            .map(|((_, id), json)| (id.clone(), json.clone()))
+            .collect())
     }
 
     fn delete(&self, kind: &'static str, id: &str) -> Result<(), StoreError> {
@@ -77,7 +80,11 @@ impl FakeTenants {
 impl TenantPort for FakeTenants {
     fn add(&self, tenant: Tenant, title: String) -> BoxFuture<'_, Result<(), Status>> {
         let created_at_ms = 1;
-        self.0.lock().unwrap().push(TenantRow { tenant, title, created_at_ms });
+        self.0.lock().unwrap().push(TenantRow {
+            tenant,
+            title,
+            created_at_ms,
+        });
         async { Ok(()) }.boxed()
     }
 

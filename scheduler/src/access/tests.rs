@@ -1,9 +1,15 @@
 //! Keys, their rules and sign-in.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
+use super::handle::NewKey;
 use super::roles::{METHODS, Role};
 use super::testing::{FakeClock, FakeRecords, FakeTenants, access, code, key, request};
-use super::{Access, AccessService, Caller, Denied, NewKey};
+use super::{Access, AccessService, Caller, Denied};
 use prost::Message as _;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +26,12 @@ fn every_method_is_in_the_table_once_and_nothing_else() {
     for file in &set.file {
         for service in &file.service {
             for method in &service.method {
-                wanted.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
+                wanted.insert(format!(
+                    "/{}.{}/{}",
+                    file.package(),
+                    service.name(),
+                    method.name()
+                ));
             }
         }
     }
@@ -32,7 +43,11 @@ fn every_method_is_in_the_table_once_and_nothing_else() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(unique, wanted);
-    assert_eq!(ours.iter().collect::<BTreeSet<_>>().len(), ours.len(), "a method twice");
+    assert_eq!(
+        ours.iter().collect::<BTreeSet<_>>().len(),
+        ours.len(),
+        "a method twice"
+    );
 }
 
 #[test]
@@ -53,7 +68,12 @@ fn a_secret_is_shown_once_and_only_its_hash_is_kept() {
 #[test]
 fn dead_keys_are_told_apart() {
     let access = access();
-    let new = NewKey { tenant: "acme".into(), role: Role::App, name: "a".into(), expires_at_ms: 100 };
+    let new = NewKey {
+        tenant: "acme".into(),
+        role: Role::App,
+        name: "a".into(),
+        expires_at_ms: 100,
+    };
     let (record, secret) = access.create(&new, 1).unwrap();
     assert!(access.caller(&secret, 99).is_ok());
     assert_eq!(access.caller(&secret, 100), Err(Denied::Expired));
@@ -64,8 +84,14 @@ fn dead_keys_are_told_apart() {
     for wrong in ["zs-nothing", "sk-123", &"zs-".repeat(5000)] {
         assert_eq!(access.caller(wrong, 1), Err(Denied::Unknown));
     }
-    let late = NewKey { expires_at_ms: 5, ..new };
-    assert!(access.create(&late, 9).is_err(), "a key that has ended already");
+    let late = NewKey {
+        expires_at_ms: 5,
+        ..new
+    };
+    assert!(
+        access.create(&late, 9).is_err(),
+        "a key that has ended already"
+    );
 }
 
 #[test]
@@ -74,8 +100,15 @@ fn keys_inside_the_process_are_not_stored() {
     let access = Access::open(records.clone()).unwrap();
     let secret = access.internal_key(Role::Gateway, "").unwrap();
     let caller = access.caller(&secret, 1).unwrap();
-    assert_eq!((caller.role, caller.tenant.as_str()), (Role::Gateway, "centre"));
-    assert!(crate::store::Records::all(&*records, "key").unwrap().is_empty());
+    assert_eq!(
+        (caller.role, caller.tenant.as_str()),
+        (Role::Gateway, "centre")
+    );
+    assert!(
+        crate::store::Records::all(&*records, "key")
+            .unwrap()
+            .is_empty()
+    );
     assert!(access.list(None).is_empty());
 }
 
@@ -97,11 +130,20 @@ fn a_link_works_once_and_a_session_ends_with_its_key() {
 
 fn service(access: &Access) -> AccessService {
     let tenants = Arc::new(FakeTenants::with(&["acme", "other"]));
-    AccessService::new(access.clone(), tenants, FakeClock::at(1000).now(), "http://c:1/")
+    AccessService::new(
+        access.clone(),
+        tenants,
+        FakeClock::at(1000).now(),
+        "http://c:1/",
+    )
 }
 
 fn wanted(tenant: &str, role: &str) -> CreateKeyRequest {
-    CreateKeyRequest { tenant: tenant.into(), role: role.into(), ..CreateKeyRequest::default() }
+    CreateKeyRequest {
+        tenant: tenant.into(),
+        role: role.into(),
+        ..CreateKeyRequest::default()
+    }
 }
 
 #[tokio::test]
@@ -109,23 +151,51 @@ async fn tenants_make_keys_of_their_own_only() {
     let access = access();
     let service = service(&access);
     let (_, acme) = key(&access, Role::Tenant, "acme");
-    let made = service.create_key(request(wanted("", "app"), &acme)).await.unwrap().into_inner();
+    let made = service
+        .create_key(request(wanted("", "app"), &acme))
+        .await
+        .unwrap()
+        .into_inner();
     let made_key = made.key.unwrap();
-    assert_eq!((made_key.tenant.as_str(), made_key.role.as_str()), ("acme", "app"));
-    let refused = service.create_key(request(wanted("other", "app"), &acme)).await.unwrap_err();
+    assert_eq!(
+        (made_key.tenant.as_str(), made_key.role.as_str()),
+        ("acme", "app")
+    );
+    let refused = service
+        .create_key(request(wanted("other", "app"), &acme))
+        .await
+        .unwrap_err();
     assert_eq!(code(&refused), "ZS-TENANT-UNKNOWN");
     for role in ["operator", "worker", "gateway", "auditor", "king"] {
-        let refused = service.create_key(request(wanted("", role), &acme)).await.unwrap_err();
+        let refused = service
+            .create_key(request(wanted("", role), &acme))
+            .await
+            .unwrap_err();
         assert_eq!(code(&refused), "ZS-FIELD", "{role}");
     }
     // Other tenants neither see nor revoke it.
     let (_, other) = key(&access, Role::Tenant, "other");
-    let seen = service.list_keys(request(ListKeysRequest::default(), &other)).await.unwrap();
-    assert!(seen.into_inner().keys.iter().all(|key| key.tenant == "other"));
+    let seen = service
+        .list_keys(request(ListKeysRequest::default(), &other))
+        .await
+        .unwrap();
+    assert!(
+        seen.into_inner()
+            .keys
+            .iter()
+            .all(|key| key.tenant == "other")
+    );
     let revoke = RevokeKeyRequest { id: made_key.id };
-    let refused = service.revoke_key(request(revoke.clone(), &other)).await.unwrap_err();
+    let refused = service
+        .revoke_key(request(revoke.clone(), &other))
+        .await
+        .unwrap_err();
     assert_eq!(code(&refused), "ZS-KEY-ID-UNKNOWN");
-    let revoked = service.revoke_key(request(revoke, &acme)).await.unwrap().into_inner();
+    let revoked = service
+        .revoke_key(request(revoke, &acme))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(revoked.revoked_at_ms, 1000);
 }
 
@@ -135,22 +205,56 @@ async fn operators_make_tenants_and_any_key() {
     let service = service(&access);
     let (_, boss) = key(&access, Role::Operator, "");
     let tenant = |name: &str, account_kind: &str| CreateTenantRequest {
-        tenant: Some(Tenant { name: name.into(), account_kind: account_kind.into(), ..Tenant::default() }),
+        tenant: Some(Tenant {
+            name: name.into(),
+            account_kind: account_kind.into(),
+            ..Tenant::default()
+        }),
     };
-    let made = service.create_tenant(request(tenant("new-one", ""), &boss)).await.unwrap().into_inner();
+    let made = service
+        .create_tenant(request(tenant("new-one", ""), &boss))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!((made.account_kind.as_str(), made.weight), ("prepaid", 100));
     for (name, kind) in [("Bad Name", ""), ("good", "free")] {
-        let refused = service.create_tenant(request(tenant(name, kind), &boss)).await.unwrap_err();
+        let refused = service
+            .create_tenant(request(tenant(name, kind), &boss))
+            .await
+            .unwrap_err();
         assert_eq!(code(&refused), "ZS-FIELD");
     }
-    assert!(service.create_key(request(wanted("new-one", "tenant"), &boss)).await.is_ok());
-    assert!(service.create_key(request(wanted("", "worker"), &boss)).await.is_ok());
-    let refused = service.create_key(request(wanted("nobody", "tenant"), &boss)).await.unwrap_err();
+    assert!(
+        service
+            .create_key(request(wanted("new-one", "tenant"), &boss))
+            .await
+            .is_ok()
+    );
+    assert!(
+        service
+            .create_key(request(wanted("", "worker"), &boss))
+            .await
+            .is_ok()
+    );
+    let refused = service
+        .create_key(request(wanted("nobody", "tenant"), &boss))
+        .await
+        .unwrap_err();
     assert_eq!(code(&refused), "ZS-TENANT-UNKNOWN");
-    let refused = service.create_key(request(wanted("", "tenant"), &boss)).await.unwrap_err();
+    let refused = service
+        .create_key(request(wanted("", "tenant"), &boss))
+        .await
+        .unwrap_err();
     assert_eq!(code(&refused), "ZS-FIELD");
-    let link = service.create_sign_in_link(request(CreateSignInLinkRequest {}, &boss)).await.unwrap();
-    assert!(link.into_inner().url.starts_with("http://c:1/signin?token="));
+    let link = service
+        .create_sign_in_link(request(CreateSignInLinkRequest {}, &boss))
+        .await
+        .unwrap();
+    assert!(
+        link.into_inner()
+            .url
+            .starts_with("http://c:1/signin?token=")
+    );
 }
 
 #[tokio::test]
@@ -158,13 +262,34 @@ async fn a_gateway_learns_who_stands_behind_a_key() {
     let access = access();
     let service = service(&access);
     let (secret, acme) = key(&access, Role::App, "acme");
-    let gateway = Caller { tenant: "centre".into(), role: Role::Gateway, key_id: "g".into() };
-    let ask = |secret: &str| request(ResolveKeyRequest { secret: secret.into() }, &gateway);
-    let found = service.resolve_key(ask(&secret)).await.unwrap().into_inner();
-    assert_eq!((found.id.as_str(), found.tenant.as_str()), (acme.key_id.as_str(), "acme"));
+    let gateway = Caller {
+        tenant: "centre".into(),
+        role: Role::Gateway,
+        key_id: "g".into(),
+    };
+    let ask = |secret: &str| {
+        request(
+            ResolveKeyRequest {
+                secret: secret.into(),
+            },
+            &gateway,
+        )
+    };
+    let found = service
+        .resolve_key(ask(&secret))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (found.id.as_str(), found.tenant.as_str()),
+        (acme.key_id.as_str(), "acme")
+    );
     access.revoke(&acme.key_id, 5).unwrap();
     let refused = service.resolve_key(ask(&secret)).await.unwrap_err();
-    assert_eq!((refused.code(), code(&refused).as_str()), (tonic::Code::NotFound, "ZS-KEY-REVOKED"));
+    assert_eq!(
+        (refused.code(), code(&refused).as_str()),
+        (tonic::Code::NotFound, "ZS-KEY-REVOKED")
+    );
     let refused = service.resolve_key(ask("zs-unknown")).await.unwrap_err();
     assert_eq!(code(&refused), "ZS-KEY-UNKNOWN");
 }

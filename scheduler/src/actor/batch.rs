@@ -70,7 +70,12 @@ impl Gathered {
                 self.outputs.insert(JobId(job), outputs);
             }
             Attached::Specs(specs) => {
-                if let Some(Effect::Submitted { jobs, repeated: false, .. }) = answer.first() {
+                if let Some(Effect::Submitted {
+                    jobs,
+                    repeated: false,
+                    ..
+                }) = answer.first()
+                {
                     self.specs.extend(jobs.iter().copied().zip(specs));
                 }
             }
@@ -85,7 +90,11 @@ impl Gathered {
     pub(super) fn take_batch(&mut self, state: &State) -> Batch {
         let mut batch = std::mem::take(&mut self.batch);
         for id in std::mem::take(&mut self.changed) {
-            if let Some(job) = state.jobs().get(&id).filter(|_| !self.ended.contains_key(&id)) {
+            if let Some(job) = state
+                .jobs()
+                .get(&id)
+                .filter(|_| !self.ended.contains_key(&id))
+            {
                 batch.jobs.push(self.row(job.clone()));
             }
         }
@@ -100,11 +109,21 @@ impl Gathered {
         if job.spec.work == WorkKind::Serve {
             self.serving.push(job.clone());
         }
-        JobRow { spec: self.specs.remove(&job.id), outputs: self.outputs.remove(&job.id), job }
+        JobRow {
+            spec: self.specs.remove(&job.id),
+            outputs: self.outputs.remove(&job.id),
+            job,
+        }
     }
 
     pub(super) fn into_ready(self) -> Ready {
-        let outgoing = Outgoing { effects: self.orders, serving: self.serving };
-        Ready { answers: self.answers, outgoing }
+        let outgoing = Outgoing {
+            effects: self.orders,
+            serving: self.serving,
+        };
+        Ready {
+            answers: self.answers,
+            outgoing,
+        }
     }
 }

@@ -20,7 +20,8 @@ pub(crate) fn recover(store: &mut impl Journal, limits: Limits) -> Result<Recove
     let (mut sequence, mut state) = match loaded.snapshot {
         None => (0, State::new(limits)),
         Some((sequence, json)) => {
-            let state = serde_json::from_str(&json).map_err(|error| damaged("snapshot", error.to_string()))?;
+            let state = serde_json::from_str(&json)
+                .map_err(|error| damaged("snapshot", error.to_string()))?;
             (sequence, state)
         }
     };
@@ -33,16 +34,21 @@ pub(crate) fn recover(store: &mut impl Journal, limits: Limits) -> Result<Recove
             let cause = format!("event {} follows event {sequence}", entry.sequence);
             return Err(damaged("journal", cause));
         }
-        let event: Event =
-            serde_json::from_str(&entry.body).map_err(|error| damaged("event", error.to_string()))?;
+        let event: Event = serde_json::from_str(&entry.body)
+            .map_err(|error| damaged("event", error.to_string()))?;
         // An event was written because it had been accepted: a refusal now means that the journal
         // and the program disagree, and going on would rewrite history.
-        state
-            .apply(&event, entry.at)
-            .map_err(|refusal| damaged("event", format!("{} is refused: {refusal}", entry.sequence)))?;
+        state.apply(&event, entry.at).map_err(|refusal| {
+            damaged("event", format!("{} is refused: {refusal}", entry.sequence))
+        })?;
         sequence = entry.sequence;
         at = entry.at;
         replayed += 1;
     }
-    Ok(Recovered { state, sequence, at, replayed })
+    Ok(Recovered {
+        state,
+        sequence,
+        at,
+        replayed,
+    })
 }

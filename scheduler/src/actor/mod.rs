@@ -36,8 +36,15 @@ type Question = Box<dyn FnOnce(&State, Millis) + Send>;
 type Answer = Result<Vec<Effect>, Failure>;
 
 pub(crate) enum Command {
-    Apply { event: Box<Event>, attached: Attached, reply: oneshot::Sender<Answer> },
-    Observe { heartbeat: Heartbeat, reply: oneshot::Sender<Observation> },
+    Apply {
+        event: Box<Event>,
+        attached: Attached,
+        reply: oneshot::Sender<Answer>,
+    },
+    Observe {
+        heartbeat: Heartbeat,
+        reply: oneshot::Sender<Observation>,
+    },
     Ask(Question),
     Tick,
     /// Takes a snapshot and ends.
@@ -75,7 +82,12 @@ impl Core {
 
     pub(crate) async fn apply_with(&self, event: Event, attached: Attached) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Apply { event: Box::new(event), attached, reply }).await?;
+        self.send(Command::Apply {
+            event: Box::new(event),
+            attached,
+            reply,
+        })
+        .await?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 

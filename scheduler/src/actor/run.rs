@@ -42,8 +42,19 @@ impl<S: Journal> Actor<S> {
         metrics: Metrics,
     ) -> Self {
         let snapshot_at = recovered.sequence - recovered.replayed;
-        let Recovered { state, sequence, .. } = recovered;
-        Self { store, state, clock, sequence, snapshot_at, commands, outgoing, metrics }
+        let Recovered {
+            state, sequence, ..
+        } = recovered;
+        Self {
+            store,
+            state,
+            clock,
+            sequence,
+            snapshot_at,
+            commands,
+            outgoing,
+            metrics,
+        }
     }
 
     /// Runs until closed. A failed write ends it: what was not written was not acknowledged, and
@@ -83,7 +94,11 @@ impl<S: Journal> Actor<S> {
                 other => dirty |= self.handle(other, &mut gathered)?,
             }
             taken += 1;
-            command = if taken < MAX_BATCH { self.commands.try_recv().ok() } else { None };
+            command = if taken < MAX_BATCH {
+                self.commands.try_recv().ok()
+            } else {
+                None
+            };
         }
         self.plan_and_commit(gathered, dirty)?;
         Ok(next)
@@ -92,7 +107,11 @@ impl<S: Journal> Actor<S> {
     /// Returns whether the planner must look again.
     fn handle(&mut self, command: Command, gathered: &mut Gathered) -> Result<bool, StoreError> {
         match command {
-            Command::Apply { event, attached, reply } => {
+            Command::Apply {
+                event,
+                attached,
+                reply,
+            } => {
                 let dirty = matters_to_plan(&event);
                 let answer = self.apply(&event, attached, gathered)?;
                 let dirty = dirty && answer.is_ok();
@@ -124,7 +143,12 @@ impl<S: Journal> Actor<S> {
         }
     }
 
-    fn apply(&mut self, event: &Event, attached: Attached, gathered: &mut Gathered) -> Result<Answer, StoreError> {
+    fn apply(
+        &mut self,
+        event: &Event,
+        attached: Attached,
+        gathered: &mut Gathered,
+    ) -> Result<Answer, StoreError> {
         let now = self.clock.now();
         match self.state.apply(event, now) {
             Err(refusal) => {
@@ -136,7 +160,10 @@ impl<S: Journal> Actor<S> {
                 self.metrics.events.inc();
                 let answer = gathered
                     .applied(self.sequence, now, event, effects, attached)
-                    .map_err(|error| StoreError::Damaged { what: "event", cause: error.to_string() })?;
+                    .map_err(|error| StoreError::Damaged {
+                        what: "event",
+                        cause: error.to_string(),
+                    })?;
                 Ok(Ok(answer))
             }
         }
@@ -155,8 +182,12 @@ impl<S: Journal> Actor<S> {
                 }
                 return Err(error);
             }
-            self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
-            self.metrics.commit_events.observe(batch.events.len() as f64);
+            self.metrics
+                .commit_seconds
+                .observe(begun.elapsed().as_secs_f64());
+            self.metrics
+                .commit_events
+                .observe(batch.events.len() as f64);
         }
         self.metrics.waiting_jobs.set(self.state.waiting() as i64);
         self.metrics.live_jobs.set(self.state.jobs().len() as i64);
@@ -176,7 +207,9 @@ impl<S: Journal> Actor<S> {
         let mut plan = self.state.plan(self.clock.now());
         let placements = std::mem::take(&mut plan.placements);
         self.state.keep_reasons(plan);
-        self.metrics.plan_seconds.observe(begun.elapsed().as_secs_f64());
+        self.metrics
+            .plan_seconds
+            .observe(begun.elapsed().as_secs_f64());
         if placements.is_empty() {
             return Ok(());
         }
@@ -189,8 +222,10 @@ impl<S: Journal> Actor<S> {
     }
 
     fn snapshot(&mut self) -> Result<(), StoreError> {
-        let json = serde_json::to_string(&self.state)
-            .map_err(|error| StoreError::Damaged { what: "snapshot", cause: error.to_string() })?;
+        let json = serde_json::to_string(&self.state).map_err(|error| StoreError::Damaged {
+            what: "snapshot",
+            cause: error.to_string(),
+        })?;
         self.store.snapshot(self.sequence, &json)?;
         self.snapshot_at = self.sequence;
         Ok(())

@@ -39,11 +39,21 @@ fn parse_prices(prices: &[v1::Price]) -> Result<BTreeMap<String, Price>, Refusal
     let units = [Unit::CoreHour, Unit::DeviceHour, Unit::MillionTokens];
     let mut parsed = BTreeMap::new();
     for price in prices {
-        let unit = units.into_iter().find(|unit| unit.name() == price.unit).ok_or_else(|| {
-            let field = format!("prices[{}].unit", price.sku);
-            Refusal::invalid(field, &price.unit, "core-hour, device-hour or million-tokens")
-        })?;
-        let entry = Price { unit, price_micro: price.price_micro };
+        let unit = units
+            .into_iter()
+            .find(|unit| unit.name() == price.unit)
+            .ok_or_else(|| {
+                let field = format!("prices[{}].unit", price.sku);
+                Refusal::invalid(
+                    field,
+                    &price.unit,
+                    "core-hour, device-hour or million-tokens",
+                )
+            })?;
+        let entry = Price {
+            unit,
+            price_micro: price.price_micro,
+        };
         if parsed.insert(price.sku.clone(), entry).is_some() {
             return Err(Refusal::invalid("prices.sku", &price.sku, "each SKU once"));
         }
@@ -55,7 +65,10 @@ impl BillingService {
     async fn account(&self, tenant: zhisuan_core::TenantName) -> Result<v1::Account, Status> {
         let name = tenant.clone();
         let account = self.core.ask(move |state, _| {
-            state.tenants().get(&tenant).map(|tenant| account_message(tenant, state.ledger()))
+            state
+                .tenants()
+                .get(&tenant)
+                .map(|tenant| account_message(tenant, state.ledger()))
         });
         let account = account.await.map_err(|error| failure(&error))?;
         account.ok_or_else(|| words::refusal(&Refusal::UnknownTenant(name)))
@@ -65,8 +78,15 @@ impl BillingService {
     pub(crate) async fn accounts(&self, caller: &Caller) -> Result<Vec<v1::Account>, Status> {
         let scope = scope(caller, "")?;
         let accounts = self.core.ask(move |state, _| {
-            let seen = |tenant: &&zhisuan_core::Tenant| scope.as_ref().is_none_or(|name| *name == tenant.name);
-            state.tenants().values().filter(seen).map(|tenant| account_message(tenant, state.ledger())).collect()
+            let seen = |tenant: &&zhisuan_core::Tenant| {
+                scope.as_ref().is_none_or(|name| *name == tenant.name)
+            };
+            state
+                .tenants()
+                .values()
+                .filter(seen)
+                .map(|tenant| account_message(tenant, state.ledger()))
+                .collect()
         });
         accounts.await.map_err(|error| failure(&error))
     }
@@ -79,9 +99,21 @@ impl BillingService {
         let tenant = tenant_of(caller, &ask.tenant)?;
         self.account(tenant.clone()).await?;
         let page = super::jobs::page(ask.page.as_ref())?;
-        let to = if ask.to_ms == 0 { self.now().await?.plus(1) } else { Millis(ask.to_ms) };
+        let to = if ask.to_ms == 0 {
+            self.now().await?.plus(1)
+        } else {
+            Millis(ask.to_ms)
+        };
         let from = Millis(ask.from_ms);
-        statement(self.reads.clone(), tenant, from, to, page.token.unwrap_or(0), page.limit).await
+        statement(
+            self.reads.clone(),
+            tenant,
+            from,
+            to,
+            page.token.unwrap_or(0),
+            page.limit,
+        )
+        .await
     }
 
     /// On dedicated deployments the replicas' time is paid for and tokens are only counted.
@@ -93,7 +125,10 @@ impl BillingService {
     }
 
     async fn now(&self) -> Result<Millis, Status> {
-        self.core.ask(|_, now| now).await.map_err(|error| failure(&error))
+        self.core
+            .ask(|_, now| now)
+            .await
+            .map_err(|error| failure(&error))
     }
 }
 
@@ -108,7 +143,11 @@ impl Billing for BillingService {
             let book = &state.ledger().book;
             let current = book.in_force(now).map(|version| version.version);
             let wanted = |version: &&PriceVersion| all || Some(version.version) == current;
-            book.versions().iter().filter(wanted).map(price_message).collect()
+            book.versions()
+                .iter()
+                .filter(wanted)
+                .map(price_message)
+                .collect()
         });
         let versions = versions.await.map_err(|error| failure(&error))?;
         Ok(Response::new(v1::ListPricesResponse { versions }))
@@ -125,15 +164,29 @@ impl Billing for BillingService {
             0 => self.now().await?.plus(1_000),
             from => Millis(from),
         };
-        let event = Event::PricesPublished { effective_from, prices };
-        let effects = self.core.apply(event).await.map_err(|error| failure(&error))?;
+        let event = Event::PricesPublished {
+            effective_from,
+            prices,
+        };
+        let effects = self
+            .core
+            .apply(event)
+            .await
+            .map_err(|error| failure(&error))?;
         let Some(Effect::PricesPublished(number)) = effects.first().cloned() else {
             return Err(Status::internal("a publication was not answered"));
         };
         let version = self.core.ask(move |state, _| {
-            state.ledger().book.version(number).map(price_message).unwrap_or_default()
+            state
+                .ledger()
+                .book
+                .version(number)
+                .map(price_message)
+                .unwrap_or_default()
         });
-        Ok(Response::new(version.await.map_err(|error| failure(&error))?))
+        Ok(Response::new(
+            version.await.map_err(|error| failure(&error))?,
+        ))
     }
 
     async fn get_account(
@@ -153,13 +206,23 @@ impl Billing for BillingService {
         Ok(Response::new(v1::ListAccountsResponse { accounts }))
     }
 
-    async fn top_up(&self, request: Request<v1::TopUpRequest>) -> Result<Response<v1::Account>, Status> {
+    async fn top_up(
+        &self,
+        request: Request<v1::TopUpRequest>,
+    ) -> Result<Response<v1::Account>, Status> {
         let caller = caller(&request)?;
         let message = request.into_inner();
         let tenant = tenant_of(&caller, &message.tenant)?;
         let (amount_micro, reference) = (message.amount_micro, message.reference);
-        let event = Event::ToppedUp { tenant: tenant.clone(), amount_micro, reference };
-        self.core.apply(event).await.map_err(|error| failure(&error))?;
+        let event = Event::ToppedUp {
+            tenant: tenant.clone(),
+            amount_micro,
+            reference,
+        };
+        self.core
+            .apply(event)
+            .await
+            .map_err(|error| failure(&error))?;
         Ok(Response::new(self.account(tenant).await?))
     }
 
@@ -168,16 +231,27 @@ impl Billing for BillingService {
         request: Request<v1::StatementRequest>,
     ) -> Result<Response<v1::StatementResponse>, Status> {
         let caller = caller(&request)?;
-        Ok(Response::new(self.statement_for(&caller, request.into_inner()).await?))
+        Ok(Response::new(
+            self.statement_for(&caller, request.into_inner()).await?,
+        ))
     }
 
-    async fn usage(&self, request: Request<v1::UsageRequest>) -> Result<Response<v1::UsageResponse>, Status> {
+    async fn usage(
+        &self,
+        request: Request<v1::UsageRequest>,
+    ) -> Result<Response<v1::UsageResponse>, Status> {
         let caller = caller(&request)?;
         let message = request.into_inner();
         let tenant = scope(&caller, &message.tenant)?;
-        let to = if message.to_ms == 0 { self.now().await?.plus(1) } else { Millis(message.to_ms) };
+        let to = if message.to_ms == 0 {
+            self.now().await?.plus(1)
+        } else {
+            Millis(message.to_ms)
+        };
         let (from, reads) = (Millis(message.from_ms), self.reads.clone());
-        let totals = read(move || reads.by_sku(tenant.as_ref().map(|name| name.0.as_str()), from, to)).await?;
+        let totals =
+            read(move || reads.by_sku(tenant.as_ref().map(|name| name.0.as_str()), from, to))
+                .await?;
         let lines: Vec<v1::UsageLine> = totals
             .into_iter()
             .map(|total| v1::UsageLine {
@@ -208,28 +282,46 @@ impl Billing for BillingService {
             max_prompt_tokens: message.max_prompt_tokens,
             max_completion_tokens: message.max_completion_tokens,
         };
-        let effects = self.core.apply(event).await.map_err(|error| failure(&error))?;
+        let effects = self
+            .core
+            .apply(event)
+            .await
+            .map_err(|error| failure(&error))?;
         match effects.first() {
-            Some(Effect::Authorized { held_micro, price_version, .. }) => {
+            Some(Effect::Authorized {
+                held_micro,
+                price_version,
+                ..
+            }) => {
                 let (held_micro, price_version) = (*held_micro, *price_version);
-                Ok(Response::new(v1::AuthorizeResponse { held_micro, price_version }))
+                Ok(Response::new(v1::AuthorizeResponse {
+                    held_micro,
+                    price_version,
+                }))
             }
             _ => Err(Status::internal("an authorisation was not answered")),
         }
     }
 
-    async fn settle(&self, request: Request<v1::SettleRequest>) -> Result<Response<v1::SettleResponse>, Status> {
+    async fn settle(
+        &self,
+        request: Request<v1::SettleRequest>,
+    ) -> Result<Response<v1::SettleResponse>, Status> {
         let message = request.into_inner();
         let event = Event::RequestSettled {
             request: RequestId(message.request_id),
             prompt_tokens: message.prompt_tokens,
             completion_tokens: message.completion_tokens,
         };
-        let effects = self.core.apply(event).await.map_err(|error| failure(&error))?;
+        let effects = self
+            .core
+            .apply(event)
+            .await
+            .map_err(|error| failure(&error))?;
         match effects.first() {
-            Some(Effect::Settled { charged_micro, .. }) => {
-                Ok(Response::new(v1::SettleResponse { charged_micro: *charged_micro }))
-            }
+            Some(Effect::Settled { charged_micro, .. }) => Ok(Response::new(v1::SettleResponse {
+                charged_micro: *charged_micro,
+            })),
             _ => Err(Status::internal("a settlement was not answered")),
         }
     }

@@ -19,7 +19,10 @@ pub(crate) fn job_message(stored: &StoredJob, waits: &Waits, progress: String) -
     let mut spec = v1::JobSpec::decode(stored.spec.as_slice()).unwrap_or_default();
     // A replica's token never leaves the scheduler; specs hold none, environment values may.
     if let Some(v1::job_spec::Work::Command(command)) = &mut spec.work {
-        command.env.values_mut().for_each(|value| "***".clone_into(value));
+        command
+            .env
+            .values_mut()
+            .for_each(|value| "***".clone_into(value));
     }
     v1::Job {
         id: job.id.0,
@@ -28,7 +31,11 @@ pub(crate) fn job_message(stored: &StoredJob, waits: &Waits, progress: String) -
         state: state(job.state).into(),
         reason: reason(job, waits),
         position: waits.position,
-        attempts: job.attempts.iter().map(|attempt| attempt_message(job, attempt)).collect(),
+        attempts: job
+            .attempts
+            .iter()
+            .map(|attempt| attempt_message(job, attempt))
+            .collect(),
         submitted_at_ms: job.submitted_at.0,
         started_at_ms: millis(job.started_at),
         ended_at_ms: millis(job.ended_at),
@@ -44,7 +51,11 @@ fn reason(job: &Job, waits: &Waits) -> Option<v1::Reason> {
     match job.state {
         JobState::Queued => waits.reason.as_ref().map(words::reason),
         JobState::Succeeded => None,
-        _ => job.attempts.last().and_then(|attempt| attempt.verdict.as_ref()).map(words::verdict),
+        _ => job
+            .attempts
+            .last()
+            .and_then(|attempt| attempt.verdict.as_ref())
+            .map(words::verdict),
     }
 }
 
@@ -77,11 +88,15 @@ pub(crate) fn state_filter(number: i32) -> Option<&'static str> {
 }
 
 fn attempt_message(job: &Job, attempt: &Attempt) -> v1::Attempt {
-    let tasks = attempt.tasks.iter().enumerate().map(|(task, run)| v1::TaskPlacement {
-        task: task as u32,
-        node: run.node.0.clone(),
-        devices: run.slices.iter().map(|slice| slice.index).collect(),
-    });
+    let tasks = attempt
+        .tasks
+        .iter()
+        .enumerate()
+        .map(|(task, run)| v1::TaskPlacement {
+            task: task as u32,
+            node: run.node.0.clone(),
+            devices: run.slices.iter().map(|slice| slice.index).collect(),
+        });
     let (outcome, exit_code, message) = match (&attempt.verdict, attempt.ended_at) {
         (_, None) => ("running", 0, String::new()),
         (Some(verdict), Some(_)) => outcome(verdict),
@@ -105,11 +120,17 @@ fn attempt_message(job: &Job, attempt: &Attempt) -> v1::Attempt {
 fn outcome(verdict: &Verdict) -> (&'static str, i32, String) {
     match verdict {
         Verdict::Succeeded => ("succeeded", 0, String::new()),
-        Verdict::Failed { exit_code, message, .. } => ("failed", *exit_code, message.clone()),
+        Verdict::Failed {
+            exit_code, message, ..
+        } => ("failed", *exit_code, message.clone()),
         Verdict::Cancelled => ("cancelled", 0, String::new()),
         Verdict::TimedOut => ("timed_out", 0, String::new()),
         Verdict::Lost { node } => ("lost", 0, format!("node {node} was lost")),
-        Verdict::OutOfBalance => ("failed", 0, "the account could not pay for another hold".to_owned()),
+        Verdict::OutOfBalance => (
+            "failed",
+            0,
+            "the account could not pay for another hold".to_owned(),
+        ),
     }
 }
 
@@ -128,13 +149,17 @@ pub(crate) fn node_message(node: &Node, seen: Seen) -> v1::Node {
         NodeState::Refused => "refused",
     };
     let spec = &node.spec;
-    let devices = spec.devices.iter().enumerate().map(|(index, device)| v1::Device {
-        index: index as u32,
-        uuid: device.uuid.clone(),
-        kind: device.kind.clone(),
-        memory_mib: device.memory_mib,
-        simulated: device.simulated,
-    });
+    let devices = spec
+        .devices
+        .iter()
+        .enumerate()
+        .map(|(index, device)| v1::Device {
+            index: index as u32,
+            uuid: device.uuid.clone(),
+            kind: device.kind.clone(),
+            memory_mib: device.memory_mib,
+            simulated: device.simulated,
+        });
     v1::Node {
         name: spec.name.0.clone(),
         state: state.to_owned(),
@@ -148,7 +173,11 @@ pub(crate) fn node_message(node: &Node, seen: Seen) -> v1::Node {
         job_ids: seen.jobs.into_iter().collect(),
         last_heartbeat_at_ms: millis(seen.heartbeat),
         version: spec.version.clone(),
-        work: spec.work.iter().map(|work| work_name(*work).to_owned()).collect(),
+        work: spec
+            .work
+            .iter()
+            .map(|work| work_name(*work).to_owned())
+            .collect(),
         simulated: spec.devices.iter().any(|device| device.simulated),
     }
 }
@@ -163,9 +192,14 @@ pub(crate) fn work_name(work: WorkKind) -> &'static str {
 }
 
 pub(crate) fn work_kind(name: &str) -> Option<WorkKind> {
-    [WorkKind::Train, WorkKind::Batch, WorkKind::Serve, WorkKind::Command]
-        .into_iter()
-        .find(|work| work_name(*work) == name)
+    [
+        WorkKind::Train,
+        WorkKind::Batch,
+        WorkKind::Serve,
+        WorkKind::Command,
+    ]
+    .into_iter()
+    .find(|work| work_name(*work) == name)
 }
 
 fn millis(at: Option<Millis>) -> i64 {

@@ -40,11 +40,28 @@ pub(crate) struct PageAsk {
 pub(crate) fn page(page: Option<&v1::Page>) -> Result<PageAsk, Status> {
     let (limit, token) = page.map_or((0, ""), |page| (page.limit, page.token.as_str()));
     if limit > 1000 {
-        return Err(words::refusal(&Refusal::invalid("page.limit", limit, "1 to 1000")));
+        return Err(words::refusal(&Refusal::invalid(
+            "page.limit",
+            limit,
+            "1 to 1000",
+        )));
     }
-    let bad = |_| words::refusal(&Refusal::invalid("page.token", token, "the token of an earlier answer"));
-    let token = if token.is_empty() { None } else { Some(token.parse().map_err(bad)?) };
-    Ok(PageAsk { limit: if limit == 0 { 50 } else { limit }, token })
+    let bad = |_| {
+        words::refusal(&Refusal::invalid(
+            "page.token",
+            token,
+            "the token of an earlier answer",
+        ))
+    };
+    let token = if token.is_empty() {
+        None
+    } else {
+        Some(token.parse().map_err(bad)?)
+    };
+    Ok(PageAsk {
+        limit: if limit == 0 { 50 } else { limit },
+        token,
+    })
 }
 
 fn unknown(id: u64) -> Status {
@@ -55,7 +72,9 @@ impl JobsService {
     /// A job that the caller may see; others do not exist for it.
     pub(crate) async fn stored(&self, caller: &Caller, id: u64) -> Result<StoredJob, Status> {
         let reads = self.reads.clone();
-        let stored = read(move || reads.job(id)).await?.ok_or_else(|| unknown(id))?;
+        let stored = read(move || reads.job(id))
+            .await?
+            .ok_or_else(|| unknown(id))?;
         let scope = scope(caller, "")?;
         if scope.is_some_and(|tenant| tenant != stored.job.tenant) {
             return Err(unknown(id));
@@ -65,7 +84,9 @@ impl JobsService {
 
     /// Wire messages of stored jobs, with what the core knows of those that wait.
     pub(crate) async fn messages(&self, stored: Vec<StoredJob>) -> Result<Vec<v1::Job>, Status> {
-        let queued = stored.iter().filter(|stored| stored.job.state == JobState::Queued);
+        let queued = stored
+            .iter()
+            .filter(|stored| stored.job.state == JobState::Queued);
         let ids: Vec<JobId> = queued.map(|stored| stored.job.id).collect();
         let mut waits: BTreeMap<JobId, Waits> = BTreeMap::new();
         if !ids.is_empty() {
@@ -74,7 +95,13 @@ impl JobsService {
                 let queued = jobs.filter(|job| job.state == JobState::Queued);
                 let waits = queued.map(|job| {
                     let position = u32::try_from(state.ahead(job) + 1).unwrap_or(u32::MAX);
-                    (job.id, Waits { reason: Some(state.reason(job)), position })
+                    (
+                        job.id,
+                        Waits {
+                            reason: Some(state.reason(job)),
+                            position,
+                        },
+                    )
                 });
                 waits.collect()
             });
@@ -89,7 +116,10 @@ impl JobsService {
 
     pub(crate) async fn message(&self, caller: &Caller, id: u64) -> Result<v1::Job, Status> {
         let stored = self.stored(caller, id).await?;
-        self.messages(vec![stored]).await?.pop().ok_or_else(|| unknown(id))
+        self.messages(vec![stored])
+            .await?
+            .pop()
+            .ok_or_else(|| unknown(id))
     }
 
     pub(crate) async fn page_of_jobs(
@@ -100,8 +130,13 @@ impl JobsService {
         let page = page(ask.page.as_ref())?;
         let mut states = Vec::with_capacity(ask.states.len());
         for number in ask.states {
-            let refusal = || Refusal::invalid("states", number, "a job state other than unspecified");
-            states.push(state_filter(number).ok_or_else(|| words::refusal(&refusal()))?.to_owned());
+            let refusal =
+                || Refusal::invalid("states", number, "a job state other than unspecified");
+            states.push(
+                state_filter(number)
+                    .ok_or_else(|| words::refusal(&refusal()))?
+                    .to_owned(),
+            );
         }
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
         let filter = JobFilter {
@@ -120,33 +155,47 @@ impl JobsService {
         let last = stored.last().map(|stored| stored.job.id.0).filter(|_| more);
         let jobs = self.messages(stored).await?;
         let next_page_token = last.map(|id| id.to_string()).unwrap_or_default();
-        Ok(v1::ListJobsResponse { jobs, next_page_token, total })
+        Ok(v1::ListJobsResponse {
+            jobs,
+            next_page_token,
+            total,
+        })
     }
 
     /// What the work names must exist before anything is accepted.
     fn check_names(&self, tenant: &TenantName, spec: &v1::JobSpec) -> Result<(), Status> {
         match &spec.work {
             Some(Work::Train(train)) => {
-                self.models.resolve(std::slice::from_ref(&train.base_model), &tenant.0)?;
+                self.models
+                    .resolve(std::slice::from_ref(&train.base_model), &tenant.0)?;
                 self.check_artifact(tenant, &train.dataset_sha256)
             }
             Some(Work::Batch(batch)) => {
-                self.models.resolve(std::slice::from_ref(&batch.model), &tenant.0)?;
+                self.models
+                    .resolve(std::slice::from_ref(&batch.model), &tenant.0)?;
                 self.check_artifact(tenant, &batch.input_sha256)
             }
-            Some(Work::Command(command)) => {
-                command.inputs.values().try_for_each(|digest| self.check_artifact(tenant, digest))
-            }
+            Some(Work::Command(command)) => command
+                .inputs
+                .values()
+                .try_for_each(|digest| self.check_artifact(tenant, digest)),
             Some(Work::Serve(_)) => {
                 let accepted = "train, batch or command; replicas are made by Models.Deploy";
-                Err(words::refusal(&Refusal::invalid("spec.work", "serve", accepted)))
+                Err(words::refusal(&Refusal::invalid(
+                    "spec.work",
+                    "serve",
+                    accepted,
+                )))
             }
             None => Ok(()),
         }
     }
 
     fn check_artifact(&self, tenant: &TenantName, sha256: &str) -> Result<(), Status> {
-        self.artifacts.stat(Some(&tenant.0), sha256).map(drop).map_err(Status::from)
+        self.artifacts
+            .stat(Some(&tenant.0), sha256)
+            .map(drop)
+            .map_err(Status::from)
     }
 
     /// Accepts specs whose names were checked; also used for replicas of deployments.
@@ -168,10 +217,17 @@ impl JobsService {
             jobs.push(core);
         }
         let fingerprint = hex::encode(digest.finalize());
-        let event = Event::JobsSubmitted { tenant, jobs, key, fingerprint };
+        let event = Event::JobsSubmitted {
+            tenant,
+            jobs,
+            key,
+            fingerprint,
+        };
         let effects = self.core.apply_with(event, Attached::Specs(kept)).await;
         match effects.map_err(|error| failure(&error))?.first() {
-            Some(Effect::Submitted { jobs, held_micro, .. }) => Ok(v1::SubmitResponse {
+            Some(Effect::Submitted {
+                jobs, held_micro, ..
+            }) => Ok(v1::SubmitResponse {
                 job_ids: jobs.iter().map(|id| id.0).collect(),
                 held_micro: *held_micro,
             }),
@@ -200,33 +256,51 @@ impl Jobs for JobsService {
     type WatchStream = JobStream;
     type LogsStream = LogStream;
 
-    async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitResponse>, Status> {
+    async fn submit(
+        &self,
+        request: Request<v1::SubmitRequest>,
+    ) -> Result<Response<v1::SubmitResponse>, Status> {
         let caller = caller(&request)?;
         let message = request.into_inner();
         let tenant = tenant_of(&caller, &message.tenant)?;
         for spec in &message.specs {
             self.check_names(&tenant, spec)?;
         }
-        let answer = self.accept(tenant, message.specs, message.idempotency_key).await?;
+        let answer = self
+            .accept(tenant, message.specs, message.idempotency_key)
+            .await?;
         Ok(Response::new(answer))
     }
 
     async fn get(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::Job>, Status> {
         let caller = caller(&request)?;
-        Ok(Response::new(self.message(&caller, request.into_inner().job_id).await?))
+        Ok(Response::new(
+            self.message(&caller, request.into_inner().job_id).await?,
+        ))
     }
 
-    async fn list(&self, request: Request<v1::ListJobsRequest>) -> Result<Response<v1::ListJobsResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListJobsRequest>,
+    ) -> Result<Response<v1::ListJobsResponse>, Status> {
         let caller = caller(&request)?;
-        Ok(Response::new(self.page_of_jobs(&caller, request.into_inner()).await?))
+        Ok(Response::new(
+            self.page_of_jobs(&caller, request.into_inner()).await?,
+        ))
     }
 
-    async fn cancel(&self, request: Request<v1::CancelJobRequest>) -> Result<Response<v1::Job>, Status> {
+    async fn cancel(
+        &self,
+        request: Request<v1::CancelJobRequest>,
+    ) -> Result<Response<v1::Job>, Status> {
         let caller = caller(&request)?;
         let id = request.into_inner().job_id;
         let stored = self.stored(&caller, id).await?;
         if !stored.job.state.ended() {
-            let cancelled = self.core.apply(Event::CancelRequested { job: JobId(id) }).await;
+            let cancelled = self
+                .core
+                .apply(Event::CancelRequested { job: JobId(id) })
+                .await;
             match cancelled {
                 // It ended in the meantime: nothing to cancel, and that is the answer.
                 Ok(_) | Err(crate::actor::Failure::Refused(Refusal::UnknownJob(_))) => {}
@@ -236,7 +310,10 @@ impl Jobs for JobsService {
         Ok(Response::new(self.message(&caller, id).await?))
     }
 
-    async fn watch(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<JobStream>, Status> {
+    async fn watch(
+        &self,
+        request: Request<v1::WatchJobRequest>,
+    ) -> Result<Response<JobStream>, Status> {
         let caller = caller(&request)?;
         let id = request.into_inner().job_id;
         self.stored(&caller, id).await?;
@@ -272,47 +349,87 @@ impl Jobs for JobsService {
             stored = self.stored(&caller, ask.job_id).await?;
         }
         let latest = stored.job.attempts.len() as u32;
-        let attempt = if ask.attempt == 0 { latest } else { ask.attempt };
+        let attempt = if ask.attempt == 0 {
+            latest
+        } else {
+            ask.attempt
+        };
         if attempt == 0 || attempt > latest {
             return Ok(Response::new(Box::pin(tokio_stream::empty())));
         }
-        let task = LogTask { job: ask.job_id, attempt, task: ask.task };
-        let current = stored.job.current().is_some_and(|current| current.number == attempt);
+        let task = LogTask {
+            job: ask.job_id,
+            attempt,
+            task: ask.task,
+        };
+        let current = stored
+            .job
+            .current()
+            .is_some_and(|current| current.number == attempt);
         let chunks: LogStream = if ask.follow && current {
-            let chunks = self.logs.follow(task, ask.tail_lines).await.map_err(Status::from)?;
+            let chunks = self
+                .logs
+                .follow(task, ask.tail_lines)
+                .await
+                .map_err(Status::from)?;
             Box::pin(chunks.map(|chunk| chunk.map_err(Status::from)))
         } else {
-            let chunks = self.logs.read(task, ask.tail_lines).await.map_err(Status::from)?;
+            let chunks = self
+                .logs
+                .read(task, ask.tail_lines)
+                .await
+                .map_err(Status::from)?;
             Box::pin(tokio_stream::iter(chunks.into_iter().map(Ok)))
         };
         Ok(Response::new(chunks))
     }
 
-    async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::Explanation>, Status> {
+    async fn explain(
+        &self,
+        request: Request<v1::ExplainRequest>,
+    ) -> Result<Response<v1::Explanation>, Status> {
         let caller = caller(&request)?;
         let id = request.into_inner().job_id;
         let job = self.message(&caller, id).await?;
         let asked = self.core.ask(move |state, _| {
-            let job = state.jobs().get(&JobId(id)).filter(|job| job.state == JobState::Queued)?;
+            let job = state
+                .jobs()
+                .get(&JobId(id))
+                .filter(|job| job.state == JobState::Queued)?;
             Some((state.explain(job), state.ahead(job)))
         });
-        let (nodes, ahead) = asked.await.map_err(|error| failure(&error))?.unwrap_or_default();
+        let (nodes, ahead) = asked
+            .await
+            .map_err(|error| failure(&error))?
+            .unwrap_or_default();
         let nodes = nodes.into_iter().map(|(node, failure)| v1::NodeFit {
             node: node.0,
             fits: failure.is_none(),
             reason: failure.as_ref().map(words::fit_failure),
         });
-        Ok(Response::new(v1::Explanation { job: Some(job), nodes: nodes.collect(), ahead }))
+        Ok(Response::new(v1::Explanation {
+            job: Some(job),
+            nodes: nodes.collect(),
+            ahead,
+        }))
     }
 
-    async fn quote(&self, request: Request<v1::QuoteRequest>) -> Result<Response<v1::QuoteResponse>, Status> {
+    async fn quote(
+        &self,
+        request: Request<v1::QuoteRequest>,
+    ) -> Result<Response<v1::QuoteResponse>, Status> {
         let caller = caller(&request)?;
         let message = request.into_inner();
         let tenant = tenant_of(&caller, &message.tenant)?;
         let spec = message.spec.unwrap_or_default();
         let (_, core) = normalise(spec, "spec").map_err(|refusal| words::refusal(&refusal))?;
-        let asked = self.core.ask(move |state, now| state.quote(&tenant, &core, now)).await;
-        let quote = asked.map_err(|error| failure(&error))?.map_err(|refusal| words::refusal(&refusal))?;
+        let asked = self
+            .core
+            .ask(move |state, now| state.quote(&tenant, &core, now))
+            .await;
+        let quote = asked
+            .map_err(|error| failure(&error))?
+            .map_err(|refusal| words::refusal(&refusal))?;
         let lines = quote.lines.iter().map(|line| v1::QuoteLine {
             sku: line.sku.clone(),
             quantity_milli: line.quantity_milli,

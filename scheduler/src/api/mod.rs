@@ -45,7 +45,11 @@ pub(crate) fn tenant_of(caller: &Caller, named: &str) -> Result<TenantName, Stat
 /// The tenant to which a listing is limited; `None` is all of them.
 pub(crate) fn scope(caller: &Caller, named: &str) -> Result<Option<TenantName>, Status> {
     let sees_all = matches!(caller.role, Role::Operator | Role::Auditor);
-    if named.is_empty() && sees_all { Ok(None) } else { tenant_of(caller, named).map(Some) }
+    if named.is_empty() && sees_all {
+        Ok(None)
+    } else {
+        tenant_of(caller, named).map(Some)
+    }
 }
 
 pub(crate) fn failure(failure: &Failure) -> Status {
@@ -71,8 +75,10 @@ pub(crate) async fn read<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Status> {
     let result = tokio::task::spawn_blocking(work).await;
-    result.map_err(|error| unavailable(&error.to_string()))?.map_err(|error| {
-        tracing::error!(%error, "a read failed");
-        unavailable("its store cannot be read")
-    })
+    result
+        .map_err(|error| unavailable(&error.to_string()))?
+        .map_err(|error| {
+            tracing::error!(%error, "a read failed");
+            unavailable("its store cannot be read")
+        })
 }

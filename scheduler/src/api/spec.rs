@@ -7,7 +7,10 @@ const HOUR_MS: u64 = 3_600_000;
 const MAX_COMMAND_BYTES: usize = 128 * 1024;
 
 /// Returns the spec as it is kept, and what the core must know of it.
-pub(crate) fn normalise(mut spec: v1::JobSpec, path: &str) -> Result<(v1::JobSpec, JobSpec), Refusal> {
+pub(crate) fn normalise(
+    mut spec: v1::JobSpec,
+    path: &str,
+) -> Result<(v1::JobSpec, JobSpec), Refusal> {
     let resources = spec.resources.get_or_insert_default();
     if resources.cpu_milli == 0 {
         resources.cpu_milli = 1000;
@@ -40,7 +43,11 @@ pub(crate) fn normalise(mut spec: v1::JobSpec, path: &str) -> Result<(v1::JobSpe
     }
     if work != WorkKind::Command && spec.tasks != 1 {
         let accepted = "1 for this kind of work";
-        return Err(Refusal::invalid(format!("{path}.tasks"), spec.tasks, accepted));
+        return Err(Refusal::invalid(
+            format!("{path}.tasks"),
+            spec.tasks,
+            accepted,
+        ));
     }
     short(&spec.project, 128, path, "project")?;
     let core = core_spec(&spec, work);
@@ -91,10 +98,34 @@ fn train_work(train: &mut v1::TrainWork, path: &str) -> Result<WorkKind, Refusal
     digest(&train.dataset_sha256, &path, "dataset_sha256")?;
     range(train.steps.into(), 1, 1_000_000, &path, "steps")?;
     range(train.batch_size.into(), 1, 4096, &path, "batch_size")?;
-    range(train.gradient_accumulation.into(), 1, 4096, &path, "gradient_accumulation")?;
-    range(train.max_tokens_per_example.into(), 8, 131_072, &path, "max_tokens_per_example")?;
-    range(train.learning_rate_nano, 1, 1_000_000_000, &path, "learning_rate_nano")?;
-    range(train.warmup_steps.into(), 0, train.steps.into(), &path, "warmup_steps")?;
+    range(
+        train.gradient_accumulation.into(),
+        1,
+        4096,
+        &path,
+        "gradient_accumulation",
+    )?;
+    range(
+        train.max_tokens_per_example.into(),
+        8,
+        131_072,
+        &path,
+        "max_tokens_per_example",
+    )?;
+    range(
+        train.learning_rate_nano,
+        1,
+        1_000_000_000,
+        &path,
+        "learning_rate_nano",
+    )?;
+    range(
+        train.warmup_steps.into(),
+        0,
+        train.steps.into(),
+        &path,
+        "warmup_steps",
+    )?;
     range(train.lora_rank.into(), 1, 256, &path, "lora_rank")?;
     range(train.lora_alpha.into(), 1, 4096, &path, "lora_alpha")?;
     Ok(WorkKind::Train)
@@ -117,16 +148,33 @@ fn command_work(command: &v1::CommandWork, path: &str) -> Result<WorkKind, Refus
         let accepted = "a program and its arguments";
         return Err(Refusal::invalid(format!("{path}.argv"), "empty", accepted));
     }
-    let bytes: usize = command.argv.iter().chain(command.env.values()).map(String::len).sum();
+    let bytes: usize = command
+        .argv
+        .iter()
+        .chain(command.env.values())
+        .map(String::len)
+        .sum();
     if bytes > MAX_COMMAND_BYTES {
         let accepted = format!("at most {MAX_COMMAND_BYTES} bytes of arguments and environment");
         return Err(Refusal::invalid(format!("{path}.argv"), bytes, accepted));
     }
-    if command.argv.iter().chain(command.env.values()).any(|text| text.contains('\0')) {
-        return Err(Refusal::invalid(format!("{path}.argv"), "a NUL byte", "text without NUL"));
+    if command
+        .argv
+        .iter()
+        .chain(command.env.values())
+        .any(|text| text.contains('\0'))
+    {
+        return Err(Refusal::invalid(
+            format!("{path}.argv"),
+            "a NUL byte",
+            "text without NUL",
+        ));
     }
     for (key, value) in &command.inputs {
-        let plain = !key.is_empty() && key.len() <= 255 && !key.contains(['/', '\\', '\0']) && !key.starts_with('.');
+        let plain = !key.is_empty()
+            && key.len() <= 255
+            && !key.contains(['/', '\\', '\0'])
+            && !key.starts_with('.');
         if !plain {
             let accepted = "a file name without '/' that does not begin with '.'";
             return Err(Refusal::invalid(format!("{path}.inputs"), key, accepted));
@@ -140,7 +188,11 @@ fn range(value: u64, least: u64, most: u64, path: &str, field: &str) -> Result<(
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(Refusal::invalid(format!("{path}.{field}"), value, format!("{least} to {most}")))
+    Err(Refusal::invalid(
+        format!("{path}.{field}"),
+        value,
+        format!("{least} to {most}"),
+    ))
 }
 
 fn short(value: &str, most: usize, path: &str, field: &str) -> Result<(), Refusal> {
@@ -152,7 +204,8 @@ fn short(value: &str, most: usize, path: &str, field: &str) -> Result<(), Refusa
 }
 
 fn name(value: &str, path: &str, field: &str) -> Result<(), Refusal> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+    let plain =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
     if !value.is_empty() && value.len() <= 96 && value.chars().all(plain) {
         return Ok(());
     }

@@ -36,7 +36,13 @@ pub(crate) async fn statement(
     read(move || {
         let before = reads.totals(&tenant.0, Millis(i64::MIN), from)?;
         let within = reads.totals(&tenant.0, from, to)?;
-        let filter = ChargeFilter { tenant: tenant.0.clone(), from, to, after, limit: limit + 1 };
+        let filter = ChargeFilter {
+            tenant: tenant.0.clone(),
+            from,
+            to,
+            after,
+            limit: limit + 1,
+        };
         let mut charges = reads.charges(&filter)?;
         let more = charges.len() > limit as usize;
         charges.truncate(limit as usize);
@@ -47,7 +53,10 @@ pub(crate) async fn statement(
             from_ms: from.0.max(0),
             to_ms: to.0,
             lines: charges.iter().map(line).collect(),
-            next_page_token: last.filter(|_| more).map(|id| id.to_string()).unwrap_or_default(),
+            next_page_token: last
+                .filter(|_| more)
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
             total_micro: within.charged_micro,
             opening_micro,
             topped_up_micro: within.topped_up_micro,
@@ -65,7 +74,11 @@ fn line(transaction: &Transaction) -> v1::StatementLine {
         at_ms: transaction.at.0,
         ..v1::StatementLine::default()
     };
-    let sign = if transaction.kind == EntryKind::Reversal { -1 } else { 1 };
+    let sign = if transaction.kind == EntryKind::Reversal {
+        -1
+    } else {
+        1
+    };
     if sign < 0 { "reversal" } else { "charge" }.clone_into(&mut line.kind);
     line.amount_micro = sign * transaction.amount_micro;
     match &transaction.source {

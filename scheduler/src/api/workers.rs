@@ -16,10 +16,12 @@ use tokio::sync::mpsc;
 use tokio_stream::{Stream, wrappers::UnboundedReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 use zhisuan_core::{
-    Device, Epoch, Event, Heartbeat, JobId, NodeName, NodeSpec, Outcome, Refusal, TaskRef, TaskReport,
+    Device, Epoch, Event, Heartbeat, JobId, NodeName, NodeSpec, Outcome, Refusal, TaskRef,
+    TaskReport,
 };
 use zhisuan_proto::v1::{
-    self, scheduler_message::Message as Order, worker_message::Message as Report, workers_server::Workers,
+    self, scheduler_message::Message as Order, worker_message::Message as Report,
+    workers_server::Workers,
 };
 
 /// Cheap to clone: one clone lives in every session.
@@ -41,7 +43,9 @@ type OrderStream = Pin<Box<dyn Stream<Item = Result<v1::SchedulerMessage, Status
 type Outbound = mpsc::UnboundedSender<Result<v1::SchedulerMessage, Status>>;
 
 fn envelope(order: Order) -> v1::SchedulerMessage {
-    v1::SchedulerMessage { message: Some(order) }
+    v1::SchedulerMessage {
+        message: Some(order),
+    }
 }
 
 #[tonic::async_trait]
@@ -61,15 +65,25 @@ impl Workers for WorkersService {
                 let _ = outbound.send(Err(status));
             }
         });
-        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(stream))))
+        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(
+            stream,
+        ))))
     }
 }
 
 impl WorkersService {
-    async fn serve(&self, mut reports: Streaming<v1::WorkerMessage>, outbound: &Outbound) -> Result<(), Status> {
+    async fn serve(
+        &self,
+        mut reports: Streaming<v1::WorkerMessage>,
+        outbound: &Outbound,
+    ) -> Result<(), Status> {
         let first = reports.message().await?.and_then(|first| first.message);
         let Some(Report::Register(register)) = first else {
-            let refusal = Refusal::invalid("message", "another message", "register, as the first message");
+            let refusal = Refusal::invalid(
+                "message",
+                "another message",
+                "register, as the first message",
+            );
             return Err(words::refusal(&refusal));
         };
         let node = register.node.clone();
@@ -80,15 +94,25 @@ impl WorkersService {
             let status = failure(&error);
             tracing::warn!(%node, %status, "a registration is refused");
             let error = zhisuan_proto::detail_of(&status).unwrap_or_default();
-            let _ = outbound.send(Ok(envelope(Order::Refused(v1::Refused { error: Some(error) }))));
+            let _ = outbound.send(Ok(envelope(Order::Refused(v1::Refused {
+                error: Some(error),
+            }))));
             return Err(status);
         }
         orders.confirm();
-        let registered =
-            v1::Registered { heartbeat_ms: self.heartbeat_ms, lease_ms: self.lease_ms, stop: Vec::new() };
+        let registered = v1::Registered {
+            heartbeat_ms: self.heartbeat_ms,
+            lease_ms: self.lease_ms,
+            stop: Vec::new(),
+        };
         let _ = outbound.send(Ok(envelope(Order::Registered(registered))));
         tracing::info!(%node, "worker registered");
-        let session = Session { service: self, node: NodeName(node), replica_address, outbound };
+        let session = Session {
+            service: self,
+            node: NodeName(node),
+            replica_address,
+            outbound,
+        };
         session.run(&mut reports, &mut orders).await
     }
 
@@ -117,7 +141,10 @@ impl WorkersService {
             replica_address: register.replica_address,
         };
         let running = register.running.iter().filter_map(report).collect();
-        self.core.apply(Event::NodeRegistered { node, running }).await.map(drop)
+        self.core
+            .apply(Event::NodeRegistered { node, running })
+            .await
+            .map(drop)
     }
 }
 
@@ -129,7 +156,11 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn run(&self, reports: &mut Streaming<v1::WorkerMessage>, orders: &mut Orders) -> Result<(), Status> {
+    async fn run(
+        &self,
+        reports: &mut Streaming<v1::WorkerMessage>,
+        orders: &mut Orders,
+    ) -> Result<(), Status> {
         loop {
             tokio::select! {
                 order = orders.queue.recv() => match order {
@@ -147,19 +178,27 @@ impl Session<'_> {
     }
 
     fn send(&self, order: Order) -> Result<(), Status> {
-        self.outbound.send(Ok(envelope(order))).map_err(|_| Status::cancelled("the worker is gone"))
+        self.outbound
+            .send(Ok(envelope(order)))
+            .map_err(|_| Status::cancelled("the worker is gone"))
     }
 
     async fn take(&self, next: Report) -> Result<(), Status> {
         match next {
             Report::Register(_) => {
-                let refusal = Refusal::invalid("message", "register", "any other message in an open session");
+                let refusal = Refusal::invalid(
+                    "message",
+                    "register",
+                    "any other message in an open session",
+                );
                 Err(words::refusal(&refusal))
             }
             Report::Heartbeat(beat) => self.heartbeat(beat).await,
             Report::Started(started) => {
-                let Some(task) = started.task.as_ref().map(task_ref) else { return Ok(()) };
-                self.apply(Event::TaskStarted { task }, Attached::Nothing, task).await
+                let Some(task) = started.task.as_ref().map(task_ref) else {
+                    return Ok(());
+                };
+                self.started(task).await
             }
             Report::Ended(ended) => self.ended(ended).await,
             Report::Log(log) => {
@@ -184,49 +223,90 @@ impl Session<'_> {
 
     async fn heartbeat(&self, beat: v1::Heartbeat) -> Result<(), Status> {
         let running = beat.running.iter().filter_map(report).collect();
-        let heartbeat = Heartbeat { node: self.node.clone(), running };
-        let observed = self.service.core.observe(heartbeat).await.map_err(|error| failure(&error))?;
+        let heartbeat = Heartbeat {
+            node: self.node.clone(),
+            running,
+        };
+        let observed = self
+            .service
+            .core
+            .observe(heartbeat)
+            .await
+            .map_err(|error| failure(&error))?;
         if !observed.known {
             return Err(unavailable("this node's lease ran out; register again"));
         }
-        let now = self.service.core.ask(|_, now| now).await.map_err(|error| failure(&error))?;
+        let now = self
+            .service
+            .core
+            .ask(|_, now| now)
+            .await
+            .map_err(|error| failure(&error))?;
         self.service.sessions.seen(&self.node.0, now);
         for (task, reason) in observed.stop {
             self.send(stop(task, reason))?;
         }
-        self.send(Order::HeartbeatAck(v1::HeartbeatAck { sequence: beat.sequence }))
+        self.send(Order::HeartbeatAck(v1::HeartbeatAck {
+            sequence: beat.sequence,
+        }))
     }
 
-    /// A stale report is refused and logged, and the worker is told to let go of the task.
-    async fn apply(&self, event: Event, attached: Attached, task: TaskRef) -> Result<(), Status> {
+    /// A stale report is refused and logged; nothing else comes of it.
+    async fn apply(&self, event: Event, attached: Attached) -> Result<bool, Status> {
         match self.service.core.apply_with(event, attached).await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(Failure::Refused(refusal)) => {
                 tracing::warn!(node = %self.node, %refusal, "a report is refused");
-                self.send(stop(task, "stale"))
+                Ok(false)
             }
             Err(error) => Err(failure(&error)),
         }
     }
 
+    async fn started(&self, task: TaskRef) -> Result<(), Status> {
+        if self
+            .apply(Event::TaskStarted { task }, Attached::Nothing)
+            .await?
+        {
+            return Ok(());
+        }
+        self.send(stop(task, "stale"))
+    }
+
     async fn ended(&self, ended: v1::TaskEnded) -> Result<(), Status> {
-        let Some(task) = ended.task.as_ref().map(task_ref) else { return Ok(()) };
+        let Some(task) = ended.task.as_ref().map(task_ref) else {
+            return Ok(());
+        };
         let outcome = match ended.outcome.as_str() {
             "succeeded" => Outcome::Succeeded,
             "stopped" => Outcome::Stopped,
-            _ => Outcome::Failed { exit_code: ended.exit_code, code: ended.code, message: ended.message },
+            _ => Outcome::Failed {
+                exit_code: ended.exit_code,
+                code: ended.code,
+                message: ended.message,
+            },
         };
         if !ended.outputs.is_empty() || ended.model.is_some() {
             self.keep_outputs(task, &ended.outputs, ended.model).await?;
         }
-        let log = LogTask { job: task.job.0, attempt: task.attempt, task: task.task };
+        let log = LogTask {
+            job: task.job.0,
+            attempt: task.attempt,
+            task: task.task,
+        };
         if let Err(error) = self.service.logs.close(log).await {
             tracing::error!(node = %self.node, %error, "a log cannot be closed");
         }
         let outputs = ended.outputs.into_iter().collect();
-        let report = TaskReport { task, used_ms: ended.used_ms };
+        let report = TaskReport {
+            task,
+            used_ms: ended.used_ms,
+        };
         let event = Event::TaskEnded { report, outcome };
-        self.apply(event, Attached::Outputs(task.job.0, outputs), task).await
+        // Of a stale end nothing needs to be stopped: it says itself that nothing runs.
+        self.apply(event, Attached::Outputs(task.job.0, outputs))
+            .await
+            .map(drop)
     }
 
     /// Before the job ends: its outputs belong to its tenant, its model is in the library.
@@ -240,9 +320,20 @@ impl Session<'_> {
             let job = state.jobs().get(&task.job).filter(|_| state.owns(task));
             job.map(|job| job.tenant.0.clone())
         });
-        let Some(tenant) = owned.await.map_err(|error| failure(&error))? else { return Ok(()) };
-        let (artifacts, owner, files) = (self.service.artifacts.clone(), tenant.clone(), outputs.clone());
-        let now_ms = self.service.core.ask(|_, now| now.0).await.map_err(|error| failure(&error))?;
+        let Some(tenant) = owned.await.map_err(|error| failure(&error))? else {
+            return Ok(());
+        };
+        let (artifacts, owner, files) = (
+            self.service.artifacts.clone(),
+            tenant.clone(),
+            outputs.clone(),
+        );
+        let now_ms = self
+            .service
+            .core
+            .ask(|_, now| now.0)
+            .await
+            .map_err(|error| failure(&error))?;
         let granted = tokio::task::spawn_blocking(move || {
             for (name, digest) in files {
                 if let Err(error) = artifacts.grant(&owner, &digest, &name, now_ms) {
@@ -250,7 +341,9 @@ impl Session<'_> {
                 }
             }
         });
-        granted.await.map_err(|error| unavailable(&error.to_string()))?;
+        granted
+            .await
+            .map_err(|error| unavailable(&error.to_string()))?;
         if let Some(mut model) = model {
             let lineage = model.lineage.get_or_insert_default();
             (lineage.job_id, lineage.attempt) = (task.job.0, task.attempt);
@@ -262,7 +355,9 @@ impl Session<'_> {
     }
 
     async fn replica_ready(&self, ready: v1::ReplicaReady) -> Result<(), Status> {
-        let Some(task) = ready.task.as_ref().map(task_ref) else { return Ok(()) };
+        let Some(task) = ready.task.as_ref().map(task_ref) else {
+            return Ok(());
+        };
         let owns = self.service.core.ask(move |state, _| state.owns(task));
         if !owns.await.map_err(|error| failure(&error))? {
             return self.send(stop(task, "stale"));
@@ -280,7 +375,11 @@ impl Session<'_> {
 }
 
 fn stop(task: TaskRef, reason: &str) -> Order {
-    Order::Stop(v1::Stop { task: Some(wire_task(task)), reason: reason.to_owned(), grace_ms: 10_000 })
+    Order::Stop(v1::Stop {
+        task: Some(wire_task(task)),
+        reason: reason.to_owned(),
+        grace_ms: 10_000,
+    })
 }
 
 fn task_ref(task: &v1::TaskRef) -> TaskRef {
@@ -294,5 +393,8 @@ fn task_ref(task: &v1::TaskRef) -> TaskRef {
 
 fn report(usage: &v1::TaskUsage) -> Option<TaskReport> {
     let task = task_ref(usage.task.as_ref()?);
-    Some(TaskReport { task, used_ms: usage.used_ms })
+    Some(TaskReport {
+        task,
+        used_ms: usage.used_ms,
+    })
 }

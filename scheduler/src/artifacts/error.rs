@@ -34,7 +34,9 @@ pub(crate) enum ArtifactError {
         accepted: String,
     },
     /// The bytes are not those that the header names.
-    #[error("the header says {bytes} bytes with SHA-256 {sha256}; {got_bytes} bytes with {got_sha256} came")]
+    #[error(
+        "the header says {bytes} bytes with SHA-256 {sha256}; {got_bytes} bytes with {got_sha256} came"
+    )]
     Hash {
         /// Of the header.
         sha256: String,

@@ -38,9 +38,18 @@ impl ArtifactService {
         messages: impl Stream<Item = Result<v1::PutArtifactRequest, Status>>,
     ) -> Result<v1::Artifact, Status> {
         let mut messages = std::pin::pin!(messages);
-        let first = messages.next().await.transpose()?.and_then(|first| first.message);
+        let first = messages
+            .next()
+            .await
+            .transpose()?
+            .and_then(|first| first.message);
         let Some(Message::Header(header)) = first else {
-            let problem = Problem::field("message", "data", "第一条消息为 header", "a header as the first message");
+            let problem = Problem::field(
+                "message",
+                "data",
+                "第一条消息为 header",
+                "a header as the first message",
+            );
             return Err(problem.status());
         };
         // What a worker puts belongs to nobody until the job's end names it.
@@ -49,17 +58,24 @@ impl ArtifactService {
         let mut upload = blocking(move || artifacts.begin(&begun)).await?;
         while let Some(message) = messages.next().await {
             let Some(Message::Data(data)) = message?.message else {
-                let problem = Problem::field("message", "header", "数据", "data after the first message");
+                let problem =
+                    Problem::field("message", "header", "数据", "data after the first message");
                 return Err(problem.status());
             };
             if data.len() > MAX_CHUNK {
-                let problem = Problem::field("data", data.len(), "每条最多 1 MiB", "at most 1 MiB per message");
+                let problem = Problem::field(
+                    "data",
+                    data.len(),
+                    "每条最多 1 MiB",
+                    "at most 1 MiB per message",
+                );
                 return Err(problem.status());
             }
             upload = blocking(move || upload.write(&data).map(|()| upload)).await?;
         }
         let (artifacts, now_ms) = (self.artifacts.clone(), (self.now)());
-        let row = blocking(move || artifacts.keep(upload, &header, tenant.as_deref(), now_ms)).await?;
+        let row =
+            blocking(move || artifacts.keep(upload, &header, tenant.as_deref(), now_ms)).await?;
         Ok(row.to_proto())
     }
 
@@ -102,9 +118,13 @@ impl ArtifactsApi for ArtifactService {
         let read_failed = |error: std::io::Error| Problem::internal("artifacts", &error).status();
         let path = self.artifacts.path(&wanted.sha256);
         let mut file = File::open(path).await.map_err(read_failed)?;
-        file.seek(SeekFrom::Start(wanted.offset)).await.map_err(read_failed)?;
-        let chunks = ReaderStream::with_capacity(file, CHUNK)
-            .map(move |read| read.map(|data| v1::ArtifactChunk { data }).map_err(read_failed));
+        file.seek(SeekFrom::Start(wanted.offset))
+            .await
+            .map_err(read_failed)?;
+        let chunks = ReaderStream::with_capacity(file, CHUNK).map(move |read| {
+            read.map(|data| v1::ArtifactChunk { data })
+                .map_err(read_failed)
+        });
         Ok(Response::new(chunks.boxed()))
     }
 

@@ -7,11 +7,13 @@ mod store;
 mod tests;
 mod upload;
 
-pub(crate) use error::ArtifactError;
 pub(crate) use grpc::ArtifactService;
-pub(crate) use store::{Artifacts, Row};
+pub(crate) use store::Artifacts;
 
 /// 64 lower-case hexadecimal characters: safe as a file name.
 pub(crate) fn is_digest(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

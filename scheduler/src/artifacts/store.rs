@@ -171,26 +171,6 @@ impl Artifacts {
         }))
     }
 
-    /// Takes a file that this process made, such as a sample data set.
-    pub(crate) fn put_bytes(
-        &self,
-        tenant: &str,
-        name: &str,
-        data: &[u8],
-        now_ms: i64,
-    ) -> Result<Row, ArtifactError> {
-        use sha2::Digest as _;
-        let header = v1::Artifact {
-            sha256: hex::encode(sha2::Sha256::digest(data)),
-            bytes: data.len() as u64,
-            name: name.to_owned(),
-            ..v1::Artifact::default()
-        };
-        let mut upload = self.begin(&header)?;
-        upload.write(data)?;
-        self.keep(upload, &header, Some(tenant), now_ms)
-    }
-
     /// Where the bytes of a digest are; the caller has checked that it is one.
     pub(crate) fn path(&self, sha256: &str) -> PathBuf {
         let shelf = sha256.get(..2).unwrap_or("00");

@@ -1,5 +1,10 @@
 //! Files go in and come out whole, and only their tenant sees them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 use super::{ArtifactService, Artifacts};
 use crate::access::testing::{FakeClock, FakeRecords, code, request};
@@ -24,11 +29,20 @@ fn bench(limit: u64) -> Bench {
     let records = Arc::new(FakeRecords::default());
     let store = Artifacts::open(folder.path(), records.clone(), limit).unwrap();
     let service = ArtifactService::new(store.clone(), FakeClock::at(77).now());
-    Bench { folder, records, store, service }
+    Bench {
+        folder,
+        records,
+        store,
+        service,
+    }
 }
 
 fn caller(role: Role, tenant: &str) -> Caller {
-    Caller { tenant: tenant.into(), role, key_id: "k".into() }
+    Caller {
+        tenant: tenant.into(),
+        role,
+        key_id: "k".into(),
+    }
 }
 
 fn header(data: &[u8]) -> Artifact {
@@ -40,17 +54,30 @@ fn header(data: &[u8]) -> Artifact {
     }
 }
 
-async fn put(bench: &Bench, who: &Caller, header: Artifact, data: &[u8]) -> Result<Artifact, Status> {
-    let first = PutArtifactRequest { message: Some(Message::Header(header)) };
+async fn put(
+    bench: &Bench,
+    who: &Caller,
+    header: Artifact,
+    data: &[u8],
+) -> Result<Artifact, Status> {
+    let first = PutArtifactRequest {
+        message: Some(Message::Header(header)),
+    };
     let rest = data.chunks(1000).map(|part| PutArtifactRequest {
         message: Some(Message::Data(part.to_vec())),
     });
     let messages: Vec<_> = std::iter::once(first).chain(rest).map(Ok).collect();
-    bench.service.take(who, futures::stream::iter(messages)).await
+    bench
+        .service
+        .take(who, futures::stream::iter(messages))
+        .await
 }
 
 async fn get(bench: &Bench, who: &Caller, sha256: &str, offset: u64) -> Result<Vec<u8>, Status> {
-    let wanted = GetArtifactRequest { sha256: sha256.into(), offset };
+    let wanted = GetArtifactRequest {
+        sha256: sha256.into(),
+        offset,
+    };
     let mut chunks = bench.service.get(request(wanted, who)).await?.into_inner();
     let mut all = Vec::new();
     while let Some(chunk) = chunks.next().await {
@@ -70,15 +97,31 @@ async fn a_file_comes_back_byte_for_byte_from_any_offset() {
     let acme = caller(Role::Tenant, "acme");
     let data: Vec<u8> = (0..600_000_u32).map(|n| (n % 251) as u8).collect();
     let kept = put(&bench, &acme, header(&data), &data).await.unwrap();
-    assert_eq!((kept.tenant.as_str(), kept.bytes, kept.created_at_ms), ("acme", 600_000, 77));
+    assert_eq!(
+        (kept.tenant.as_str(), kept.bytes, kept.created_at_ms),
+        ("acme", 600_000, 77)
+    );
     assert_eq!(get(&bench, &acme, &kept.sha256, 0).await.unwrap(), data);
-    assert_eq!(get(&bench, &acme, &kept.sha256, 599_000).await.unwrap(), data[599_000..]);
-    assert!(get(&bench, &acme, &kept.sha256, 600_000).await.unwrap().is_empty());
+    assert_eq!(
+        get(&bench, &acme, &kept.sha256, 599_000).await.unwrap(),
+        data[599_000..]
+    );
+    assert!(
+        get(&bench, &acme, &kept.sha256, 600_000)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let refused = get(&bench, &acme, &kept.sha256, 600_001).await.unwrap_err();
     assert_eq!(code(&refused), "ZS-FIELD");
     // Empty files are files.
     let none = put(&bench, &acme, header(b""), b"").await.unwrap();
-    assert!(get(&bench, &acme, &none.sha256, 0).await.unwrap().is_empty());
+    assert!(
+        get(&bench, &acme, &none.sha256, 0)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // A restart knows the row.
     let again = Artifacts::open(bench.folder.path(), bench.records.clone(), 1).unwrap();
     assert_eq!(again.row("acme", &kept.sha256).unwrap().bytes, 600_000);
@@ -93,18 +136,33 @@ async fn wrong_bytes_leave_nothing() {
         let refused = put(&bench, &acme, right.clone(), wrong).await.unwrap_err();
         assert_eq!(code(&refused), "ZS-ARTIFACT-HASH");
     }
-    let large = put(&bench, &acme, header(&[0; 1001]), &[0; 1001]).await.unwrap_err();
+    let large = put(&bench, &acme, header(&[0; 1001]), &[0; 1001])
+        .await
+        .unwrap_err();
     assert_eq!(code(&large), "ZS-ARTIFACT-TOO-LARGE");
     for sha256 in ["../../etc/passwd", "", &"A".repeat(64)] {
-        let bad = Artifact { sha256: sha256.into(), ..right.clone() };
-        assert_eq!(code(&put(&bench, &acme, bad, b"hello").await.unwrap_err()), "ZS-FIELD");
-        assert_eq!(code(&get(&bench, &acme, sha256, 0).await.unwrap_err()), "ZS-FIELD");
+        let bad = Artifact {
+            sha256: sha256.into(),
+            ..right.clone()
+        };
+        assert_eq!(
+            code(&put(&bench, &acme, bad, b"hello").await.unwrap_err()),
+            "ZS-FIELD"
+        );
+        assert_eq!(
+            code(&get(&bench, &acme, sha256, 0).await.unwrap_err()),
+            "ZS-FIELD"
+        );
     }
     assert_eq!(files_under(&bench, "partial"), 0);
     assert_eq!(files_under(&bench, &right.sha256[..2]), 0);
     let broken = futures::stream::iter([
-        Ok(PutArtifactRequest { message: Some(Message::Header(right.clone())) }),
-        Ok(PutArtifactRequest { message: Some(Message::Data(b"he".to_vec())) }),
+        Ok(PutArtifactRequest {
+            message: Some(Message::Header(right.clone())),
+        }),
+        Ok(PutArtifactRequest {
+            message: Some(Message::Data(b"he".to_vec())),
+        }),
         Err(Status::cancelled("gone")),
     ]);
     assert!(bench.service.take(&acme, broken).await.is_err());
@@ -116,13 +174,23 @@ async fn only_its_tenant_sees_a_file() {
     let bench = bench(1000);
     let (acme, other) = (caller(Role::Tenant, "acme"), caller(Role::Tenant, "other"));
     let worker = caller(Role::Worker, "centre");
-    let kept = put(&bench, &acme, header(b"secret"), b"secret").await.unwrap();
+    let kept = put(&bench, &acme, header(b"secret"), b"secret")
+        .await
+        .unwrap();
     let refused = get(&bench, &other, &kept.sha256, 0).await.unwrap_err();
     assert_eq!(code(&refused), "ZS-ARTIFACT-UNKNOWN");
-    assert_eq!(get(&bench, &worker, &kept.sha256, 0).await.unwrap(), b"secret");
+    assert_eq!(
+        get(&bench, &worker, &kept.sha256, 0).await.unwrap(),
+        b"secret"
+    );
     // Who puts the same bytes sees them: two rows, one file.
-    put(&bench, &other, header(b"secret"), b"secret").await.unwrap();
-    assert_eq!(get(&bench, &other, &kept.sha256, 0).await.unwrap(), b"secret");
+    put(&bench, &other, header(b"secret"), b"secret")
+        .await
+        .unwrap();
+    assert_eq!(
+        get(&bench, &other, &kept.sha256, 0).await.unwrap(),
+        b"secret"
+    );
     assert_eq!(files_under(&bench, &kept.sha256[..2]), 1);
 }
 
@@ -130,13 +198,28 @@ async fn only_its_tenant_sees_a_file() {
 async fn a_workers_output_gets_its_tenant_by_grant() {
     let bench = bench(1000);
     let (acme, worker) = (caller(Role::Tenant, "acme"), caller(Role::Worker, "centre"));
-    let claimed = Artifact { tenant: "acme".into(), ..header(b"out") };
+    let claimed = Artifact {
+        tenant: "acme".into(),
+        ..header(b"out")
+    };
     let kept = put(&bench, &worker, claimed, b"out").await.unwrap();
     assert_eq!(kept.tenant, "", "a worker cannot give files to tenants");
-    assert_eq!(code(&get(&bench, &acme, &kept.sha256, 0).await.unwrap_err()), "ZS-ARTIFACT-UNKNOWN");
-    bench.store.grant("acme", &kept.sha256, "output.jsonl", 5).unwrap();
-    let again = bench.store.grant("acme", &kept.sha256, "other name", 9).unwrap();
-    assert_eq!((again.name.as_str(), again.created_at_ms), ("output.jsonl", 5));
+    assert_eq!(
+        code(&get(&bench, &acme, &kept.sha256, 0).await.unwrap_err()),
+        "ZS-ARTIFACT-UNKNOWN"
+    );
+    bench
+        .store
+        .grant("acme", &kept.sha256, "output.jsonl", 5)
+        .unwrap();
+    let again = bench
+        .store
+        .grant("acme", &kept.sha256, "other name", 9)
+        .unwrap();
+    assert_eq!(
+        (again.name.as_str(), again.created_at_ms),
+        ("output.jsonl", 5)
+    );
     assert_eq!(get(&bench, &acme, &kept.sha256, 0).await.unwrap(), b"out");
     assert!(bench.store.grant("acme", &"0".repeat(64), "x", 5).is_err());
 }

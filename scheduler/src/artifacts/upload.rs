@@ -19,10 +19,12 @@ pub(crate) struct Upload {
 impl Upload {
     pub(crate) fn begin(folder: &Path, sha256: &str, bytes: u64) -> Result<Self, ArtifactError> {
         let mut random = [0_u8; 8];
-        getrandom::fill(&mut random)
-            .map_err(|error| std::io::Error::other(error.to_string()))?;
+        getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
         let partial = folder.join(format!("{}.part", hex::encode(random)));
-        let file = File::options().write(true).create_new(true).open(&partial)?;
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&partial)?;
         Ok(Self {
             file,
             partial,

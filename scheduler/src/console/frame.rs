@@ -41,7 +41,11 @@ pub(super) fn page(visitor: &Visitor, title: &str, current: &str, body: Markup) 
 }
 
 /// The view as a page, or as JSON when the visitor wants that.
-pub(super) fn reply<T: Serialize>(visitor: &Visitor, view: &T, page: impl FnOnce(&T) -> Page) -> Response {
+pub(super) fn reply<T: Serialize>(
+    visitor: &Visitor,
+    view: &T,
+    page: impl FnOnce(&T) -> Page,
+) -> Response {
     if visitor.json {
         Json(view).into_response()
     } else {
@@ -60,7 +64,11 @@ pub(super) fn refused(visitor: Option<&Visitor>, json: bool, status: &Status) ->
         });
         return (http, Json(json!({ "error": error }))).into_response();
     }
-    let said = if detail.message_zh.is_empty() { status.message() } else { &detail.message_zh };
+    let said = if detail.message_zh.is_empty() {
+        status.message()
+    } else {
+        &detail.message_zh
+    };
     let body = parts::alert(
         Tone::Bad,
         said,
@@ -68,7 +76,9 @@ pub(super) fn refused(visitor: Option<&Visitor>, json: bool, status: &Status) ->
     );
     let shown = match visitor {
         Some(visitor) => page(visitor, "无法显示", "", body),
-        None => Page::new("无法显示").site("智算控制台", "/console").body(body),
+        None => Page::new("无法显示")
+            .site("智算控制台", "/console")
+            .body(body),
     };
     shown.status(http).into_response()
 }

@@ -1,10 +1,10 @@
 //! One job: state in words, attempts, charge, and the end of its log.
 
+use super::Console;
 use super::frame::{page as framed, refused, reply};
 use super::jobs::{Row, row};
 use super::text;
 use super::visitor::Visitor;
-use super::Console;
 use crate::words::{Problem, yuan};
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use tonic::Status;
 use zhisuan_proto::v1::{Attempt, Job, LogChunk};
 use zhisuan_web::parts::{self, Tone};
-use zhisuan_web::{Page, Table, html};
+use zhisuan_web::{Markup, Page, Table, html};
 
 const LOG_LINES: u32 = 200;
 
@@ -47,7 +47,9 @@ pub(super) async fn page(
     Path(id): Path<String>,
 ) -> Response {
     match load(&console, &visitor, &id).await {
-        Ok(view) => reply(&visitor, &view, |view| render(&visitor, view, (console.now)())),
+        Ok(view) => reply(&visitor, &view, |view| {
+            render(&visitor, view, (console.now)())
+        }),
         Err(status) => refused(Some(&visitor), visitor.json, &status),
     }
 }
@@ -57,9 +59,13 @@ async fn load(console: &Console, visitor: &Visitor, id: &str) -> Result<View, St
         return Err(Problem::field("id", id, "作业编号", "the number of a job").status());
     };
     let job = console.port.get_job(&visitor.caller, number).await?;
-    let log = match job.attempts.is_empty() {
-        true => Vec::new(),
-        false => console.port.log_tail(&visitor.caller, number, LOG_LINES).await?,
+    let log = if job.attempts.is_empty() {
+        Vec::new()
+    } else {
+        console
+            .port
+            .log_tail(&visitor.caller, number, LOG_LINES)
+            .await?
     };
     Ok(view(&job, &log))
 }
@@ -79,9 +85,10 @@ fn view(job: &Job, log: &[LogChunk]) -> View {
 fn attempt(attempt: &Attempt) -> Try {
     let place = |task: &zhisuan_proto::v1::TaskPlacement| {
         let devices: Vec<String> = task.devices.iter().map(ToString::to_string).collect();
-        match devices.is_empty() {
-            true => task.node.clone(),
-            false => format!("{}（卡 {}）", task.node, devices.join("、")),
+        if devices.is_empty() {
+            task.node.clone()
+        } else {
+            format!("{}（卡 {}）", task.node, devices.join("、"))
         }
     };
     Try {
@@ -102,7 +109,9 @@ fn log_text(chunks: &[LogChunk]) -> String {
     let mut bytes = Vec::new();
     for chunk in chunks {
         if chunk.dropped_bytes > 0 {
-            bytes.extend_from_slice(format!("\n[此处缺少 {} 字节]\n", chunk.dropped_bytes).as_bytes());
+            bytes.extend_from_slice(
+                format!("\n[此处缺少 {} 字节]\n", chunk.dropped_bytes).as_bytes(),
+            );
         }
         bytes.extend_from_slice(&chunk.data);
     }
@@ -124,51 +133,9 @@ fn outcome(word: &str) -> (&str, Tone) {
 fn render(visitor: &Visitor, view: &View, now_ms: i64) -> Page {
     let job = &view.job;
     let live = text::is_live(job.wire_state);
-    let until = if job.ended_at_ms > 0 { job.ended_at_ms } else { now_ms };
-    let ran = match job.started_at_ms {
-        0 => html! { span.unknown title="尚未开始" { "—" } },
-        from => html! { (text::duration(until - from)) },
-    };
-    let mut facts = vec![
-        ("状态", html! { (text::job_badge(job.wire_state)) " " (job.reason) }),
-        ("进度", html! { (job.progress) }),
-        ("租户与队列", html! { (job.tenant) " / " (job.queue) }),
-        ("种类", html! { (job.work) }),
-        ("申请", html! { (view.resources) "，" (view.tasks.max(1)) " 个任务" }),
-        ("提交", text::time(job.submitted_at_ms)),
-        ("开始", text::time(job.started_at_ms)),
-        ("结束", text::time(job.ended_at_ms)),
-        ("运行时长", ran),
-        ("费用", html! { (yuan(job.charged_micro)) " 元，预留 " (yuan(job.held_micro)) " 元" }),
-    ];
-    if job.position > 0 {
-        facts.insert(1, ("排队位置", html! { "第 " (job.position) " 位" }));
-    }
-    let mut attempts = Table::new("尝试")
-        .number("次")
-        .column("结果")
-        .column("节点")
-        .column("开始")
-        .column("结束")
-        .column("说明")
-        .number("费用（元）")
-        .empty("还没有放置过", "上面的状态说明了原因");
-    for one in &view.attempts {
-        let (word, tone) = outcome(&one.outcome);
-        attempts = attempts.row(vec![
-            html! { (one.number) },
-            parts::badge(tone, word),
-            html! { (one.nodes.join("；")) },
-            text::time(one.started_at_ms),
-            text::time(one.ended_at_ms),
-            html! { (one.message) },
-            html! { (yuan(one.charged_micro)) },
-        ]);
-    }
-    let mut outputs = Table::new("产出").column("名称").column("制品摘要（SHA-256）").empty("还没有产出", "");
-    for (name, sha256) in &view.outputs {
-        outputs = outputs.row(vec![html! { (name) }, html! { code { (sha256) } }]);
-    }
+    let facts = facts(view, now_ms);
+    let attempts = attempt_table(&view.attempts);
+    let outputs = output_table(&view.outputs);
     let body = html! {
         (parts::definitions(&facts))
         (parts::card("尝试", attempts))
@@ -179,7 +146,86 @@ fn render(visitor: &Visitor, view: &View, now_ms: i64) -> Page {
             (parts::code(&format!("zhisuan logs {} --follow", job.id)))
         }
     };
-    let page = framed(visitor, &format!("作业 {} {}", job.id, job.name), "/console/jobs", body)
-        .trail("/console/jobs", "作业");
+    let page = framed(
+        visitor,
+        &format!("作业 {} {}", job.id, job.name),
+        "/console/jobs",
+        body,
+    )
+    .trail("/console/jobs", "作业");
     if live { page.refresh_s(5) } else { page }
+}
+
+fn facts(view: &View, now_ms: i64) -> Vec<(&'static str, Markup)> {
+    let job = &view.job;
+    let until = if job.ended_at_ms > 0 {
+        job.ended_at_ms
+    } else {
+        now_ms
+    };
+    let ran = match job.started_at_ms {
+        0 => html! { span.unknown title="尚未开始" { "—" } },
+        from => html! { (text::duration(until - from)) },
+    };
+    let mut facts = vec![
+        (
+            "状态",
+            html! { (text::job_badge(job.wire_state)) " " (job.reason) },
+        ),
+        ("进度", html! { (job.progress) }),
+        ("租户与队列", html! { (job.tenant) " / " (job.queue) }),
+        ("种类", html! { (job.work) }),
+        (
+            "申请",
+            html! { (view.resources) "，" (view.tasks.max(1)) " 个任务" },
+        ),
+        ("提交", text::time(job.submitted_at_ms)),
+        ("开始", text::time(job.started_at_ms)),
+        ("结束", text::time(job.ended_at_ms)),
+        ("运行时长", ran),
+        (
+            "费用",
+            html! { (yuan(job.charged_micro)) " 元，预留 " (yuan(job.held_micro)) " 元" },
+        ),
+    ];
+    if job.position > 0 {
+        facts.insert(1, ("排队位置", html! { "第 " (job.position) " 位" }));
+    }
+    facts
+}
+
+fn attempt_table(attempts: &[Try]) -> Table {
+    let mut table = Table::new("尝试")
+        .number("次")
+        .column("结果")
+        .column("节点")
+        .column("开始")
+        .column("结束")
+        .column("说明")
+        .number("费用（元）")
+        .empty("还没有放置过", "上面的状态说明了原因");
+    for one in attempts {
+        let (word, tone) = outcome(&one.outcome);
+        table = table.row(vec![
+            html! { (one.number) },
+            parts::badge(tone, word),
+            html! { (one.nodes.join("；")) },
+            text::time(one.started_at_ms),
+            text::time(one.ended_at_ms),
+            html! { (one.message) },
+            html! { (yuan(one.charged_micro)) },
+        ]);
+    }
+    table
+}
+
+fn output_table(outputs: &BTreeMap<String, String>) -> Table {
+    let mut table = Table::new("产出")
+        .column("名称")
+        .column("制品摘要（SHA-256）")
+        .empty("还没有产出", "");
+    for (name, sha256) in outputs {
+        table = table.row(vec![html! { (name) }, html! { code { (sha256) } }]);
+    }
+    table
 }

@@ -1,9 +1,9 @@
 //! The list of jobs: filter by state, page by page.
 
+use super::Console;
 use super::frame::{page as framed, refused, reply};
 use super::text;
 use super::visitor::Visitor;
-use super::Console;
 use crate::words::yuan;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -63,14 +63,26 @@ pub(super) async fn page(
     Query(filter): Query<Filter>,
 ) -> Response {
     let request = ListJobsRequest {
-        page: Some(Paging { limit: PAGE_ROWS, token: filter.token.clone() }),
-        states: states(&filter.state).iter().map(|state| i32::from(*state)).collect(),
-        tenant: if visitor.sees_all() { filter.tenant.clone() } else { String::new() },
+        page: Some(Paging {
+            limit: PAGE_ROWS,
+            token: filter.token.clone(),
+        }),
+        states: states(&filter.state)
+            .iter()
+            .map(|state| i32::from(*state))
+            .collect(),
+        tenant: if visitor.sees_all() {
+            filter.tenant.clone()
+        } else {
+            String::new()
+        },
         name_contains: filter.name.clone(),
         ..ListJobsRequest::default()
     };
     match console.port.list_jobs(&visitor.caller, request).await {
-        Ok(found) => reply(&visitor, &view(found), |view| render(&visitor, &filter, view)),
+        Ok(found) => reply(&visitor, &view(found), |view| {
+            render(&visitor, &filter, view)
+        }),
         Err(status) => refused(Some(&visitor), visitor.json, &status),
     }
 }
@@ -88,7 +100,10 @@ fn states(word: &str) -> Vec<JobState> {
     match word {
         "active" => ACTIVE.to_vec(),
         "unhappy" => UNHAPPY.to_vec(),
-        word => text::STATES.into_iter().filter(|state| text::job_state(*state).0 == word).collect(),
+        word => text::STATES
+            .into_iter()
+            .filter(|state| text::job_state(*state).0 == word)
+            .collect(),
     }
 }
 
@@ -101,7 +116,11 @@ pub(super) fn row(job: &Job) -> Row {
         queue: spec.queue,
         work: text::work(job),
         state: text::job_state(job.state()).0,
-        reason: job.reason.as_ref().map(|reason| reason.text_zh.clone()).unwrap_or_default(),
+        reason: job
+            .reason
+            .as_ref()
+            .map(|reason| reason.text_zh.clone())
+            .unwrap_or_default(),
         position: job.position,
         progress: job.progress.clone(),
         submitted_at_ms: job.submitted_at_ms,
@@ -114,7 +133,14 @@ pub(super) fn row(job: &Job) -> Row {
 }
 
 fn filters(filter: &Filter) -> Markup {
-    let choices = [("", "全部"), ("queued", "排队"), ("active", "进行中"), ("succeeded", "成功"), ("unhappy", "失败与超时"), ("cancelled", "已取消")];
+    let choices = [
+        ("", "全部"),
+        ("queued", "排队"),
+        ("active", "进行中"),
+        ("succeeded", "成功"),
+        ("unhappy", "失败与超时"),
+        ("cancelled", "已取消"),
+    ];
     html! {
         form method="get" action="/console/jobs" {
             label { "状态 "
@@ -141,9 +167,16 @@ fn render(visitor: &Visitor, filter: &Filter, view: &View) -> Page {
         .column("说明")
         .column("提交时间")
         .number("费用（元）")
-        .empty("没有符合条件的作业", "换一个筛选条件，或用 zhisuan submit 提交作业");
+        .empty(
+            "没有符合条件的作业",
+            "换一个筛选条件，或用 zhisuan submit 提交作业",
+        );
     for job in &view.jobs {
-        let said = if job.reason.is_empty() { &job.progress } else { &job.reason };
+        let said = if job.reason.is_empty() {
+            &job.progress
+        } else {
+            &job.reason
+        };
         let href = format!("/console/jobs/{}", job.id);
         table = table.row(vec![
             html! { a href=(href) { (job.id) } },
@@ -160,7 +193,10 @@ fn render(visitor: &Visitor, filter: &Filter, view: &View) -> Page {
         let part = |text: &str| encode(text);
         format!(
             "/console/jobs?state={}&name={}&tenant={}&token={}",
-            part(&filter.state), part(&filter.name), part(&filter.tenant), part(token)
+            part(&filter.state),
+            part(&filter.name),
+            part(&filter.tenant),
+            part(token)
         )
     };
     let first = (!filter.token.is_empty()).then(|| link(""));

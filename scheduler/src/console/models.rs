@@ -1,9 +1,9 @@
 //! Models: what is served, and what could be.
 
+use super::Console;
 use super::frame::{page as framed, refused, reply};
 use super::text;
 use super::visitor::Visitor;
-use super::Console;
 use crate::words::mib;
 use axum::extract::State;
 use axum::response::Response;
@@ -65,7 +65,11 @@ async fn load(console: &Console, visitor: &Visitor) -> Result<View, Status> {
             Metering::Tokens | Metering::Unspecified => "tokens",
         },
         reason: one.reason.map(|reason| reason.text_zh).unwrap_or_default(),
-        job_ids: if own(&one.tenant) { one.job_ids } else { Vec::new() },
+        job_ids: if own(&one.tenant) {
+            one.job_ids
+        } else {
+            Vec::new()
+        },
         name: one.name,
         tenant: one.tenant,
         models: one.models,
@@ -86,7 +90,10 @@ fn known(model: ModelManifest) -> Known {
             ModelKind::Adapter => "adapter",
             ModelKind::Base | ModelKind::Unspecified => "base",
         },
-        bytes: model.files.iter().fold(0, |sum, file| file.bytes.saturating_add(sum)),
+        bytes: model
+            .files
+            .iter()
+            .fold(0, |sum, file| file.bytes.saturating_add(sum)),
         made_by_job: model.lineage.map_or(0, |lineage| lineage.job_id),
         name: model.name,
         version: model.version,
@@ -112,7 +119,11 @@ fn render(visitor: &Visitor, view: &View) -> Page {
         .empty("没有在服务的模型", "zhisuan deploy 可启动一个");
     for one in &view.deployments {
         let (word, tone) = text::deployment_state(&one.state);
-        let metering = if one.metering == "dedicated" { "独占，按时间" } else { "共享，按词元" };
+        let metering = if one.metering == "dedicated" {
+            "独占，按时间"
+        } else {
+            "共享，按词元"
+        };
         served = served.row(vec![
             html! { (one.name) },
             html! { (one.tenant) },

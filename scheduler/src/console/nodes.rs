@@ -1,9 +1,9 @@
 //! Nodes: what each has, what is free, and how fresh that is.
 
+use super::Console;
 use super::frame::{page as framed, refused, reply};
 use super::text;
 use super::visitor::Visitor;
-use super::Console;
 use crate::access::Denied;
 use crate::words::{cores, mib};
 use axum::extract::State;
@@ -43,13 +43,20 @@ struct Device {
 
 pub(super) async fn page(State(console): State<Console>, visitor: Visitor) -> Response {
     if !visitor.sees_all() {
-        let denied = Denied::Role { role: visitor.caller.role, method: "/console/nodes".to_owned() };
+        let denied = Denied::Role {
+            role: visitor.caller.role,
+            method: "/console/nodes".to_owned(),
+        };
         return refused(Some(&visitor), visitor.json, &denied.problem().status());
     }
     match console.port.list_nodes(&visitor.caller).await {
         Ok(found) => {
-            let view = View { nodes: found.nodes.into_iter().map(row).collect() };
-            reply(&visitor, &view, |view| render(&visitor, view, (console.now)()))
+            let view = View {
+                nodes: found.nodes.into_iter().map(row).collect(),
+            };
+            reply(&visitor, &view, |view| {
+                render(&visitor, view, (console.now)())
+            })
         }
         Err(status) => refused(Some(&visitor), visitor.json, &status),
     }
@@ -94,7 +101,11 @@ fn render(visitor: &Visitor, view: &View, now_ms: i64) -> Page {
     for node in &view.nodes {
         let (word, tone) = text::node_state(&node.state);
         let used = node.cpu_milli.saturating_sub(node.cpu_milli_free);
-        let title = format!("已分配 {} 核，共 {} 核", cores(u64::from(used)), cores(u64::from(node.cpu_milli)));
+        let title = format!(
+            "已分配 {} 核，共 {} 核",
+            cores(u64::from(used)),
+            cores(u64::from(node.cpu_milli))
+        );
         let age = match node.last_heartbeat_at_ms {
             0 => html! { span.unknown title="未知" { "—" } },
             at => html! { (text::duration(now_ms - at)) "前" },

@@ -1,9 +1,9 @@
 //! The overview: what is allocated, what runs, what waits, and what needs attention.
 
+use super::Console;
 use super::frame::{page as framed, refused, reply};
 use super::text;
 use super::visitor::Visitor;
-use super::Console;
 use crate::words::{cores, yuan};
 use axum::extract::State;
 use axum::response::Response;
@@ -62,11 +62,18 @@ async fn load(console: &Console, visitor: &Visitor) -> Result<View, Status> {
     let caller = &visitor.caller;
     let count = async |states: &[JobState]| {
         let request = ListJobsRequest {
-            page: Some(Paging { limit: 1, token: String::new() }),
+            page: Some(Paging {
+                limit: 1,
+                token: String::new(),
+            }),
             states: states.iter().map(|state| i32::from(*state)).collect(),
             ..ListJobsRequest::default()
         };
-        console.port.list_jobs(caller, request).await.map(|found| found.total)
+        console
+            .port
+            .list_jobs(caller, request)
+            .await
+            .map(|found| found.total)
     };
     let nodes = if visitor.sees_all() {
         Some(console.port.list_nodes(caller).await?.nodes)
@@ -87,8 +94,15 @@ async fn load(console: &Console, visitor: &Visitor) -> Result<View, Status> {
 
 fn fleet(nodes: &[Node]) -> Fleet {
     let mut sum = Fleet::default();
-    for node in nodes.iter().filter(|node| matches!(node.state.as_str(), "ready" | "draining")) {
-        let free: u64 = node.device_milli_free.iter().map(|milli| u64::from(*milli)).sum();
+    for node in nodes
+        .iter()
+        .filter(|node| matches!(node.state.as_str(), "ready" | "draining"))
+    {
+        let free: u64 = node
+            .device_milli_free
+            .iter()
+            .map(|milli| u64::from(*milli))
+            .sum();
         sum.nodes += 1;
         sum.simulated_nodes += u64::from(node.simulated);
         sum.devices += node.devices.len() as u64;
@@ -113,10 +127,10 @@ fn attention(nodes: &[Node], deployments: &[Deployment]) -> Vec<Attention> {
         .filter(|one| one.state == "degraded" || one.reason.is_some())
         .map(|one| Attention {
             what: format!("模型服务 {}", one.name),
-            state: one
-                .reason
-                .as_ref()
-                .map_or_else(|| text::deployment_state(&one.state).0.to_owned(), |reason| reason.text_zh.clone()),
+            state: one.reason.as_ref().map_or_else(
+                || text::deployment_state(&one.state).0.to_owned(),
+                |reason| reason.text_zh.clone(),
+            ),
             href: "/console/models",
         });
     nodes.chain(deployments).collect()
@@ -133,44 +147,9 @@ fn balance(account: Account) -> Balance {
 }
 
 fn render(visitor: &Visitor, view: &View) -> Page {
-    let mut tiles = Vec::new();
-    if let Some(fleet) = &view.fleet {
-        let devices = format!("{} / {}", cores(fleet.device_milli_allocated), fleet.devices);
-        let cpu = format!("{} / {}", cores(fleet.cpu_milli_allocated), cores(fleet.cpu_milli));
-        let note = match fleet.simulated_nodes {
-            0 => format!("已分配 / 共有，{} 个节点", fleet.nodes),
-            simulated => format!("已分配 / 共有，{} 个节点，其中 {simulated} 个为模拟", fleet.nodes),
-        };
-        tiles.push(Tile::new("加速卡", devices).note(note.clone()).href("/console/nodes"));
-        tiles.push(Tile::new("处理器核", cpu).note(note).href("/console/nodes"));
-    }
-    tiles.push(Tile::new("运行中", view.running.to_string()).href("/console/jobs?state=active"));
-    tiles.push(Tile::new("排队", view.waiting.to_string()).href("/console/jobs?state=queued"));
-    let tone = if view.attention.is_empty() { Tone::Good } else { Tone::Warn };
-    tiles.push(Tile::new("需要处理", view.attention.len().to_string()).tone(tone).href("#attention"));
-    tiles.push(Tile::new("失败与超时", view.failed.to_string()).href("/console/jobs?state=unhappy"));
-    let mut attention = Table::new("需要处理").column("对象").column("情况").empty("没有需要处理的事项", "");
-    for item in &view.attention {
-        attention = attention.row(vec![html! { a href=(item.href) { (item.what) } }, html! { (item.state) }]);
-    }
-    let mut accounts = Table::new("账户余额")
-        .column("租户")
-        .column("方式")
-        .number("可用（元）")
-        .number("预留（元）")
-        .number("累计费用（元）")
-        .empty("还没有租户", "zhisuan tenant create 可创建");
-    for account in &view.accounts {
-        let href = format!("/console/usage?tenant={}", account.tenant);
-        let kind = if account.kind == "contract" { "合同" } else { "预付" };
-        accounts = accounts.row(vec![
-            html! { a href=(href) { (account.tenant) } },
-            html! { (kind) },
-            html! { (yuan(account.available_micro)) },
-            html! { (yuan(account.held_micro)) },
-            html! { (yuan(account.charged_micro)) },
-        ]);
-    }
+    let tiles = tiles(view);
+    let attention = attention_table(&view.attention);
+    let accounts = account_table(&view.accounts);
     let body = html! {
         (parts::tiles(&tiles))
         @if let Some(fleet) = &view.fleet {
@@ -180,4 +159,88 @@ fn render(visitor: &Visitor, view: &View) -> Page {
         (parts::card("账户", accounts))
     };
     framed(visitor, "总览", "/console", body).refresh_s(10)
+}
+
+fn tiles(view: &View) -> Vec<Tile> {
+    let mut tiles = Vec::new();
+    if let Some(fleet) = &view.fleet {
+        let devices = format!(
+            "{} / {}",
+            cores(fleet.device_milli_allocated),
+            fleet.devices
+        );
+        let cpu = format!(
+            "{} / {}",
+            cores(fleet.cpu_milli_allocated),
+            cores(fleet.cpu_milli)
+        );
+        let note = match fleet.simulated_nodes {
+            0 => format!("已分配 / 共有，{} 个节点", fleet.nodes),
+            simulated => format!(
+                "已分配 / 共有，{} 个节点，其中 {simulated} 个为模拟",
+                fleet.nodes
+            ),
+        };
+        tiles.push(
+            Tile::new("加速卡", devices)
+                .note(note.clone())
+                .href("/console/nodes"),
+        );
+        tiles.push(Tile::new("处理器核", cpu).note(note).href("/console/nodes"));
+    }
+    tiles.push(Tile::new("运行中", view.running.to_string()).href("/console/jobs?state=active"));
+    tiles.push(Tile::new("排队", view.waiting.to_string()).href("/console/jobs?state=queued"));
+    let tone = if view.attention.is_empty() {
+        Tone::Good
+    } else {
+        Tone::Warn
+    };
+    tiles.push(
+        Tile::new("需要处理", view.attention.len().to_string())
+            .tone(tone)
+            .href("#attention"),
+    );
+    tiles
+        .push(Tile::new("失败与超时", view.failed.to_string()).href("/console/jobs?state=unhappy"));
+    tiles
+}
+
+fn attention_table(items: &[Attention]) -> Table {
+    let mut table = Table::new("需要处理")
+        .column("对象")
+        .column("情况")
+        .empty("没有需要处理的事项", "");
+    for item in items {
+        table = table.row(vec![
+            html! { a href=(item.href) { (item.what) } },
+            html! { (item.state) },
+        ]);
+    }
+    table
+}
+
+fn account_table(accounts: &[Balance]) -> Table {
+    let mut table = Table::new("账户余额")
+        .column("租户")
+        .column("方式")
+        .number("可用（元）")
+        .number("预留（元）")
+        .number("累计费用（元）")
+        .empty("还没有租户", "zhisuan tenant create 可创建");
+    for account in accounts {
+        let href = format!("/console/usage?tenant={}", account.tenant);
+        let kind = if account.kind == "contract" {
+            "合同"
+        } else {
+            "预付"
+        };
+        table = table.row(vec![
+            html! { a href=(href) { (account.tenant) } },
+            html! { (kind) },
+            html! { (yuan(account.available_micro)) },
+            html! { (yuan(account.held_micro)) },
+            html! { (yuan(account.charged_micro)) },
+        ]);
+    }
+    table
 }

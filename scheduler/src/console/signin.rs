@@ -27,8 +27,8 @@ pub(super) struct Link {
 pub(super) async fn ask(Query(link): Query<Link>) -> Page {
     let body = if link.token.is_empty() {
         html! {
-            p { "请在终端运行下面的命令，再打开它给出的链接（十分钟内有效，只能用一次）：" }
-            (parts::code("zhisuan console"))
+            p { "请用登录链接进入：zhisuan up 启动时会给出一条，也可向管理员索取。" }
+            p { "链接十分钟内有效，只能用一次。" }
         }
     } else {
         html! {
@@ -49,7 +49,7 @@ pub(super) async fn enter(State(console): State<Console>, Form(link): Form<Link>
             (AppendHeaders([(SET_COOKIE, set)]), Redirect::to("/console")).into_response()
         }
         Ok(None) => {
-            let hint = html! { p { "链接已用过或已过期。请在终端重新运行：" } (parts::code("zhisuan console")) };
+            let hint = html! { p { "链接已用过或已过期，请重新索取一条。" } };
             Page::new("登录")
                 .site("智算控制台", "/console")
                 .status(StatusCode::UNAUTHORIZED)
@@ -70,6 +70,10 @@ pub(super) async fn leave(State(console): State<Console>, headers: HeaderMap) ->
 }
 
 fn cookie_line(console: &Console, value: &str, seconds: i64) -> String {
-    let secure = if console.secure_cookie { "; Secure" } else { "" };
+    let secure = if console.secure_cookie {
+        "; Secure"
+    } else {
+        ""
+    };
     format!("{COOKIE_NAME}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }

@@ -84,10 +84,17 @@ pub(super) fn work(job: &Job) -> &'static str {
 pub(super) fn resources(ask: &Resources) -> String {
     let mut text = Vec::new();
     if ask.devices > 0 {
-        let kind = if ask.device_kind.is_empty() { "任意型号" } else { &ask.device_kind };
+        let kind = if ask.device_kind.is_empty() {
+            "任意型号"
+        } else {
+            &ask.device_kind
+        };
         text.push(format!("{} 卡 {kind}", ask.devices));
     }
-    text.push(format!("{} 核", crate::words::cores(u64::from(ask.cpu_milli))));
+    text.push(format!(
+        "{} 核",
+        crate::words::cores(u64::from(ask.cpu_milli))
+    ));
     text.push(crate::words::mib(ask.memory_mib));
     text.join("，")
 }
@@ -95,19 +102,23 @@ pub(super) fn resources(ask: &Resources) -> String {
 /// Local time with its zone; unknown times are drawn as unknown.
 pub(super) fn time(ms: i64) -> Markup {
     let known = Timestamp::from_millisecond(ms).ok().filter(|_| ms > 0);
-    match known {
-        Some(at) => {
-            let local = at.to_zoned(TimeZone::system());
-            html! { time datetime=(at) { (local.strftime("%Y-%m-%d %H:%M:%S %:z")) } }
-        }
-        None => html! { span.unknown title="尚无" { "—" } },
+    if let Some(at) = known {
+        let local = at.to_zoned(TimeZone::system());
+        html! { time datetime=(at) { (local.strftime("%Y-%m-%d %H:%M:%S %:z")) } }
+    } else {
+        html! { span.unknown title="尚无" { "—" } }
     }
 }
 
 /// "42 秒", "3 分 5 秒", "2 小时 4 分", "3 天 1 小时".
 pub(super) fn duration(ms: i64) -> String {
     let seconds = ms.max(0) / 1000;
-    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
+    match (
+        seconds / 86_400,
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60,
+    ) {
         (0, 0, 0, s) => format!("{s} 秒"),
         (0, 0, m, s) => format!("{m} 分 {s} 秒"),
         (0, h, m, _) => format!("{h} 小时 {m} 分"),

@@ -1,10 +1,10 @@
 //! A tenant's statement: every charge of a period, back to its job or request.
 
+use super::Console;
 use super::frame::{page as framed, refused, reply};
 use super::jobs::encode;
 use super::text;
 use super::visitor::Visitor;
-use super::Console;
 use crate::words::{Problem, cores, yuan};
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -77,7 +77,9 @@ pub(super) async fn page(
         Err(status) => Err(status),
     };
     match found {
-        Ok(found) => reply(&visitor, &view(found), |view| render(&visitor, &period, view)),
+        Ok(found) => reply(&visitor, &view(found), |view| {
+            render(&visitor, &period, view)
+        }),
         Err(status) => refused(Some(&visitor), visitor.json, &status),
     }
 }
@@ -89,12 +91,23 @@ fn request(visitor: &Visitor, period: &Period, now_ms: i64) -> Result<StatementR
     } else {
         day(&period.from, "from", 0)?
     };
-    let to_ms = if period.to.is_empty() { 0 } else { day(&period.to, "to", 1)? };
+    let to_ms = if period.to.is_empty() {
+        0
+    } else {
+        day(&period.to, "to", 1)?
+    };
     Ok(StatementRequest {
-        tenant: if own { visitor.caller.tenant.clone() } else { period.tenant.clone() },
+        tenant: if own {
+            visitor.caller.tenant.clone()
+        } else {
+            period.tenant.clone()
+        },
         from_ms,
         to_ms,
-        page: Some(Paging { limit: PAGE_ROWS, token: period.token.clone() }),
+        page: Some(Paging {
+            limit: PAGE_ROWS,
+            token: period.token.clone(),
+        }),
     })
 }
 
@@ -103,17 +116,34 @@ fn day(text: &str, field: &str, later: i64) -> Result<i64, Status> {
     let start = || -> Option<i64> {
         let date: Date = text.parse().ok()?;
         let date = date.checked_add(jiff::Span::new().days(later)).ok()?;
-        Some(date.to_zoned(TimeZone::system()).ok()?.timestamp().as_millisecond())
+        Some(
+            date.to_zoned(TimeZone::system())
+                .ok()?
+                .timestamp()
+                .as_millisecond(),
+        )
     };
     start().ok_or_else(|| {
-        Problem::field(field, text, "日期，如 2026-01-31", "a date such as 2026-01-31").status()
+        Problem::field(
+            field,
+            text,
+            "日期，如 2026-01-31",
+            "a date such as 2026-01-31",
+        )
+        .status()
     })
 }
 
 fn month_start(now_ms: i64) -> i64 {
     let start = || -> Option<i64> {
-        let now = Timestamp::from_millisecond(now_ms).ok()?.to_zoned(TimeZone::system());
-        let first = now.date().first_of_month().to_zoned(TimeZone::system()).ok()?;
+        let now = Timestamp::from_millisecond(now_ms)
+            .ok()?
+            .to_zoned(TimeZone::system());
+        let first = now
+            .date()
+            .first_of_month()
+            .to_zoned(TimeZone::system())
+            .ok()?;
         Some(first.timestamp().as_millisecond())
     };
     start().unwrap_or(0)
@@ -214,10 +244,17 @@ fn render(visitor: &Visitor, period: &Period, view: &View) -> Page {
     let next = (!view.next_page_token.is_empty()).then(|| {
         format!(
             "/console/usage?tenant={}&from={}&to={}&token={}",
-            encode(&view.tenant), encode(&period.from), encode(&period.to), encode(&view.next_page_token)
+            encode(&view.tenant),
+            encode(&period.from),
+            encode(&period.to),
+            encode(&view.next_page_token)
         )
     });
-    let place = format!("共 {} 笔，合计 {} 元", view.line_count, yuan(view.total_micro));
+    let place = format!(
+        "共 {} 笔，合计 {} 元",
+        view.line_count,
+        yuan(view.total_micro)
+    );
     let body = html! {
         (form(visitor, period, view))
         p { "自 " (text::time(view.from_ms)) " 至 " (text::time(view.to_ms)) }
@@ -225,5 +262,10 @@ fn render(visitor: &Visitor, period: &Period, view: &View) -> Page {
         (table)
         (parts::pager(None, &place, next.as_deref()))
     };
-    framed(visitor, &format!("账单 {}", view.tenant), "/console/usage", body)
+    framed(
+        visitor,
+        &format!("账单 {}", view.tenant),
+        "/console/usage",
+        body,
+    )
 }

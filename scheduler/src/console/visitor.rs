@@ -36,7 +36,10 @@ impl FromRequestParts<Console> for Visitor {
             }
             Ok(caller) => {
                 let method = parts.uri.path().to_owned();
-                let denied = Denied::Role { role: caller.role, method };
+                let denied = Denied::Role {
+                    role: caller.role,
+                    method,
+                };
                 Err(frame::refused(None, json, &denied.problem().status()))
             }
             Err(denied) if json => Err(frame::refused(None, true, &denied.problem().status())),
@@ -48,11 +51,19 @@ impl FromRequestParts<Console> for Visitor {
 fn identify(headers: &HeaderMap, console: &Console) -> Result<Caller, Denied> {
     let now_ms = (console.now)();
     if let Some(cookie) = session_cookie(headers) {
-        return console.access.session(cookie, now_ms).ok_or(Denied::Expired);
+        return console
+            .access
+            .session(cookie, now_ms)
+            .ok_or(Denied::Expired);
     }
     let value = headers.get(AUTHORIZATION).ok_or(Denied::Missing)?;
-    let secret = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-    console.access.caller(secret.unwrap_or_default().trim(), now_ms)
+    let secret = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.strip_prefix("Bearer "));
+    console
+        .access
+        .caller(secret.unwrap_or_default().trim(), now_ms)
 }
 
 /// The session cookie that the browser sent.

@@ -48,12 +48,22 @@ impl Entry {
             Ok(json) => serde_json::from_slice(&json).unwrap_or_default(),
             Err(_) => Index::default(),
         };
-        Ok(Self { path, file: None, kept, index, limit })
+        Ok(Self {
+            path,
+            file: None,
+            kept,
+            index,
+            limit,
+        })
     }
 
     /// Offset of the next byte that is new.
     fn next_offset(&self) -> u64 {
-        let missing = self.index.gaps.iter().fold(0_u64, |sum, gap| sum.saturating_add(gap.bytes));
+        let missing = self
+            .index
+            .gaps
+            .iter()
+            .fold(0_u64, |sum, gap| sum.saturating_add(gap.bytes));
         self.kept.saturating_add(missing)
     }
 
@@ -111,7 +121,10 @@ impl Entry {
                 Ok(())
             }
             _ => {
-                self.index.gaps.push(Gap { at: self.kept, bytes });
+                self.index.gaps.push(Gap {
+                    at: self.kept,
+                    bytes,
+                });
                 self.save()
             }
         }
@@ -164,5 +177,9 @@ pub(super) fn read_at(file: &mut File, start: u64, bytes: u64) -> std::io::Resul
 
 /// Reads a block of a log.
 pub(super) fn read_block(path: &Path, start: u64, end: u64) -> std::io::Result<Vec<u8>> {
-    read_at(&mut File::open(path)?, start, end.saturating_sub(start).min(BLOCK))
+    read_at(
+        &mut File::open(path)?,
+        start,
+        end.saturating_sub(start).min(BLOCK),
+    )
 }

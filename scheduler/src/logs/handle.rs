@@ -2,8 +2,8 @@
 
 use super::entry::{Entry, Index};
 use super::stream::{self, Cursor};
-use futures::stream::BoxStream;
 use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,7 +57,10 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new(entry: Entry) -> Self {
-        let seen = Seen { kept: entry.kept, index: entry.index.clone() };
+        let seen = Seen {
+            kept: entry.kept,
+            index: entry.index.clone(),
+        };
         Self {
             entry: Mutex::new(entry),
             seen: watch::Sender::new(seen),
@@ -77,7 +80,10 @@ impl Live {
     }
 
     pub(super) fn tail(&self, lines: u32) -> std::io::Result<u64> {
-        self.entry.lock().unwrap_or_else(PoisonError::into_inner).tail(lines)
+        self.entry
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tail(lines)
     }
 }
 
@@ -92,9 +98,6 @@ struct Inner {
 pub(crate) struct Logs(Arc<Inner>);
 
 impl Logs {
-    /// Bytes kept of each task's log, unless the operator says otherwise.
-    pub(crate) const DEFAULT_LIMIT_BYTES: u64 = 16 << 20;
-
     /// Keeps the first `limit_bytes` bytes of every task's log; later ones are counted, not kept.
     pub(crate) fn open(data_dir: &Path, limit_bytes: u64) -> Self {
         Self(Arc::new(Inner {
@@ -104,16 +107,19 @@ impl Logs {
         }))
     }
 
-    /// What is told to workers, so that they need not send more.
-    pub(crate) fn limit_bytes(&self) -> u64 {
-        self.0.limit_bytes
-    }
-
     /// Adds bytes whose first has position `offset` in the task's output. Bytes that were there
     /// before are ignored. Calls for one task must come one after the other.
-    pub(crate) async fn append(&self, task: LogTask, offset: u64, data: Vec<u8>) -> Result<(), LogError> {
+    pub(crate) async fn append(
+        &self,
+        task: LogTask,
+        offset: u64,
+        data: Vec<u8>,
+    ) -> Result<(), LogError> {
         let live = self.live(task).await?;
-        on_disk(task, move || live.change(|entry| entry.append(offset, &data))).await
+        on_disk(task, move || {
+            live.change(|entry| entry.append(offset, &data))
+        })
+        .await
     }
 
     /// No more bytes will come: followers end.
@@ -125,8 +131,15 @@ impl Logs {
     }
 
     /// What is kept now, or its last lines (0 means all).
-    pub(crate) async fn read(&self, task: LogTask, tail_lines: u32) -> Result<Vec<LogChunk>, LogError> {
-        self.stream(task, tail_lines, false).await?.try_collect().await
+    pub(crate) async fn read(
+        &self,
+        task: LogTask,
+        tail_lines: u32,
+    ) -> Result<Vec<LogChunk>, LogError> {
+        self.stream(task, tail_lines, false)
+            .await?
+            .try_collect()
+            .await
     }
 
     /// What is kept and everything that comes, until [`Logs::close`]. Only for tasks that have
@@ -145,7 +158,11 @@ impl Logs {
         tail_lines: u32,
         follow: bool,
     ) -> Result<BoxStream<'static, Result<LogChunk, LogError>>, LogError> {
-        let live = if follow { self.live(task).await? } else { self.look(task).await? };
+        let live = if follow {
+            self.live(task).await?
+        } else {
+            self.look(task).await?
+        };
         let looked = Arc::clone(&live);
         let start = on_disk(task, move || looked.tail(tail_lines)).await?;
         let cursor = Cursor::new(task, self.path(task), start, live.seen.subscribe(), follow);

@@ -6,4 +6,4 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use handle::{LogError, LogTask, Logs};
+pub(crate) use handle::{LogTask, Logs};

@@ -22,9 +22,15 @@ pub(super) struct Cursor {
 
 /// What a reader does next.
 enum Step {
-    Read { start: u64, end: u64, dropped: u64 },
+    Read {
+        start: u64,
+        end: u64,
+        dropped: u64,
+    },
     /// Everything is told; the gap at the end, if any, is this long.
-    End { dropped: u64 },
+    End {
+        dropped: u64,
+    },
     Wait,
 }
 
@@ -36,8 +42,22 @@ impl Cursor {
         seen: watch::Receiver<Seen>,
         follow: bool,
     ) -> Self {
-        let told = seen.borrow().index.gaps.iter().filter(|gap| gap.at < position).count();
-        Self { task, path, position, told, seen, follow, over: false }
+        let told = seen
+            .borrow()
+            .index
+            .gaps
+            .iter()
+            .filter(|gap| gap.at < position)
+            .count();
+        Self {
+            task,
+            path,
+            position,
+            told,
+            seen,
+            follow,
+            over: false,
+        }
     }
 
     fn step(&mut self) -> Step {
@@ -47,22 +67,43 @@ impl Cursor {
         let finished = seen.index.closed || !self.follow;
         // The gap at the very end may still grow: it is told with what follows it, or last.
         if !at_end || finished {
-            while let Some(gap) = seen.index.gaps.get(self.told).filter(|gap| gap.at <= self.position) {
+            while let Some(gap) = seen
+                .index
+                .gaps
+                .get(self.told)
+                .filter(|gap| gap.at <= self.position)
+            {
                 dropped = dropped.saturating_add(gap.bytes);
                 self.told += 1;
             }
         }
         if !at_end {
-            let next_gap = seen.index.gaps.get(self.told).map_or(seen.kept, |gap| gap.at);
-            return Step::Read { start: self.position, end: next_gap.min(seen.kept), dropped };
+            let next_gap = seen
+                .index
+                .gaps
+                .get(self.told)
+                .map_or(seen.kept, |gap| gap.at);
+            return Step::Read {
+                start: self.position,
+                end: next_gap.min(seen.kept),
+                dropped,
+            };
         }
-        if finished { Step::End { dropped } } else { Step::Wait }
+        if finished {
+            Step::End { dropped }
+        } else {
+            Step::Wait
+        }
     }
 
     async fn next(&mut self) -> Option<Result<LogChunk, LogError>> {
         while !self.over {
             match self.step() {
-                Step::Read { start, end, dropped } => {
+                Step::Read {
+                    start,
+                    end,
+                    dropped,
+                } => {
                     let path = self.path.clone();
                     let read = on_disk(self.task, move || read_block(&path, start, end)).await;
                     let data = match read {
@@ -75,11 +116,17 @@ impl Cursor {
                         }
                     };
                     self.position += data.len() as u64;
-                    return Some(Ok(LogChunk { data, dropped_bytes: dropped }));
+                    return Some(Ok(LogChunk {
+                        data,
+                        dropped_bytes: dropped,
+                    }));
                 }
                 Step::End { dropped } => {
                     self.over = true;
-                    let last = LogChunk { data: Vec::new(), dropped_bytes: dropped };
+                    let last = LogChunk {
+                        data: Vec::new(),
+                        dropped_bytes: dropped,
+                    };
                     return (dropped > 0).then_some(Ok(last));
                 }
                 // The writer is gone without closing when the process goes down.

@@ -1,11 +1,20 @@
 //! Logs keep order, ignore repeats, count what is missing, and end when closed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 use super::{LogTask, Logs};
 use futures::StreamExt as _;
 use zhisuan_proto::v1::LogChunk;
 
-const TASK: LogTask = LogTask { job: 7, attempt: 1, task: 0 };
+const TASK: LogTask = LogTask {
+    job: 7,
+    attempt: 1,
+    task: 0,
+};
 
 fn text(chunks: &[LogChunk]) -> (String, u64) {
     let bytes: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.data.clone()).collect();
@@ -14,7 +23,9 @@ fn text(chunks: &[LogChunk]) -> (String, u64) {
 }
 
 async fn add(logs: &Logs, offset: u64, data: &str) {
-    logs.append(TASK, offset, data.as_bytes().to_vec()).await.unwrap();
+    logs.append(TASK, offset, data.as_bytes().to_vec())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -27,14 +38,29 @@ async fn repeats_are_ignored_and_gaps_are_counted() {
     add(&logs, 18, "four\n").await;
     let chunks = logs.read(TASK, 0).await.unwrap();
     assert_eq!(text(&chunks), ("one\ntwo\nfour\n".into(), 10));
-    assert_eq!(chunks[1].dropped_bytes, 10, "told before the chunk that follows it");
+    assert_eq!(
+        chunks[1].dropped_bytes, 10,
+        "told before the chunk that follows it"
+    );
     // A restart goes on where the log was.
     let again = Logs::open(folder.path(), 1000);
-    again.append(TASK, 18, b"four\nfive\n".to_vec()).await.unwrap();
-    assert_eq!(text(&again.read(TASK, 0).await.unwrap()), ("one\ntwo\nfour\nfive\n".into(), 10));
+    again
+        .append(TASK, 18, b"four\nfive\n".to_vec())
+        .await
+        .unwrap();
+    assert_eq!(
+        text(&again.read(TASK, 0).await.unwrap()),
+        ("one\ntwo\nfour\nfive\n".into(), 10)
+    );
     assert_eq!(text(&again.read(TASK, 1).await.unwrap()).0, "five\n");
-    assert_eq!(text(&again.read(TASK, 2).await.unwrap()), ("four\nfive\n".into(), 10));
-    assert_eq!(text(&again.read(TASK, 99).await.unwrap()).0, "one\ntwo\nfour\nfive\n");
+    assert_eq!(
+        text(&again.read(TASK, 2).await.unwrap()),
+        ("four\nfive\n".into(), 10)
+    );
+    assert_eq!(
+        text(&again.read(TASK, 99).await.unwrap()).0,
+        "one\ntwo\nfour\nfive\n"
+    );
 }
 
 #[tokio::test]

@@ -58,7 +58,9 @@ impl Catalogue {
         let mut models = parse(BUILT_IN)?;
         let added = operator.map(parse).transpose()?.unwrap_or_default();
         if added.iter().any(|entry| entry.default) {
-            models.iter_mut().for_each(|entry| entry.default = false);
+            for entry in &mut models {
+                entry.default = false;
+            }
         }
         for (index, entry) in added.into_iter().enumerate() {
             match models.iter_mut().find(|known| known.name == entry.name) {
@@ -72,7 +74,9 @@ impl Catalogue {
     /// The model that is meant when nobody names one.
     pub(crate) fn default_model(&self) -> Option<&str> {
         let default = self.models.iter().find(|entry| entry.default);
-        default.or_else(|| self.models.first()).map(|entry| entry.name.as_str())
+        default
+            .or_else(|| self.models.first())
+            .map(|entry| entry.name.as_str())
     }
 
     pub(crate) fn models(&self) -> impl Iterator<Item = Model> + '_ {
@@ -85,14 +89,23 @@ fn parse(text: &str) -> Result<Vec<Entry>, ModelError> {
         path,
         cause: cause.to_string(),
     };
-    let reader = toml::Deserializer::parse(text).map_err(|error| refuse("the file".into(), &error))?;
+    let reader =
+        toml::Deserializer::parse(text).map_err(|error| refuse("the file".into(), &error))?;
     let document: Document = serde_path_to_error::deserialize(reader)
         .map_err(|error| refuse(error.path().to_string(), error.inner()))?;
     for (index, entry) in document.model.iter().enumerate() {
         let path = format!("model[{index}]");
         shape::check(&entry.to_model(), &path)?;
-        if document.model.iter().take(index).any(|earlier| earlier.name == entry.name) {
-            return Err(refuse(format!("{path}.name"), &format!("{} is there twice", entry.name)));
+        if document
+            .model
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.name == entry.name)
+        {
+            return Err(refuse(
+                format!("{path}.name"),
+                &format!("{} is there twice", entry.name),
+            ));
         }
     }
     Ok(document.model)

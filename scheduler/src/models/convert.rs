@@ -90,7 +90,9 @@ fn source_to_proto(source: &Source) -> v1::ModelSource {
         }
         Source::ArtifactSha256(sha256) => WireSource::ArtifactSha256(sha256.clone()),
     };
-    v1::ModelSource { source: Some(source) }
+    v1::ModelSource {
+        source: Some(source),
+    }
 }
 
 /// A source of a kind that this version does not know is left out: the others remain.

@@ -52,7 +52,11 @@ impl Deployment {
     }
 
     pub(crate) fn metering(&self) -> Metering {
-        if self.dedicated { Metering::Dedicated } else { Metering::Tokens }
+        if self.dedicated {
+            Metering::Dedicated
+        } else {
+            Metering::Tokens
+        }
     }
 
     /// The job that keeps one replica running.
@@ -110,14 +114,28 @@ pub(crate) fn plan(
         Metering::Tokens if operator => false,
         Metering::Tokens => {
             let accepted = "METERING_DEDICATED";
-            return Err(ModelError::field("metering", "METERING_TOKENS", accepted, accepted));
+            return Err(ModelError::field(
+                "metering",
+                "METERING_TOKENS",
+                accepted,
+                accepted,
+            ));
         }
     };
     if request.replicas > MAX_REPLICAS {
         let accepted = format!("1 to {MAX_REPLICAS}");
-        return Err(ModelError::field("replicas", &request.replicas.to_string(), &accepted, &accepted));
+        return Err(ModelError::field(
+            "replicas",
+            &request.replicas.to_string(),
+            &accepted,
+            &accepted,
+        ));
     }
-    let name = if request.name.is_empty() { &request.model } else { &request.name };
+    let name = if request.name.is_empty() {
+        &request.model
+    } else {
+        &request.name
+    };
     if !is_name(name) {
         let zh = "小写字母、数字、'.'、'-'、'_'，最多 96 个";
         let en = "at most 96 lower-case letters, digits, '.', '-', '_'";
@@ -151,13 +169,22 @@ pub(crate) fn plan(
 
 fn owner(request: &v1::DeployRequest, caller: &Caller) -> Result<String, ModelError> {
     if caller.role == Role::Operator {
-        let tenant = if request.tenant.is_empty() { CENTRE } else { &request.tenant };
+        let tenant = if request.tenant.is_empty() {
+            CENTRE
+        } else {
+            &request.tenant
+        };
         return Ok(tenant.to_owned());
     }
     if request.tenant.is_empty() || request.tenant == caller.tenant {
         return Ok(caller.tenant.clone());
     }
-    Err(ModelError::field("tenant", &request.tenant, "空，或自己的租户", "empty, or your own tenant"))
+    Err(ModelError::field(
+        "tenant",
+        &request.tenant,
+        "空，或自己的租户",
+        "empty, or your own tenant",
+    ))
 }
 
 /// One base and adapters of it.
@@ -169,17 +196,30 @@ fn served<'a>(
     let adapters = asked.get(1..).unwrap_or_default();
     if adapters.len() > MAX_ADAPTERS {
         let accepted = format!("at most {MAX_ADAPTERS}");
-        return Err(ModelError::field("adapters", &adapters.len().to_string(), &accepted, &accepted));
+        return Err(ModelError::field(
+            "adapters",
+            &adapters.len().to_string(),
+            &accepted,
+            &accepted,
+        ));
     }
     for (index, name) in adapters.iter().enumerate() {
         let model = registry.get(name, 0, viewer)?;
         if model.kind != Kind::Adapter || asked.iter().filter(|other| *other == name).count() > 1 {
             let accepted = "an adapter, once";
-            return Err(ModelError::field(format!("adapters[{index}]"), name, "适配器，且不重复", accepted));
+            return Err(ModelError::field(
+                format!("adapters[{index}]"),
+                name,
+                "适配器，且不重复",
+                accepted,
+            ));
         }
     }
     let served = registry.resolve(asked, viewer)?;
-    let base = served.first().map(|model| model.name.clone()).unwrap_or_default();
+    let base = served
+        .first()
+        .map(|model| model.name.clone())
+        .unwrap_or_default();
     let foreign = served.iter().skip(1).find(|model| model.base_model != base);
     match foreign {
         Some(model) => Err(ModelError::field(
@@ -206,8 +246,13 @@ fn ask(wanted: v1::Resources, served: &[&Model]) -> Ask {
         ask.cpu_milli = 1000;
     }
     if ask.memory_mib == 0 {
-        let bytes = served.iter().fold(0_u64, |sum, model| sum.saturating_add(model.bytes()));
-        ask.memory_mib = bytes.saturating_mul(3).div_ceil(2 << 20).saturating_add(512);
+        let bytes = served
+            .iter()
+            .fold(0_u64, |sum, model| sum.saturating_add(model.bytes()));
+        ask.memory_mib = bytes
+            .saturating_mul(3)
+            .div_ceil(2 << 20)
+            .saturating_add(512);
     }
     ask
 }

@@ -50,11 +50,15 @@ pub(crate) struct Deployments(Arc<Inner>);
 impl Deployments {
     /// Loads what shall be served. Blocks. Before [`Deployments::run`], tell every live job with
     /// serve work by [`Deployments::seen`], or replicas are started twice.
-    pub(crate) fn open(records: Arc<dyn Records>, port: Arc<dyn ReplicaPort>, now: NowMs) -> Result<Self, ModelError> {
+    pub(crate) fn open(
+        records: Arc<dyn Records>,
+        port: Arc<dyn ReplicaPort>,
+        now: NowMs,
+    ) -> Result<Self, ModelError> {
         let mut state = State::default();
         for (id, json) in records.all(KIND)? {
-            let deployment: Deployment = serde_json::from_str(&json)
-                .map_err(|cause| ModelError::Damaged { id, cause })?;
+            let deployment: Deployment =
+                serde_json::from_str(&json).map_err(|cause| ModelError::Damaged { id, cause })?;
             state.desired.insert(deployment.name.clone(), deployment);
         }
         let this = Self(Arc::new(Inner {
@@ -88,7 +92,7 @@ impl Deployments {
         {
             let mut state = self.state();
             if update.state.ended() {
-                state.end(&update, (self.0.now)());
+                state.end(update, (self.0.now)());
             } else if !state.ended.contains(&update.job_id) {
                 state.change(&update);
             }
@@ -134,14 +138,22 @@ impl Deployments {
     }
 
     /// Takes a deployment back; its replicas end. `tenant` `None` may take back any.
-    pub(crate) async fn undeploy(&self, name: &str, tenant: Option<&str>) -> Result<v1::Deployment, Status> {
+    pub(crate) async fn undeploy(
+        &self,
+        name: &str,
+        tenant: Option<&str>,
+    ) -> Result<v1::Deployment, Status> {
         let _acting = self.0.acting.lock().await;
         let unknown = || ModelError::DeploymentUnknown(name.to_owned());
         let found = self.state().desired.get(name).cloned();
-        let found = found.filter(|found| tenant.is_none_or(|tenant| tenant == found.tenant)).ok_or_else(unknown)?;
+        let found = found
+            .filter(|found| tenant.is_none_or(|tenant| tenant == found.tenant))
+            .ok_or_else(unknown)?;
         let (records, id) = (Arc::clone(&self.0.records), name.to_owned());
         let deleted = tokio::task::spawn_blocking(move || records.delete(KIND, &id)).await;
-        deleted.map_err(ModelError::from)?.map_err(ModelError::from)?;
+        deleted
+            .map_err(ModelError::from)?
+            .map_err(ModelError::from)?;
         let answer = {
             let mut state = self.state();
             state.desired.remove(name);
@@ -159,7 +171,9 @@ impl Deployments {
     /// Those of a tenant and those that everybody may call; `None` sees all.
     pub(crate) fn list(&self, tenant: Option<&str>) -> Vec<v1::Deployment> {
         let visible = |one: &&Deployment| {
-            tenant.is_none_or(|tenant| one.tenant == tenant || one.callers == tenant || one.callers.is_empty())
+            tenant.is_none_or(|tenant| {
+                one.tenant == tenant || one.callers == tenant || one.callers.is_empty()
+            })
         };
         let state = self.state();
         let all = state.desired.values().chain(state.stopping.values());
@@ -192,12 +206,20 @@ impl Deployments {
             return;
         };
         let spec = deployment.job_spec();
-        let answer = self.0.port.submit(deployment.payer().to_owned(), spec).await;
+        let answer = self
+            .0
+            .port
+            .submit(deployment.payer().to_owned(), spec)
+            .await;
         let mut state = self.state();
         match answer {
             Ok(job_id) => state.submitted(job_id, name),
             Err(status) => {
-                tracing::warn!(deployment = name, message = status.message(), "no replica could be submitted");
+                tracing::warn!(
+                    deployment = name,
+                    message = status.message(),
+                    "no replica could be submitted"
+                );
                 let message = zhisuan_proto::detail_of(&status).map(|detail| detail.message_zh);
                 let message = message.unwrap_or_else(|| status.message().to_owned());
                 let failures = state.failures.entry(name.to_owned()).or_default();
@@ -209,7 +231,11 @@ impl Deployments {
     async fn cancel(&self, job_id: u64) {
         if let Err(status) = self.0.port.cancel(job_id).await {
             // The next look tries again.
-            tracing::warn!(job_id, message = status.message(), "a replica could not be cancelled");
+            tracing::warn!(
+                job_id,
+                message = status.message(),
+                "a replica could not be cancelled"
+            );
         }
     }
 
@@ -226,8 +252,10 @@ impl Deployments {
         let records = Arc::clone(&self.0.records);
         let put = move || {
             let id = deployment.name.clone();
-            let json = serde_json::to_string(&deployment)
-                .map_err(|cause| ModelError::Damaged { id: id.clone(), cause })?;
+            let json = serde_json::to_string(&deployment).map_err(|cause| ModelError::Damaged {
+                id: id.clone(),
+                cause,
+            })?;
             Ok(records.put(KIND, &id, &json)?)
         };
         tokio::task::spawn_blocking(put).await?
@@ -248,7 +276,10 @@ impl Deployments {
         self.0.routes.send_if_modified(|told| {
             let changed = told.routes != now || told.revision == 0;
             if changed {
-                *told = Arc::new(v1::Routes { routes: now, revision: told.revision + 1 });
+                *told = Arc::new(v1::Routes {
+                    routes: now,
+                    revision: told.revision + 1,
+                });
             }
             changed
         });
@@ -264,7 +295,9 @@ impl State {
         if self.ended.contains(&job_id) {
             return;
         }
-        self.live.entry(job_id).or_insert_with(|| new_job(job_id, deployment));
+        self.live
+            .entry(job_id)
+            .or_insert_with(|| new_job(job_id, deployment));
     }
 
     fn change(&mut self, update: &ReplicaUpdate) {
@@ -281,7 +314,7 @@ impl State {
         job.epoch = update.epoch;
     }
 
-    fn end(&mut self, update: &ReplicaUpdate, now_ms: i64) {
+    fn end(&mut self, update: ReplicaUpdate, now_ms: i64) {
         if !self.ended.insert(update.job_id) {
             return;
         }
@@ -290,19 +323,24 @@ impl State {
         }
         let job = self.live.remove(&update.job_id);
         if self.desired.contains_key(&update.deployment) {
-            let failures = self.failures.entry(update.deployment.clone()).or_default();
-            failures.add(job.as_ref(), update.message.clone(), now_ms);
+            let failures = self.failures.entry(update.deployment).or_default();
+            failures.add(job.as_ref(), update.message, now_ms);
         }
         self.forget_stopped();
     }
 
     fn forget_stopped(&mut self) {
         let live = &self.live;
-        self.stopping.retain(|name, _| live.values().any(|job| job.deployment == *name));
+        self.stopping
+            .retain(|name, _| live.values().any(|job| job.deployment == *name));
     }
 
     fn describe(&self, deployment: &Deployment) -> v1::Deployment {
-        let jobs = || self.live.values().filter(|job| job.deployment == deployment.name);
+        let jobs = || {
+            self.live
+                .values()
+                .filter(|job| job.deployment == deployment.name)
+        };
         let ready = jobs().filter(|job| job.ready.is_some()).count() as u32;
         let wanted = self.desired.contains_key(&deployment.name);
         let state = match ready {

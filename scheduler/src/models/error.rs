@@ -83,14 +83,25 @@ impl From<ModelError> for Status {
     fn from(error: ModelError) -> Self {
         let english = error.to_string();
         match &error {
-            ModelError::Field { field, value, zh, accepted } => Problem::field(field, value, zh, accepted),
+            ModelError::Field {
+                field,
+                value,
+                zh,
+                accepted,
+            } => Problem::field(field, value, zh, accepted),
             ModelError::Unknown { name, nearest } => {
                 let hint = if nearest.is_empty() {
-                    "zhisuan models 可列出可用的模型".to_owned()
+                    "zhisuan models list 可列出可用的模型".to_owned()
                 } else {
-                    format!("是否要用 {nearest}？zhisuan models 可列出可用的模型")
+                    format!("是否要用 {nearest}？zhisuan models list 可列出可用的模型")
                 };
-                Problem::new(Code::NotFound, "ZS-MODEL-UNKNOWN", format!("没有模型 {name}"), english).hint(hint)
+                Problem::new(
+                    Code::NotFound,
+                    "ZS-MODEL-UNKNOWN",
+                    format!("没有模型 {name}"),
+                    english,
+                )
+                .hint(hint)
             }
             ModelError::NameTaken(name) => Problem::new(
                 Code::AlreadyExists,
@@ -119,7 +130,7 @@ impl From<ModelError> for Status {
                 format!("没有部署 {name}"),
                 english,
             )
-            .hint("zhisuan deployments 可列出在服务的模型"),
+            .hint("zhisuan models deployments 可列出在服务的模型"),
             ModelError::Store(_)
             | ModelError::Damaged { .. }
             | ModelError::Catalogue { .. }

@@ -34,7 +34,13 @@ impl ModelService {
         now: NowMs,
         drain: CancellationToken,
     ) -> Self {
-        Self { models, deployments, artifacts, now, drain }
+        Self {
+            models,
+            deployments,
+            artifacts,
+            now,
+            drain,
+        }
     }
 
     /// Tenants cannot name files of the workers' machines, nor artifacts that they may not see.
@@ -44,13 +50,20 @@ impl ModelService {
                 let field = || format!("model.files[{i}].sources[{j}]");
                 match &source.source {
                     Some(Source::LocalPath(path)) if caller.role != Role::Operator => {
-                        let (zh, en) = ("制品、仓库或 Python 包；本地路径仅限运营方", "an artifact, a hub or a package; local paths are for operators");
+                        let (zh, en) = (
+                            "制品、仓库或 Python 包；本地路径仅限运营方",
+                            "an artifact, a hub or a package; local paths are for operators",
+                        );
                         return Err(ModelError::field(field(), path, zh, en));
                     }
                     Some(Source::ArtifactSha256(sha256)) => {
-                        let seen = caller.role == Role::Operator || self.artifacts.row(&caller.tenant, sha256).is_some();
+                        let seen = caller.role == Role::Operator
+                            || self.artifacts.row(&caller.tenant, sha256).is_some();
                         if !seen || *sha256 != file.sha256 {
-                            let (zh, en) = ("自己的、与该文件摘要相同的制品", "an artifact of your own with the digest of the file");
+                            let (zh, en) = (
+                                "自己的、与该文件摘要相同的制品",
+                                "an artifact of your own with the digest of the file",
+                            );
                             return Err(ModelError::field(field(), sha256, zh, en));
                         }
                     }
@@ -83,7 +96,10 @@ impl ModelsApi for ModelService {
             _ => caller.tenant.clone(),
         };
         // Lineage is what the scheduler saw itself, never what somebody claims.
-        let model = v1::ModelManifest { lineage: None, ..model };
+        let model = v1::ModelManifest {
+            lineage: None,
+            ..model
+        };
         let kept = self.models.register(model, &owner, (self.now)()).await?;
         Ok(Response::new(kept))
     }
@@ -95,9 +111,19 @@ impl ModelsApi for ModelService {
         let caller = caller_of(&request)?;
         let page = request.into_inner().page.unwrap_or_default();
         if page.limit > 1000 {
-            return Err(Problem::field("page.limit", page.limit, "1 到 1000，0 表示 50", "1 to 1000, or 0 for 50").status());
+            return Err(Problem::field(
+                "page.limit",
+                page.limit,
+                "1 到 1000，0 表示 50",
+                "1 to 1000, or 0 for 50",
+            )
+            .status());
         }
-        let limit = if page.limit == 0 { 50 } else { page.limit as usize };
+        let limit = if page.limit == 0 {
+            50
+        } else {
+            page.limit as usize
+        };
         let after = |model: &v1::ModelManifest| page.token.is_empty() || model.name > page.token;
         let mut models = self.models.list(viewer(&caller));
         models.retain(after);
@@ -108,7 +134,10 @@ impl ModelsApi for ModelService {
             .filter(|_| more)
             .map(|model| model.name.clone())
             .unwrap_or_default();
-        Ok(Response::new(v1::ListModelsResponse { models, next_page_token }))
+        Ok(Response::new(v1::ListModelsResponse {
+            models,
+            next_page_token,
+        }))
     }
 
     async fn get(
@@ -117,7 +146,9 @@ impl ModelsApi for ModelService {
     ) -> Result<Response<v1::ModelManifest>, Status> {
         let caller = caller_of(&request)?;
         let wanted = request.into_inner();
-        let found = self.models.get(&wanted.name, wanted.version, viewer(&caller))?;
+        let found = self
+            .models
+            .get(&wanted.name, wanted.version, viewer(&caller))?;
         Ok(Response::new(found))
     }
 
@@ -128,10 +159,15 @@ impl ModelsApi for ModelService {
         let caller = caller_of(&request)?;
         let mut wanted = request.into_inner();
         if wanted.model.is_empty() {
-            self.models.default_model().unwrap_or_default().clone_into(&mut wanted.model);
+            self.models
+                .default_model()
+                .unwrap_or_default()
+                .clone_into(&mut wanted.model);
         }
         let now_ms = (self.now)();
-        let planned = self.models.with(|registry| plan(wanted, &caller, registry, now_ms))?;
+        let planned = self
+            .models
+            .with(|registry| plan(wanted, &caller, registry, now_ms))?;
         let deployed = self.deployments.deploy(planned).await?;
         tracing::info!(deployment = deployed.name, by = caller.key_id, "deployed");
         Ok(Response::new(deployed))

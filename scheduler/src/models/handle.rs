@@ -25,12 +25,15 @@ pub(crate) struct Models(Arc<Inner>);
 
 impl Models {
     /// Loads the catalogue and what was registered. Blocks.
-    pub(crate) fn open(records: Arc<dyn Records>, catalogue: &Catalogue) -> Result<Self, ModelError> {
+    pub(crate) fn open(
+        records: Arc<dyn Records>,
+        catalogue: &Catalogue,
+    ) -> Result<Self, ModelError> {
         let mut registry = Registry::default();
         catalogue.models().for_each(|model| registry.insert(model));
         for (id, json) in records.all(KIND)? {
-            let model: Model = serde_json::from_str(&json)
-                .map_err(|cause| ModelError::Damaged { id, cause })?;
+            let model: Model =
+                serde_json::from_str(&json).map_err(|cause| ModelError::Damaged { id, cause })?;
             registry.insert(model);
         }
         Ok(Self(Arc::new(Inner {
@@ -55,7 +58,12 @@ impl Models {
     ) -> Result<v1::ModelManifest, ModelError> {
         let Some(mut wanted) = from_proto(manifest) else {
             let accepted = "MODEL_KIND_BASE, MODEL_KIND_ADAPTER";
-            return Err(ModelError::field("model.kind", "MODEL_KIND_UNSPECIFIED", accepted, accepted));
+            return Err(ModelError::field(
+                "model.kind",
+                "MODEL_KIND_UNSPECIFIED",
+                accepted,
+                accepted,
+            ));
         };
         tenant.clone_into(&mut wanted.tenant);
         wanted.created_at_ms = now_ms;
@@ -65,7 +73,11 @@ impl Models {
 
     fn keep(&self, wanted: Model) -> Result<v1::ModelManifest, ModelError> {
         // The lock is held over the write, so that no two models get one version.
-        let mut registry = self.0.registry.write().unwrap_or_else(PoisonError::into_inner);
+        let mut registry = self
+            .0
+            .registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let made = wanted.lineage.clone().unwrap_or_default();
         if let Some(known) = registry.made_by(&wanted.name, made.job_id, made.attempt)
             && known.tenant == wanted.tenant
@@ -85,7 +97,12 @@ impl Models {
     }
 
     /// A version (0 means the newest) as callers of `tenant` see it; `None` sees all.
-    pub(crate) fn get(&self, name: &str, version: u32, tenant: Option<&str>) -> Result<v1::ModelManifest, ModelError> {
+    pub(crate) fn get(
+        &self,
+        name: &str,
+        version: u32,
+        tenant: Option<&str>,
+    ) -> Result<v1::ModelManifest, ModelError> {
         self.with(|registry| registry.get(name, version, tenant).map(to_proto))
     }
 
@@ -96,7 +113,11 @@ impl Models {
 
     /// Manifests of `names` and of the bases that they need, base before adapter. The centre,
     /// which serves for its tenants, sees all.
-    pub(crate) fn resolve(&self, names: &[String], tenant: &str) -> Result<Vec<v1::ModelManifest>, Status> {
+    pub(crate) fn resolve(
+        &self,
+        names: &[String],
+        tenant: &str,
+    ) -> Result<Vec<v1::ModelManifest>, Status> {
         self.with(|registry| {
             let found = registry.resolve(names, (tenant != CENTRE).then_some(tenant))?;
             Ok(found.into_iter().map(to_proto).collect())
@@ -105,6 +126,12 @@ impl Models {
 
     /// Reads the registry; `read` must not block.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {
-        read(&self.0.registry.read().unwrap_or_else(PoisonError::into_inner))
+        read(
+            &self
+                .0
+                .registry
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }

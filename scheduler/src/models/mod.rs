@@ -12,6 +12,8 @@ mod handle;
 mod model;
 mod port;
 mod reconcile;
+#[cfg(test)]
+mod reconcile_tests;
 mod registry;
 mod routes;
 mod shape;
@@ -20,7 +22,6 @@ mod tests;
 
 pub(crate) use catalogue::Catalogue;
 pub(crate) use deployments::Deployments;
-pub(crate) use error::ModelError;
 pub(crate) use grpc::ModelService;
 pub(crate) use handle::Models;
 pub(crate) use port::{ReadyReplica, ReplicaPort, ReplicaUpdate};

@@ -13,6 +13,10 @@ pub(crate) enum Kind {
 
 /// One version; nothing of it changes once it is registered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`base_model` is the name on the wire"
+)]
 pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) version: u32,
@@ -91,6 +95,8 @@ impl Model {
 
     /// Sum of its files, bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        self.files.iter().fold(0, |sum, file| file.bytes.saturating_add(sum))
+        self.files
+            .iter()
+            .fold(0, |sum, file| file.bytes.saturating_add(sum))
     }
 }

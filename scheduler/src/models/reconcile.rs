@@ -87,11 +87,19 @@ pub(crate) fn reconcile(
         let wanted = deployment.replicas as usize;
         // Those that answer stay, then the oldest.
         jobs.sort_by_key(|job| (Reverse(job.ready.is_some()), job.job_id));
-        actions.extend(jobs.iter().skip(wanted).map(|job| Action::Cancel { job_id: job.job_id }));
-        let may_try = failures.get(name).is_none_or(|failures| failures.next_at_ms() <= now_ms);
+        actions.extend(
+            jobs.iter()
+                .skip(wanted)
+                .map(|job| Action::Cancel { job_id: job.job_id }),
+        );
+        let may_try = failures
+            .get(name)
+            .is_none_or(|failures| failures.next_at_ms() <= now_ms);
         if may_try {
             let missing = wanted.saturating_sub(jobs.len());
-            let submit = || Action::SubmitReplica { deployment: name.clone() };
+            let submit = || Action::SubmitReplica {
+                deployment: name.clone(),
+            };
             actions.extend(std::iter::repeat_with(submit).take(missing));
         }
     }

@@ -17,18 +17,30 @@ impl Registry {
         shape::check(&wanted, "model")?;
         self.check_base(&wanted)?;
         let versions = self.models.get(&wanted.name);
-        if versions.is_some_and(|versions| versions.values().any(|model| model.tenant != wanted.tenant)) {
+        if versions
+            .is_some_and(|versions| versions.values().any(|model| model.tenant != wanted.tenant))
+        {
             return Err(ModelError::NameTaken(wanted.name));
         }
-        let newest = versions.and_then(|versions| versions.keys().last().copied()).unwrap_or(0);
+        let newest = versions
+            .and_then(|versions| versions.keys().last().copied())
+            .unwrap_or(0);
         let next = newest.saturating_add(1);
         if wanted.version == 0 {
             wanted.version = next;
         } else if wanted.version <= newest {
-            return Err(ModelError::VersionExists { name: wanted.name, version: wanted.version });
+            return Err(ModelError::VersionExists {
+                name: wanted.name,
+                version: wanted.version,
+            });
         } else if wanted.version != next {
             let accepted = format!("0 or {next}");
-            return Err(ModelError::field("model.version", &wanted.version.to_string(), &accepted, &accepted));
+            return Err(ModelError::field(
+                "model.version",
+                &wanted.version.to_string(),
+                &accepted,
+                &accepted,
+            ));
         }
         Ok(wanted)
     }
@@ -39,7 +51,12 @@ impl Registry {
                 return Ok(());
             }
             let (zh, en) = ("基座模型不填", "empty for a base model");
-            return Err(ModelError::field("model.base_model", &wanted.base_model, zh, en));
+            return Err(ModelError::field(
+                "model.base_model",
+                &wanted.base_model,
+                zh,
+                en,
+            ));
         }
         let tenant = (!wanted.tenant.is_empty()).then_some(wanted.tenant.as_str());
         let visible = |model: &&Model| model.visible(tenant) && model.kind == Kind::Base;
@@ -57,7 +74,12 @@ impl Registry {
         }
         let zh = format!("{} 某个文件的 SHA-256", wanted.base_model);
         let en = format!("the SHA-256 of a file of {}", wanted.base_model);
-        Err(ModelError::field("model.base_sha256", &wanted.base_sha256, &zh, &en))
+        Err(ModelError::field(
+            "model.base_sha256",
+            &wanted.base_sha256,
+            &zh,
+            &en,
+        ))
     }
 
     pub(crate) fn insert(&mut self, model: Model) {
@@ -66,7 +88,12 @@ impl Registry {
     }
 
     /// A version (0 means the newest) as callers of `tenant` may see it; `None` sees all.
-    pub(crate) fn get(&self, name: &str, version: u32, tenant: Option<&str>) -> Result<&Model, ModelError> {
+    pub(crate) fn get(
+        &self,
+        name: &str,
+        version: u32,
+        tenant: Option<&str>,
+    ) -> Result<&Model, ModelError> {
         let found = self.models.get(name).and_then(|versions| match version {
             0 => versions.values().next_back(),
             version => versions.get(&version),
@@ -79,7 +106,9 @@ impl Registry {
     /// The version that a job's attempt made, if it was registered before.
     pub(crate) fn made_by(&self, name: &str, job_id: u64, attempt: u32) -> Option<&Model> {
         self.models.get(name)?.values().find(|model| {
-            let made = |lineage: &super::model::Lineage| lineage.job_id == job_id && lineage.attempt == attempt;
+            let made = |lineage: &super::model::Lineage| {
+                lineage.job_id == job_id && lineage.attempt == attempt
+            };
             job_id != 0 && model.lineage.as_ref().is_some_and(made)
         })
     }
@@ -93,7 +122,11 @@ impl Registry {
     }
 
     /// The models that `names` need, base before adapter, each once.
-    pub(crate) fn resolve(&self, names: &[String], tenant: Option<&str>) -> Result<Vec<&Model>, ModelError> {
+    pub(crate) fn resolve(
+        &self,
+        names: &[String],
+        tenant: Option<&str>,
+    ) -> Result<Vec<&Model>, ModelError> {
         let mut found: Vec<&Model> = Vec::new();
         for name in names {
             let model = self.get(name, 0, tenant)?;
@@ -110,7 +143,11 @@ impl Registry {
     /// The version of its base that an adapter was trained on.
     fn base_of(&self, adapter: &Model, tenant: Option<&str>) -> Result<&Model, ModelError> {
         let fits = |model: &&Model| {
-            model.visible(tenant) && model.files.iter().any(|file| file.sha256 == adapter.base_sha256)
+            model.visible(tenant)
+                && model
+                    .files
+                    .iter()
+                    .any(|file| file.sha256 == adapter.base_sha256)
         };
         let versions = self.models.get(&adapter.base_model);
         versions
@@ -140,7 +177,8 @@ fn add<'a>(found: &mut Vec<&'a Model>, model: &'a Model) {
 
 /// Edits between two names (Levenshtein, 1966); long input is cut, for it is a hint only.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(96).collect(), b.chars().take(96).collect());
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.chars().take(96).collect(), b.chars().take(96).collect());
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut corner = i;

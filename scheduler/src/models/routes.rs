@@ -11,7 +11,10 @@ use zhisuan_proto::v1;
 /// A name without replicas stays in the list: callers learn that it is starting, not that it does
 /// not exist. Two deployments may share a base; then the one with replicas answers, the older
 /// before the newer.
-pub(crate) fn routes(desired: &BTreeMap<String, Deployment>, live: &[ReplicaJob]) -> Vec<v1::Route> {
+pub(crate) fn routes(
+    desired: &BTreeMap<String, Deployment>,
+    live: &[ReplicaJob],
+) -> Vec<v1::Route> {
     let mut best: BTreeMap<(&str, &str), v1::Route> = BTreeMap::new();
     let mut deployments: Vec<&Deployment> = desired.values().collect();
     deployments.sort_by_key(|deployment| deployment.created_at_ms);
@@ -53,10 +56,18 @@ fn route(deployment: &Deployment, model: &str, live: &[ReplicaJob]) -> v1::Route
         model: model.to_owned(),
         deployment: deployment.name.clone(),
         tenant: deployment.callers.clone(),
-        context_length: if context_length == u32::MAX { deployment.max_context } else { context_length },
+        context_length: if context_length == u32::MAX {
+            deployment.max_context
+        } else {
+            context_length
+        },
         metering: deployment.metering().into(),
         replicas,
         created_at_ms: deployment.created_at_ms,
-        owned_by: if owner.is_empty() || owner == CENTRE { "zhisuan".to_owned() } else { owner.clone() },
+        owned_by: if owner.is_empty() || owner == CENTRE {
+            "zhisuan".to_owned()
+        } else {
+            owner.clone()
+        },
     }
 }

@@ -25,29 +25,57 @@ pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
     };
     if !architectures.contains(&model.architecture.as_str()) {
         let accepted = architectures.join(", ");
-        return Err(ModelError::field(at("architecture"), &model.architecture, &accepted, &accepted));
+        return Err(ModelError::field(
+            at("architecture"),
+            &model.architecture,
+            &accepted,
+            &accepted,
+        ));
     }
-    for (field, text) in [("licence", &model.licence), ("description", &model.description)] {
+    for (field, text) in [
+        ("licence", &model.licence),
+        ("description", &model.description),
+    ] {
         if text.len() > MAX_TEXT || text.chars().any(|c| c.is_control() && c != '\n') {
             let accepted = format!("at most {MAX_TEXT} bytes of text");
             return Err(ModelError::field(at(field), text, &accepted, &accepted));
         }
     }
-    if model.languages.len() > 64 || model.languages.iter().any(|tag| tag.is_empty() || tag.len() > 35) {
+    if model.languages.len() > 64
+        || model
+            .languages
+            .iter()
+            .any(|tag| tag.is_empty() || tag.len() > 35)
+    {
         let languages = model.languages.join(",");
         let accepted = "at most 64 BCP 47 tags";
-        return Err(ModelError::field(at("languages"), &languages, accepted, accepted));
+        return Err(ModelError::field(
+            at("languages"),
+            &languages,
+            accepted,
+            accepted,
+        ));
     }
     if model.files.is_empty() || model.files.len() > MAX_FILES {
         let accepted = format!("1 to {MAX_FILES} files");
-        return Err(ModelError::field(at("files"), &model.files.len().to_string(), &accepted, &accepted));
+        return Err(ModelError::field(
+            at("files"),
+            &model.files.len().to_string(),
+            &accepted,
+            &accepted,
+        ));
     }
     let mut paths = BTreeSet::new();
     for (index, file) in model.files.iter().enumerate() {
         check_file(file, &at(&format!("files[{index}]")))?;
         if !paths.insert(&file.path) {
             let accepted = "every file once";
-            return Err(ModelError::field(at(&format!("files[{index}].path")), &file.path, accepted, accepted));
+            return Err(ModelError::field(
+                at(&format!("files[{index}].path")),
+                &file.path,
+                accepted,
+                accepted,
+            ));
         }
     }
     Ok(())
@@ -55,7 +83,8 @@ pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
 
 /// Names are addresses for callers and folders on workers.
 pub(crate) fn is_name(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
+    let plain =
+        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
     !name.is_empty() && name.len() <= 96 && !name.starts_with('.') && name.bytes().all(plain)
 }
 
@@ -64,21 +93,41 @@ fn check_file(file: &File, path: &str) -> Result<(), ModelError> {
     let parts = name.contains(['/', '\\']) || name.chars().any(char::is_control);
     if name.is_empty() || name.len() > 255 || parts || name == "." || name == ".." {
         let zh = "不含路径分隔符的文件名";
-        return Err(ModelError::field(format!("{path}.path"), name, zh, "a plain file name"));
+        return Err(ModelError::field(
+            format!("{path}.path"),
+            name,
+            zh,
+            "a plain file name",
+        ));
     }
     if !is_digest(&file.sha256) {
         let zh = "64 个小写十六进制字符";
         let en = "64 lower-case hexadecimal characters";
-        return Err(ModelError::field(format!("{path}.sha256"), &file.sha256, zh, en));
+        return Err(ModelError::field(
+            format!("{path}.sha256"),
+            &file.sha256,
+            zh,
+            en,
+        ));
     }
     if file.bytes == 0 || file.bytes > (1 << 44) {
         let accepted = "1 to 17592186044416 (bytes)";
-        return Err(ModelError::field(format!("{path}.bytes"), &file.bytes.to_string(), accepted, accepted));
+        return Err(ModelError::field(
+            format!("{path}.bytes"),
+            &file.bytes.to_string(),
+            accepted,
+            accepted,
+        ));
     }
     if file.sources.is_empty() || file.sources.len() > MAX_SOURCES {
         let accepted = format!("1 to {MAX_SOURCES} sources");
         let value = file.sources.len().to_string();
-        return Err(ModelError::field(format!("{path}.sources"), &value, &accepted, &accepted));
+        return Err(ModelError::field(
+            format!("{path}.sources"),
+            &value,
+            &accepted,
+            &accepted,
+        ));
     }
     let mut sources = file.sources.iter().enumerate();
     match sources.find(|(_, source)| !complete(source)) {
@@ -86,14 +135,21 @@ fn check_file(file: &File, path: &str) -> Result<(), ModelError> {
             let zh = "完整的来源：路径、仓库与文件、包与版本，或制品摘要";
             let en = "a complete source: a path, a repository and file, packages and versions, or a digest";
             let value = format!("{source:?}");
-            Err(ModelError::field(format!("{path}.sources[{index}]"), &value, zh, en))
+            Err(ModelError::field(
+                format!("{path}.sources[{index}]"),
+                &value,
+                zh,
+                en,
+            ))
         }
         None => Ok(()),
     }
 }
 
 fn complete(source: &Source) -> bool {
-    let text = |text: &String| !text.is_empty() && text.len() <= MAX_TEXT && !text.chars().any(char::is_control);
+    let text = |text: &String| {
+        !text.is_empty() && text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
+    };
     match source {
         Source::LocalPath(path) => text(path),
         Source::Hub(hub) => {
@@ -104,7 +160,9 @@ fn complete(source: &Source) -> bool {
         }
         Source::PythonPackage(parts) => {
             (1..=MAX_PARTS).contains(&parts.len())
-                && parts.iter().all(|part| text(&part.package) && text(&part.version) && text(&part.member))
+                && parts
+                    .iter()
+                    .all(|part| text(&part.package) && text(&part.version) && text(&part.member))
         }
         Source::ArtifactSha256(sha256) => is_digest(sha256),
     }

@@ -1,18 +1,19 @@
-//! The catalogue, the rules of registration, and the pure decisions.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+//! The catalogue, the rules of registration, and what a deployment means.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
-use super::deployment::{Deployment, plan};
+use super::deployment::plan;
+use super::error::ModelError;
 use super::model::{File, Kind, Lineage, Model, Source};
-use super::port::ReadyReplica;
-use super::reconcile::{Action, Failures, ReplicaJob, reconcile};
 use super::registry::Registry;
-use super::routes::routes;
-use super::{Catalogue, ModelError, Models};
+use super::{Catalogue, Models};
 use crate::access::testing::FakeRecords;
 use crate::access::{Caller, Role};
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use zhisuan_core::JobState;
 use zhisuan_proto::v1::{DeployRequest, Metering};
 
 const QWEN: &str = "qwen2.5-coder-0.5b-instruct";
@@ -21,7 +22,10 @@ const QWEN_SHA: &str = "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6
 
 fn registry() -> Registry {
     let mut registry = Registry::default();
-    Catalogue::load(None).unwrap().models().for_each(|model| registry.insert(model));
+    Catalogue::load(None)
+        .unwrap()
+        .models()
+        .for_each(|model| registry.insert(model));
     registry
 }
 
@@ -44,8 +48,19 @@ fn adapter(name: &str, tenant: &str) -> Model {
     }
 }
 
+fn ask(model: &str) -> DeployRequest {
+    DeployRequest {
+        model: model.into(),
+        ..DeployRequest::default()
+    }
+}
+
 fn caller(role: Role, tenant: &str) -> Caller {
-    Caller { tenant: tenant.into(), role, key_id: "k".into() }
+    Caller {
+        tenant: tenant.into(),
+        role,
+        key_id: "k".into(),
+    }
 }
 
 #[test]
@@ -56,7 +71,9 @@ fn the_built_in_catalogue_is_whole() {
     assert_eq!(models.len(), 2);
     assert_eq!(models[0].bytes(), 98_362_432);
     assert_eq!(models[1].languages, ["zh", "en"]);
-    let Source::PythonPackage(parts) = &models[1].files[0].sources[0] else { panic!("{models:?}") };
+    let Source::PythonPackage(parts) = &models[1].files[0].sources[0] else {
+        panic!("{models:?}")
+    };
     assert_eq!(parts.len(), 6);
 }
 
@@ -69,13 +86,32 @@ fn an_operators_file_adds_sources_and_refuses_unknown_keys() {
     );
     let catalogue = Catalogue::load(Some(&local)).unwrap();
     let qwen = catalogue.models().find(|model| model.name == QWEN).unwrap();
-    assert_eq!(qwen.files[0].sources[0], Source::LocalPath("/data/q.gguf".into()));
-    assert_eq!(qwen.files[0].sources.len(), 2, "the built-in source is tried next");
+    assert_eq!(
+        qwen.files[0].sources[0],
+        Source::LocalPath("/data/q.gguf".into())
+    );
+    assert_eq!(
+        qwen.files[0].sources.len(),
+        2,
+        "the built-in source is tried next"
+    );
     let cases = [
         (local.replace("licence", "license"), "model[0]", "license"),
-        (local.replace("local_path", "localpath"), "model[0].files[0].sources[0]", "localpath"),
-        (local.replace(QWEN_SHA, &"0".repeat(64)), "model[0].files[0]", "SHA-256"),
-        (local.replace("bytes = ", "bytes = -"), "model[0].files[0].bytes", "-491400064"),
+        (
+            local.replace("local_path", "localpath"),
+            "model[0].files[0].sources[0]",
+            "localpath",
+        ),
+        (
+            local.replace(QWEN_SHA, &"0".repeat(64)),
+            "model[0].files[0]",
+            "SHA-256",
+        ),
+        (
+            local.replace("bytes = ", "bytes = -"),
+            "model[0].files[0].bytes",
+            "-491400064",
+        ),
         ("model = 3".to_owned(), "model", "sequence"),
     ];
     for (text, path, says) in cases {
@@ -83,7 +119,10 @@ fn an_operators_file_adds_sources_and_refuses_unknown_keys() {
         assert!(error.contains(path) && error.contains(says), "{error}");
     }
     let short = local.replace(QWEN_SHA, "12");
-    assert!(matches!(Catalogue::load(Some(&short)), Err(ModelError::Field { .. })));
+    assert!(matches!(
+        Catalogue::load(Some(&short)),
+        Err(ModelError::Field { .. })
+    ));
 }
 
 #[test]
@@ -92,7 +131,10 @@ fn registration_refuses_what_could_not_work() {
     let good = registry.admit(adapter("my-lora", "acme")).unwrap();
     assert_eq!(good.version, 1);
     registry.insert(good.clone());
-    assert_eq!(registry.admit(adapter("my-lora", "acme")).unwrap().version, 2);
+    assert_eq!(
+        registry.admit(adapter("my-lora", "acme")).unwrap().version,
+        2
+    );
     let field = |change: &dyn Fn(&mut Model)| {
         let mut model = adapter("my-lora", "acme");
         change(&mut model);
@@ -102,24 +144,45 @@ fn registration_refuses_what_could_not_work() {
         }
     };
     assert_eq!(field(&|m| m.name = "My Lora".into()), "model.name");
-    assert_eq!(field(&|m| m.architecture = "llama".into()), "model.architecture");
-    assert_eq!(field(&|m| m.base_sha256 = "b".repeat(64)), "model.base_sha256");
-    assert_eq!(field(&|m| m.files[0].sha256 = "xyz".into()), "model.files[0].sha256");
-    assert_eq!(field(&|m| m.files[0].path = "../x".into()), "model.files[0].path");
-    assert_eq!(field(&|m| m.files[0].sources.clear()), "model.files[0].sources");
+    assert_eq!(
+        field(&|m| m.architecture = "llama".into()),
+        "model.architecture"
+    );
+    assert_eq!(
+        field(&|m| m.base_sha256 = "b".repeat(64)),
+        "model.base_sha256"
+    );
+    assert_eq!(
+        field(&|m| m.files[0].sha256 = "xyz".into()),
+        "model.files[0].sha256"
+    );
+    assert_eq!(
+        field(&|m| m.files[0].path = "../x".into()),
+        "model.files[0].path"
+    );
+    assert_eq!(
+        field(&|m| m.files[0].sources.clear()),
+        "model.files[0].sources"
+    );
     assert_eq!(field(&|m| m.files.clear()), "model.files");
     assert_eq!(field(&|m| m.version = 9), "model.version");
     assert!(field(&|m| m.version = 1).contains("never changes"));
     assert!(field(&|m| m.tenant = "other".into()).contains("another owner"));
     assert!(field(&|m| m.name = SMOL.into()).contains("another owner"));
     let unknown = field(&|m| m.base_model = "qwen2.5-coder".into());
-    assert!(unknown.contains(&format!("did you mean {QWEN}")), "{unknown}");
+    assert!(
+        unknown.contains(&format!("did you mean {QWEN}")),
+        "{unknown}"
+    );
 }
 
 #[test]
 fn tenants_see_their_own_and_the_centres() {
     let mut registry = registry();
-    registry.insert(Model { version: 1, ..adapter("my-lora", "acme") });
+    registry.insert(Model {
+        version: 1,
+        ..adapter("my-lora", "acme")
+    });
     assert_eq!(registry.list(Some("acme")).count(), 3);
     assert_eq!(registry.list(Some("other")).count(), 2);
     assert!(registry.get("my-lora", 0, Some("other")).is_err());
@@ -140,127 +203,101 @@ async fn what_a_job_made_is_registered_once_and_survives_a_restart() {
     let catalogue = Catalogue::load(None).unwrap();
     let models = Models::open(records.clone(), &catalogue).unwrap();
     let mut made = adapter("my-lora", "");
-    made.lineage = Some(Lineage { job_id: 9, attempt: 1, ..Lineage::default() });
+    made.lineage = Some(Lineage {
+        job_id: 9,
+        attempt: 1,
+        ..Lineage::default()
+    });
     let wire = super::convert::to_proto(&made);
     let first = models.register(wire.clone(), "acme", 5).await.unwrap();
     let again = models.register(wire.clone(), "acme", 6).await.unwrap();
     assert_eq!(first, again);
     let reopened = Models::open(records, &catalogue).unwrap();
     assert_eq!(reopened.get("my-lora", 0, Some("acme")).unwrap(), first);
-    assert_eq!(reopened.resolve(&["my-lora".into()], "centre").unwrap().len(), 2);
+    assert_eq!(
+        reopened
+            .resolve(&["my-lora".into()], "centre")
+            .unwrap()
+            .len(),
+        2
+    );
     assert!(reopened.resolve(&["my-lora".into()], "other").is_err());
 }
 
 #[test]
 fn a_deployment_is_checked_as_a_whole() {
     let mut registry = registry();
-    registry.insert(Model { version: 1, ..adapter("my-lora", "acme") });
+    registry.insert(Model {
+        version: 1,
+        ..adapter("my-lora", "acme")
+    });
     let acme = caller(Role::Tenant, "acme");
     let boss = caller(Role::Operator, "centre");
-    let ask = |model: &str| DeployRequest { model: model.into(), ..DeployRequest::default() };
     let public = plan(ask(QWEN), &boss, &registry, 5).unwrap();
-    assert_eq!((public.callers.as_str(), public.payer(), public.dedicated), ("", "centre", false));
+    assert_eq!(
+        (public.callers.as_str(), public.payer(), public.dedicated),
+        ("", "centre", false)
+    );
     let spec = public.job_spec();
     let resources = spec.resources.unwrap();
-    assert_eq!((resources.cpu_milli, resources.memory_mib), (1000, 703 + 512));
+    assert_eq!(
+        (resources.cpu_milli, resources.memory_mib),
+        (1000, 703 + 512)
+    );
     let own = plan(ask("my-lora"), &acme, &registry, 5).unwrap();
     assert_eq!(own.models, [QWEN, "my-lora"]);
-    assert_eq!((own.callers.as_str(), own.payer(), own.name.as_str()), ("acme", "acme", "my-lora"));
-    assert!(own.clash(&public).is_none(), "the same base may be served twice");
-    assert!(plan(ask(QWEN), &boss, &registry, 6).unwrap().clash(&public).is_some());
+    assert_eq!(
+        (own.callers.as_str(), own.payer(), own.name.as_str()),
+        ("acme", "acme", "my-lora")
+    );
+    assert!(
+        own.clash(&public).is_none(),
+        "the same base may be served twice"
+    );
+    assert!(
+        plan(ask(QWEN), &boss, &registry, 6)
+            .unwrap()
+            .clash(&public)
+            .is_some()
+    );
     let by_centre = plan(ask("my-lora"), &boss, &registry, 5).unwrap();
     assert_eq!(by_centre.callers, "acme", "a tenant's model stays its own");
+}
+
+#[test]
+fn a_deployment_that_could_not_work_is_refused() {
+    let mut registry = registry();
+    registry.insert(Model {
+        version: 1,
+        ..adapter("my-lora", "acme")
+    });
+    let acme = caller(Role::Tenant, "acme");
     let refused = |request, who: &Caller| plan(request, who, &registry, 5).unwrap_err().to_string();
     assert!(refused(ask("my-lora"), &caller(Role::Tenant, "other")).contains("no model"));
     assert!(refused(ask("smollm2-135m"), &acme).contains(SMOL));
-    let tokens = DeployRequest { metering: Metering::Tokens.into(), ..ask(QWEN) };
-    assert!(refused(tokens, &acme).contains("METERING_DEDICATED"));
-    let foreign = DeployRequest { adapters: vec!["my-lora".into()], ..ask(SMOL) };
-    assert!(refused(foreign, &acme).contains("adapters"));
-    let not_adapter = DeployRequest { adapters: vec![SMOL.into()], ..ask(QWEN) };
-    assert!(refused(not_adapter, &acme).contains("adapters[0]"));
-    let many = DeployRequest { replicas: 1000, ..ask(QWEN) };
-    assert!(refused(many, &acme).contains("replicas"));
-    let elsewhere = DeployRequest { tenant: "other".into(), ..ask(QWEN) };
-    assert!(refused(elsewhere, &acme).contains("tenant"));
-}
-
-fn desired(replicas: u32) -> BTreeMap<String, Deployment> {
-    let one = Deployment {
-        name: "d".into(),
-        models: vec!["base".into(), "lora".into()],
-        replicas,
-        max_context: 77,
-        ..Deployment::default()
+    let tokens = DeployRequest {
+        metering: Metering::Tokens.into(),
+        ..ask(QWEN)
     };
-    BTreeMap::from([("d".to_owned(), one)])
-}
-
-fn job(job_id: u64, deployment: &str, state: JobState, ready: bool) -> ReplicaJob {
-    ReplicaJob {
-        job_id,
-        deployment: deployment.into(),
-        state,
-        epoch: 1,
-        ready: ready.then(|| ReadyReplica {
-            address: format!("10.0.0.{job_id}:1"),
-            token: "t".into(),
-            epoch: 1,
-            context_length: 1000 + job_id as u32,
-            models: vec!["base".into()],
-        }),
-        ready_since_ms: 0,
-    }
-}
-
-#[test]
-fn reconcile_submits_what_is_missing_and_cancels_what_is_too_much() {
-    let none = BTreeMap::new();
-    let submit = Action::SubmitReplica { deployment: "d".into() };
-    assert_eq!(reconcile(&desired(2), &[], &none, 0), [submit.clone(), submit.clone()]);
-    let live = [job(1, "d", JobState::Running, true), job(2, "d", JobState::Stopping, true)];
-    assert_eq!(reconcile(&desired(2), &live, &none, 0), [submit]);
-    let live = [
-        job(1, "d", JobState::Queued, false),
-        job(2, "d", JobState::Running, true),
-        job(3, "gone", JobState::Running, true),
-        job(4, "gone", JobState::Stopping, false),
-    ];
-    let actions = reconcile(&desired(1), &live, &none, 0);
-    assert_eq!(actions, [Action::Cancel { job_id: 3 }, Action::Cancel { job_id: 1 }]);
-    assert!(reconcile(&desired(2), &live[..2], &none, 0).is_empty());
-}
-
-#[test]
-fn failures_pause_longer_and_longer() {
-    let mut failures = Failures::default();
-    let mut pauses = Vec::new();
-    for _ in 0..12 {
-        failures.add(None, "boom".into(), 1000);
-        pauses.push(failures.next_at_ms() - 1000);
-    }
-    assert_eq!(pauses[..4], [1000, 2000, 4000, 8000]);
-    assert_eq!(pauses[11], 300_000);
-    let by_name = BTreeMap::from([("d".to_owned(), failures.clone())]);
-    assert!(reconcile(&desired(1), &[], &by_name, 1001).is_empty());
-    assert_eq!(reconcile(&desired(1), &[], &by_name, 301_000).len(), 1);
-    let stable = job(1, "d", JobState::Running, true);
-    failures.add(Some(&stable), "boom".into(), 60_000);
-    assert_eq!(failures.count, 1, "a replica that served for a minute starts the count anew");
-}
-
-#[test]
-fn routes_name_every_model_and_the_replicas_that_answer_for_it() {
-    let live = [
-        job(1, "d", JobState::Running, true),
-        job(2, "d", JobState::Running, true),
-        job(3, "d", JobState::Starting, false),
-        job(4, "other", JobState::Running, true),
-    ];
-    let found = routes(&desired(3), &live);
-    assert_eq!(found.len(), 2);
-    assert_eq!((found[0].model.as_str(), found[0].replicas.len()), ("base", 2));
-    assert_eq!((found[0].context_length, found[0].owned_by.as_str()), (1001, "zhisuan"));
-    assert_eq!((found[1].model.as_str(), found[1].replicas.len()), ("lora", 0));
-    assert_eq!(found[1].context_length, 77);
+    assert!(refused(tokens, &acme).contains("METERING_DEDICATED"));
+    let foreign = DeployRequest {
+        adapters: vec!["my-lora".into()],
+        ..ask(SMOL)
+    };
+    assert!(refused(foreign, &acme).contains("adapters"));
+    let not_adapter = DeployRequest {
+        adapters: vec![SMOL.into()],
+        ..ask(QWEN)
+    };
+    assert!(refused(not_adapter, &acme).contains("adapters[0]"));
+    let many = DeployRequest {
+        replicas: 1000,
+        ..ask(QWEN)
+    };
+    assert!(refused(many, &acme).contains("replicas"));
+    let elsewhere = DeployRequest {
+        tenant: "other".into(),
+        ..ask(QWEN)
+    };
+    assert!(refused(elsewhere, &acme).contains("tenant"));
 }

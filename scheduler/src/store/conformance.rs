@@ -4,8 +4,8 @@ use super::{Batch, ChargeFilter, Entry, JobFilter, JobRow, Journal, Reads, Recor
 use std::collections::{BTreeMap, BTreeSet};
 use zhisuan_core::ledger::Transaction;
 use zhisuan_core::{
-    AccountKind, Amounts, Effect, Event, Job, JobId, JobSpec, Limits, Millis, Resources, State, Tenant,
-    WorkKind,
+    AccountKind, Amounts, Effect, Event, Job, JobId, JobSpec, Limits, Millis, Resources, State,
+    Tenant, WorkKind,
 };
 
 /// Something is not as every store must be.
@@ -26,13 +26,24 @@ pub enum Deviation {
     },
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a check reads best as a sentence of values")]
-fn same<T: PartialEq + std::fmt::Debug>(what: &'static str, found: T, expected: T) -> Result<(), Deviation> {
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a check reads best as a sentence of values"
+)]
+fn same<T: PartialEq + std::fmt::Debug>(
+    what: &'static str,
+    found: T,
+    expected: T,
+) -> Result<(), Deviation> {
     if found == expected {
         return Ok(());
     }
     let (expected, found) = (format!("{expected:?}"), format!("{found:?}"));
-    Err(Deviation::Differs { what, expected, found })
+    Err(Deviation::Differs {
+        what,
+        expected,
+        found,
+    })
 }
 
 /// Runs every check on an empty store.
@@ -51,7 +62,16 @@ fn empty(store: &mut (impl Journal + Reads)) -> Result<(), Deviation> {
     same("an empty store has no snapshot", loaded.snapshot, None)?;
     same("an empty store has no events", loaded.tail.len(), 0)?;
     same("an empty store has no job", store.job(1)?.is_none(), true)?;
-    same("an empty store lists no job", store.jobs(&JobFilter { limit: 5, ..JobFilter::default() })?.1, 0)
+    same(
+        "an empty store lists no job",
+        store
+            .jobs(&JobFilter {
+                limit: 5,
+                ..JobFilter::default()
+            })?
+            .1,
+        0,
+    )
 }
 
 /// Real events of a real state: a tenant that pays, submits three jobs and cancels one.
@@ -61,12 +81,18 @@ fn write_sample(store: &mut impl Journal) -> Result<(Vec<Job>, Vec<Transaction>)
     let mut ended = Vec::new();
     for (index, event) in sample_events().into_iter().enumerate() {
         let at = Millis(1_000 + index as i64);
-        let effects = state.apply(&event, at).map_err(|refusal| StoreError::Damaged {
-            what: "sample event",
-            cause: refusal.to_string(),
-        })?;
+        let effects = state
+            .apply(&event, at)
+            .map_err(|refusal| StoreError::Damaged {
+                what: "sample event",
+                cause: refusal.to_string(),
+            })?;
         let body = serde_json::to_string(&event).unwrap_or_default();
-        batch.events.push(Entry { sequence: index as u64 + 1, at, body });
+        batch.events.push(Entry {
+            sequence: index as u64 + 1,
+            at,
+            body,
+        });
         for effect in effects {
             match effect {
                 Effect::Posted(transaction) => batch.transactions.push(*transaction),
@@ -81,7 +107,8 @@ fn write_sample(store: &mut impl Journal) -> Result<(Vec<Job>, Vec<Transaction>)
         .map(|job| JobRow {
             job: job.clone(),
             spec: Some(vec![0, 159, job.id.0 as u8]),
-            outputs: (job.id == JobId(2)).then(|| BTreeMap::from([("a".to_owned(), "b".to_owned())])),
+            outputs: (job.id == JobId(2))
+                .then(|| BTreeMap::from([("a".to_owned(), "b".to_owned())])),
         })
         .collect();
     store.commit(&batch)?;
@@ -104,7 +131,10 @@ fn sample_events() -> Vec<Event> {
         name: name.to_owned(),
         queue: "default".to_owned(),
         work: WorkKind::Command,
-        resources: Resources { cpu_milli: 1000, ..Resources::default() },
+        resources: Resources {
+            cpu_milli: 1000,
+            ..Resources::default()
+        },
         tasks: 1,
         time_limit_ms: Some(3_600_000),
         priority: 0,
@@ -118,7 +148,11 @@ fn sample_events() -> Vec<Event> {
             prices: BTreeMap::from([("cpu".to_owned(), price)]),
         },
         Event::TenantAdded { tenant },
-        Event::ToppedUp { tenant: "acme".into(), amount_micro: 1_000_000, reference: "first".to_owned() },
+        Event::ToppedUp {
+            tenant: "acme".into(),
+            amount_micro: 1_000_000,
+            reference: "first".to_owned(),
+        },
         Event::JobsSubmitted {
             tenant: "acme".into(),
             jobs: vec![spec("训练 一"), spec("two"), spec("three")],
@@ -136,33 +170,71 @@ fn loads_what_was_committed(store: &mut impl Journal) -> Result<(), Deviation> {
     store.snapshot(3, "{\"three\":3}")?;
     store.snapshot(4, "{\"四\":4}")?;
     let loaded = store.load()?;
-    same("the latest snapshot counts", loaded.snapshot, Some((4, "{\"四\":4}".to_owned())))?;
-    let tail: Vec<(u64, Millis)> = loaded.tail.iter().map(|entry| (entry.sequence, entry.at)).collect();
-    same("the tail begins after the snapshot", tail, vec![(5, Millis(1_004))])
+    same(
+        "the latest snapshot counts",
+        loaded.snapshot,
+        Some((4, "{\"四\":4}".to_owned())),
+    )?;
+    let tail: Vec<(u64, Millis)> = loaded
+        .tail
+        .iter()
+        .map(|entry| (entry.sequence, entry.at))
+        .collect();
+    same(
+        "the tail begins after the snapshot",
+        tail,
+        vec![(5, Millis(1_004))],
+    )
 }
 
 fn reads_jobs(store: &impl Reads, jobs: &[Job]) -> Result<(), Deviation> {
     for job in jobs {
         let stored = store.job(job.id.0)?;
-        same("a job comes back whole", stored.as_ref().map(|stored| &stored.job), Some(job))?;
+        same(
+            "a job comes back whole",
+            stored.as_ref().map(|stored| &stored.job),
+            Some(job),
+        )?;
         let spec = stored.map(|stored| stored.spec);
-        same("a spec keeps its bytes", spec, Some(vec![0, 159, job.id.0 as u8]))?;
+        same(
+            "a spec keeps its bytes",
+            spec,
+            Some(vec![0, 159, job.id.0 as u8]),
+        )?;
     }
     let ids = |filter: &JobFilter| -> Result<(Vec<u64>, u64), Deviation> {
         let (jobs, total) = store.jobs(filter)?;
         Ok((jobs.iter().map(|stored| stored.job.id.0).collect(), total))
     };
-    let all = JobFilter { limit: 2, ..JobFilter::default() };
+    let all = JobFilter {
+        limit: 2,
+        ..JobFilter::default()
+    };
     same("newest first, with the total", ids(&all)?, (vec![3, 2], 3))?;
-    let rest = JobFilter { before: Some(2), ..all.clone() };
+    let rest = JobFilter {
+        before: Some(2),
+        ..all.clone()
+    };
     same("the next page", ids(&rest)?, (vec![1], 3))?;
-    let cancelled = JobFilter { states: vec!["cancelled".to_owned()], ..all.clone() };
+    let cancelled = JobFilter {
+        states: vec!["cancelled".to_owned()],
+        ..all.clone()
+    };
     same("by state", ids(&cancelled)?, (vec![3], 1))?;
-    let named = JobFilter { name_contains: Some("训练".to_owned()), ..all.clone() };
+    let named = JobFilter {
+        name_contains: Some("训练".to_owned()),
+        ..all.clone()
+    };
     same("by part of the name", ids(&named)?, (vec![1], 1))?;
-    let quote = JobFilter { name_contains: Some("' OR 1=1 --".to_owned()), ..all.clone() };
+    let quote = JobFilter {
+        name_contains: Some("' OR 1=1 --".to_owned()),
+        ..all.clone()
+    };
     same("a name is data", ids(&quote)?, (vec![], 0))?;
-    let other = JobFilter { tenant: Some("other".to_owned()), ..all };
+    let other = JobFilter {
+        tenant: Some("other".to_owned()),
+        ..all
+    };
     same("by tenant", ids(&other)?, (vec![], 0))
 }
 
@@ -170,21 +242,55 @@ fn reads_money(store: &impl Reads, transactions: &[Transaction]) -> Result<(), D
     let totals = store.totals("acme", Millis(0), Millis(i64::MAX))?;
     same("paid in", totals.topped_up_micro, 1_000_000)?;
     same("held for two jobs", totals.held_micro, 200_000)?;
-    same("nothing charged", (totals.charged_micro, totals.lines), (0, 0))?;
+    same(
+        "nothing charged",
+        (totals.charged_micro, totals.lines),
+        (0, 0),
+    )?;
     let before = store.totals("acme", Millis(0), Millis(1_002))?;
-    same("the end of a period is not in it", before.topped_up_micro, 0)?;
+    same(
+        "the end of a period is not in it",
+        before.topped_up_micro,
+        0,
+    )?;
     let (from, to) = (Millis(0), Millis(i64::MAX));
-    let filter = ChargeFilter { tenant: "acme".to_owned(), from, to, after: 0, limit: 10 };
+    let filter = ChargeFilter {
+        tenant: "acme".to_owned(),
+        from,
+        to,
+        after: 0,
+        limit: 10,
+    };
     same("holds are no charges", store.charges(&filter)?.len(), 0)?;
     same("no SKU yet", store.by_sku(None, from, to)?.len(), 0)?;
-    same("one top-up, three holds, one release", transactions.len(), 5)
+    same(
+        "one top-up, three holds, one release",
+        transactions.len(),
+        5,
+    )
 }
 
 fn refuses_a_gap_or_a_repeat(store: &mut impl Journal) -> Result<(), Deviation> {
-    let entry = |sequence| Entry { sequence, at: Millis(9_000), body: "{}".to_owned() };
-    let repeated = Batch { events: vec![entry(6), entry(5)], ..Batch::default() };
-    same("a repeated sequence is refused", store.commit(&repeated).is_err(), true)?;
-    let tail: BTreeSet<u64> = store.load()?.tail.iter().map(|entry| entry.sequence).collect();
+    let entry = |sequence| Entry {
+        sequence,
+        at: Millis(9_000),
+        body: "{}".to_owned(),
+    };
+    let repeated = Batch {
+        events: vec![entry(6), entry(5)],
+        ..Batch::default()
+    };
+    same(
+        "a repeated sequence is refused",
+        store.commit(&repeated).is_err(),
+        true,
+    )?;
+    let tail: BTreeSet<u64> = store
+        .load()?
+        .tail
+        .iter()
+        .map(|entry| entry.sequence)
+        .collect();
     same("a refused batch leaves nothing", tail, BTreeSet::from([5]))
 }
 
@@ -194,11 +300,21 @@ fn keeps_records(store: &impl Records) -> Result<(), Deviation> {
     store.put("model", "a", "3")?;
     store.put("key", "b", "四")?;
     let pairs = |list: &[(&str, &str)]| -> Vec<(String, String)> {
-        list.iter().map(|(id, body)| ((*id).to_owned(), (*body).to_owned())).collect()
+        list.iter()
+            .map(|(id, body)| ((*id).to_owned(), (*body).to_owned()))
+            .collect()
     };
-    same("records by id, last one wins", store.all("key")?, pairs(&[("a", "1"), ("b", "四")]))?;
+    same(
+        "records by id, last one wins",
+        store.all("key")?,
+        pairs(&[("a", "1"), ("b", "四")]),
+    )?;
     store.delete("key", "a")?;
     store.delete("key", "never there")?;
-    same("a deleted record is gone", store.all("key")?, pairs(&[("b", "四")]))?;
+    same(
+        "a deleted record is gone",
+        store.all("key")?,
+        pairs(&[("b", "四")]),
+    )?;
     same("kinds are apart", store.all("model")?, pairs(&[("a", "3")]))
 }

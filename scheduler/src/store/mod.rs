@@ -184,7 +184,12 @@ pub trait Reads: Send + Sync + 'static {
     /// Sums over `from <= at < to`.
     fn totals(&self, tenant: &str, from: Millis, to: Millis) -> Result<Totals, StoreError>;
     /// Sums by SKU over `from <= at < to`; all tenants when `tenant` is `None`.
-    fn by_sku(&self, tenant: Option<&str>, from: Millis, to: Millis) -> Result<Vec<SkuTotal>, StoreError>;
+    fn by_sku(
+        &self,
+        tenant: Option<&str>,
+        from: Millis,
+        to: Millis,
+    ) -> Result<Vec<SkuTotal>, StoreError>;
 }
 
 /// Small side records (keys, models, artifacts, deployments) as JSON by kind and id. Blocking.

@@ -57,7 +57,10 @@ CREATE TRIGGER posting_keep BEFORE DELETE ON posting BEGIN SELECT RAISE(ABORT, '
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > VERSION {
-        return Err(StoreError::Newer { found, known: VERSION });
+        return Err(StoreError::Newer {
+            found,
+            known: VERSION,
+        });
     }
     if found == 0 {
         let transaction = connection.transaction()?;

@@ -22,7 +22,10 @@ impl Sqlite {
         let mut connection = Connection::open(path)?;
         configure(&connection)?;
         migrate(&mut connection)?;
-        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
+        Ok(Self {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+        })
     }
 
     /// Another connection to the same file, for readers and side records.
@@ -32,7 +35,9 @@ impl Sqlite {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
         // A connection has no invariant that a panicking reader could break.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -40,16 +45,23 @@ impl Journal for Sqlite {
     fn load(&mut self) -> Result<Loaded, StoreError> {
         let connection = self.lock();
         let snapshot = connection
-            .query_row("SELECT sequence, state FROM snapshot ORDER BY sequence DESC LIMIT 1", [], |row| {
-                Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?))
-            })
+            .query_row(
+                "SELECT sequence, state FROM snapshot ORDER BY sequence DESC LIMIT 1",
+                [],
+                |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)),
+            )
             .map(Some)
             .or_else(none_if_no_rows)?;
         let after = snapshot.as_ref().map_or(0, |(sequence, _)| *sequence);
-        let mut statement =
-            connection.prepare("SELECT sequence, at_ms, body FROM event WHERE sequence > ? ORDER BY sequence")?;
+        let mut statement = connection.prepare(
+            "SELECT sequence, at_ms, body FROM event WHERE sequence > ? ORDER BY sequence",
+        )?;
         let rows = statement.query_map([after], |row| {
-            Ok(Entry { sequence: row.get(0)?, at: Millis(row.get(1)?), body: row.get(2)? })
+            Ok(Entry {
+                sequence: row.get(0)?,
+                at: Millis(row.get(1)?),
+                body: row.get(2)?,
+            })
         })?;
         let tail = rows.collect::<Result<Vec<_>, _>>()?;
         Ok(Loaded { snapshot, tail })
@@ -59,7 +71,8 @@ impl Journal for Sqlite {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
         {
-            let mut insert = transaction.prepare_cached("INSERT INTO event (sequence, at_ms, body) VALUES (?, ?, ?)")?;
+            let mut insert = transaction
+                .prepare_cached("INSERT INTO event (sequence, at_ms, body) VALUES (?, ?, ?)")?;
             for event in &batch.events {
                 insert.execute(params![event.sequence, event.at.0, event.body])?;
             }
@@ -77,7 +90,10 @@ impl Journal for Sqlite {
     fn snapshot(&mut self, sequence: u64, state: &str) -> Result<(), StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
-        transaction.execute("INSERT OR REPLACE INTO snapshot (sequence, state) VALUES (?, ?)", params![sequence, state])?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO snapshot (sequence, state) VALUES (?, ?)",
+            params![sequence, state],
+        )?;
         transaction.execute("DELETE FROM snapshot WHERE sequence < ?", [sequence])?;
         transaction.commit()?;
         Ok(())
@@ -86,19 +102,26 @@ impl Journal for Sqlite {
 
 impl Records for Sqlite {
     fn put(&self, kind: &'static str, id: &str, json: &str) -> Result<(), StoreError> {
-        self.lock().execute("INSERT OR REPLACE INTO record (kind, id, body) VALUES (?, ?, ?)", params![kind, id, json])?;
+        self.lock().execute(
+            "INSERT OR REPLACE INTO record (kind, id, body) VALUES (?, ?, ?)",
+            params![kind, id, json],
+        )?;
         Ok(())
     }
 
     fn all(&self, kind: &'static str) -> Result<Vec<(String, String)>, StoreError> {
         let connection = self.lock();
-        let mut statement = connection.prepare_cached("SELECT id, body FROM record WHERE kind = ? ORDER BY id")?;
+        let mut statement =
+            connection.prepare_cached("SELECT id, body FROM record WHERE kind = ? ORDER BY id")?;
         let rows = statement.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<Vec<_>, _>>()?)
     }
 
     fn delete(&self, kind: &'static str, id: &str) -> Result<(), StoreError> {
-        self.lock().execute("DELETE FROM record WHERE kind = ? AND id = ?", params![kind, id])?;
+        self.lock().execute(
+            "DELETE FROM record WHERE kind = ? AND id = ?",
+            params![kind, id],
+        )?;
         Ok(())
     }
 }
@@ -111,7 +134,10 @@ fn none_if_no_rows<T>(error: rusqlite::Error) -> Result<Option<T>, rusqlite::Err
 }
 
 fn json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
+    serde_json::to_string(value).map_err(|error| StoreError::Damaged {
+        what,
+        cause: error.to_string(),
+    })
 }
 
 fn write_job(connection: &Connection, row: &JobRow) -> Result<(), StoreError> {

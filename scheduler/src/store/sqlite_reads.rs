@@ -10,7 +10,8 @@ use zhisuan_core::ledger::Transaction;
 impl Reads for Sqlite {
     fn job(&self, id: u64) -> Result<Option<StoredJob>, StoreError> {
         let connection = self.lock();
-        let mut statement = connection.prepare_cached("SELECT body, spec, outputs FROM job WHERE id = ?")?;
+        let mut statement =
+            connection.prepare_cached("SELECT body, spec, outputs FROM job WHERE id = ?")?;
         let mut rows = statement.query([id])?;
         rows.next()?.map(stored_job).transpose()
     }
@@ -19,11 +20,15 @@ impl Reads for Sqlite {
         let (clauses, mut values) = conditions(filter);
         let connection = self.lock();
         let count = format!("SELECT count(*) FROM job WHERE {clauses}");
-        let total = connection.prepare_cached(&count)?.query_row(params_from_iter(&values), |row| row.get(0))?;
+        let total = connection
+            .prepare_cached(&count)?
+            .query_row(params_from_iter(&values), |row| row.get(0))?;
         let page = format!(
             "SELECT body, spec, outputs FROM job WHERE {clauses} AND id < ? ORDER BY id DESC LIMIT ?"
         );
-        values.push(Value::from(filter.before.map_or(i64::MAX, |before| before as i64)));
+        values.push(Value::from(
+            filter.before.map_or(i64::MAX, |before| before as i64),
+        ));
         values.push(Value::from(i64::from(filter.limit)));
         let mut statement = connection.prepare_cached(&page)?;
         let mut rows = statement.query(params_from_iter(&values))?;
@@ -41,8 +46,13 @@ impl Reads for Sqlite {
              WHERE tenant = ? AND at_ms >= ? AND at_ms < ? AND id > ? AND kind IN ('charge', 'reversal')
              ORDER BY id LIMIT ?",
         )?;
-        let mut rows =
-            statement.query(params![filter.tenant, filter.from.0, filter.to.0, filter.after, filter.limit])?;
+        let mut rows = statement.query(params![
+            filter.tenant,
+            filter.from.0,
+            filter.to.0,
+            filter.after,
+            filter.limit
+        ])?;
         let mut charges = Vec::new();
         while let Some(row) = rows.next()? {
             charges.push(parse("transaction", &row.get::<_, String>(0)?)?);
@@ -79,7 +89,12 @@ impl Reads for Sqlite {
         Ok(totals)
     }
 
-    fn by_sku(&self, tenant: Option<&str>, from: Millis, to: Millis) -> Result<Vec<SkuTotal>, StoreError> {
+    fn by_sku(
+        &self,
+        tenant: Option<&str>,
+        from: Millis,
+        to: Millis,
+    ) -> Result<Vec<SkuTotal>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
             "SELECT sku, unit,
@@ -140,5 +155,8 @@ fn stored_job(row: &Row<'_>) -> Result<StoredJob, StoreError> {
 }
 
 fn parse<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
+    serde_json::from_str(text).map_err(|error| StoreError::Damaged {
+        what,
+        cause: error.to_string(),
+    })
 }

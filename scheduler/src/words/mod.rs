@@ -12,7 +12,7 @@ mod verdict;
 
 pub(crate) use amount::{cores, mib, yuan};
 pub(crate) use problem::Problem;
-pub(crate) use reason::{fit_failure, fits, reason};
+pub(crate) use reason::{fit_failure, reason};
 pub(crate) use refusal::refusal;
 pub(crate) use sentence::Sentence;
 pub(crate) use verdict::verdict;

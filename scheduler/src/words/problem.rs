@@ -5,6 +5,8 @@ use zhisuan_proto::v1::ErrorDetail;
 
 /// Longest value that is sent back, characters.
 const MAX_VALUE: usize = 80;
+/// Longest sentence, characters.
+const MAX_TEXT: usize = 600;
 
 /// A refusal under construction; becomes a [`Status`] with an [`ErrorDetail`].
 #[derive(Debug)]
@@ -16,12 +18,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(
-        code: Code,
-        id: &str,
-        zh: impl Into<String>,
-        en: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn new(code: Code, id: &str, zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self {
             code,
             message: en.into(),
@@ -34,8 +31,13 @@ impl Problem {
     }
 
     /// A field whose value is not accepted.
-    pub(crate) fn field(field: &str, value: impl std::fmt::Display, zh: &str, accepted: &str) -> Self {
-        let value = shorten(&value.to_string());
+    pub(crate) fn field(
+        field: &str,
+        value: impl std::fmt::Display,
+        zh: &str,
+        accepted: &str,
+    ) -> Self {
+        let value = cut(&value.to_string(), MAX_VALUE);
         Self::new(
             Code::InvalidArgument,
             "ZS-FIELD",
@@ -61,7 +63,7 @@ impl Problem {
     /// Names the field at fault, its value and what would be accepted.
     pub(crate) fn at(mut self, field: &str, value: &str, accepted: &str) -> Self {
         field.clone_into(&mut self.detail.field);
-        self.detail.value = shorten(value);
+        self.detail.value = cut(value, MAX_VALUE);
         accepted.clone_into(&mut self.detail.accepted);
         self
     }
@@ -72,8 +74,11 @@ impl Problem {
         self
     }
 
-    pub(crate) fn status(self) -> Status {
-        zhisuan_proto::status(self.code, self.message, &self.detail)
+    /// Texts may hold what a caller sent: they are cut, since a status travels in headers.
+    pub(crate) fn status(mut self) -> Status {
+        self.detail.message_zh = cut(&self.detail.message_zh, MAX_TEXT);
+        self.detail.hint = cut(&self.detail.hint, MAX_TEXT);
+        zhisuan_proto::status(self.code, cut(&self.message, MAX_TEXT), &self.detail)
     }
 }
 
@@ -83,9 +88,9 @@ impl From<Problem> for Status {
     }
 }
 
-fn shorten(value: &str) -> String {
-    match value.char_indices().nth(MAX_VALUE) {
-        Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
-        None => value.to_owned(),
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }

@@ -15,17 +15,15 @@ pub(crate) fn reason(reason: &Reason) -> v1::Reason {
             format!("no node is ready ({known} on record); the job starts when one joins"),
         )
         .number("known", *known),
-        Reason::Insufficient { short, asked, free, most, capable_nodes } => {
+        Reason::Insufficient {
+            short,
+            asked,
+            free,
+            most,
+            capable_nodes,
+        } => {
             let gap = shortfall::gap(*short, *asked, *free);
-            let (zh, en) = if *capable_nodes == 0 {
-                let zh = "；当前就绪的节点都不够大，等待其他节点恢复";
-                (zh.to_owned(), "; no node that is ready now is large enough".to_owned())
-            } else {
-                (
-                    format!("；{capable_nodes} 个节点在腾空后可以运行"),
-                    format!("; {capable_nodes} nodes can run it once they have room"),
-                )
-            };
+            let (zh, en) = capable(*capable_nodes);
             Sentence::new(
                 code,
                 format!("资源不足，最接近的节点：{}{zh}", gap.zh),
@@ -44,7 +42,12 @@ pub(crate) fn reason(reason: &Reason) -> v1::Reason {
         )
         .number("tasks", *tasks)
         .number("fit", *fit),
-        Reason::Never { short, asked, most, tasks } => {
+        Reason::Never {
+            short,
+            asked,
+            most,
+            tasks,
+        } => {
             let ceiling = shortfall::ceiling(*short, *asked, *most);
             Sentence::new(
                 code,
@@ -74,12 +77,16 @@ pub(crate) fn fit_failure(failure: &FitFailure) -> v1::Reason {
         .reason()
 }
 
-/// The sentence of a node on which a task would fit now.
-pub(crate) fn fits() -> v1::Reason {
-    Sentence::new(
-        "fits",
-        "现在可以放下一个任务",
-        "one task fits now",
+/// Whether anything would be large enough once it has room.
+fn capable(nodes: u64) -> (String, String) {
+    if nodes == 0 {
+        return (
+            "；当前就绪的节点都不够大，等待其他节点恢复".to_owned(),
+            "; no node that is ready now is large enough".to_owned(),
+        );
+    }
+    (
+        format!("；{nodes} 个节点在腾空后可以运行"),
+        format!("; {nodes} nodes can run it once they have room"),
     )
-    .reason()
 }

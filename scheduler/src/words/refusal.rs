@@ -10,19 +10,28 @@ use zhisuan_core::Refusal;
 pub(crate) fn refusal(refusal: &Refusal) -> Status {
     let english = refusal.to_string();
     match refusal {
-        Refusal::Invalid { field, value, accepted } => {
-            Problem::field(field, value, accepted, accepted)
-        }
+        Refusal::Invalid {
+            field,
+            value,
+            accepted,
+        } => Problem::field(field, value, accepted, accepted),
         Refusal::UnknownTenant(_)
         | Refusal::UnknownJob(_)
         | Refusal::UnknownNode(_)
         | Refusal::UnknownRequest(_) => unknown(refusal, &english),
         Refusal::Impossible(why) => {
             let sentence = reason(why);
-            Problem::new(Code::FailedPrecondition, "ZS-JOB-NEVER", sentence.text_zh, sentence.text_en)
-                .hint("请减少申请的资源，或改用现有的加速卡型号；zhisuan nodes 可查看各节点容量")
+            Problem::new(
+                Code::FailedPrecondition,
+                "ZS-JOB-NEVER",
+                sentence.text_zh,
+                sentence.text_en,
+            )
+            .hint("请减少申请的资源，或改用现有的加速卡型号；zhisuan nodes list 可查看各节点容量")
         }
-        Refusal::Balance { .. } | Refusal::OverBudget { .. } | Refusal::NoPrice(_) => money(refusal, &english),
+        Refusal::Balance { .. } | Refusal::OverBudget { .. } | Refusal::NoPrice(_) => {
+            money(refusal, &english)
+        }
         Refusal::Stale(task) => Problem::new(
             Code::Aborted,
             "ZS-STALE",
@@ -30,7 +39,10 @@ pub(crate) fn refusal(refusal: &Refusal) -> Status {
                 "作业 {} 第 {} 次尝试的报告已过期（epoch {}），不再受理",
                 task.job, task.attempt, task.epoch
             ),
-            format!("stale report about job {} attempt {} (epoch {})", task.job, task.attempt, task.epoch),
+            format!(
+                "stale report about job {} attempt {} (epoch {})",
+                task.job, task.attempt, task.epoch
+            ),
         )
         .hint("请停止该任务并重新登记"),
         Refusal::DevicesChanged { node, was, now } => Problem::new(
@@ -60,9 +72,21 @@ pub(crate) fn refusal(refusal: &Refusal) -> Status {
 
 fn unknown(refusal: &Refusal, english: &str) -> Problem {
     let (id, zh, hint) = match refusal {
-        Refusal::UnknownTenant(name) => ("ZS-TENANT-UNKNOWN", format!("没有租户 {name}"), "请核对租户名，或由运营方先创建"),
-        Refusal::UnknownJob(id) => ("ZS-JOB-UNKNOWN", format!("没有作业 {id}"), "请核对作业编号；zhisuan jobs 可列出作业"),
-        Refusal::UnknownNode(name) => ("ZS-NODE-UNKNOWN", format!("没有节点 {name}"), "请核对节点名；zhisuan nodes 可列出节点"),
+        Refusal::UnknownTenant(name) => (
+            "ZS-TENANT-UNKNOWN",
+            format!("没有租户 {name}"),
+            "请核对租户名，或由运营方先创建",
+        ),
+        Refusal::UnknownJob(id) => (
+            "ZS-JOB-UNKNOWN",
+            format!("没有作业 {id}"),
+            "请核对作业编号；zhisuan list 可列出作业",
+        ),
+        Refusal::UnknownNode(name) => (
+            "ZS-NODE-UNKNOWN",
+            format!("没有节点 {name}"),
+            "请核对节点名；zhisuan nodes list 可列出节点",
+        ),
         other => (
             "ZS-REQUEST-UNKNOWN",
             match other {
@@ -77,7 +101,11 @@ fn unknown(refusal: &Refusal, english: &str) -> Problem {
 
 fn money(refusal: &Refusal, english: &str) -> Problem {
     match refusal {
-        Refusal::Balance { tenant, needed_micro, available_micro } => Problem::new(
+        Refusal::Balance {
+            tenant,
+            needed_micro,
+            available_micro,
+        } => Problem::new(
             Code::FailedPrecondition,
             "ZS-BALANCE",
             format!(
@@ -92,13 +120,28 @@ fn money(refusal: &Refusal, english: &str) -> Problem {
             ),
         )
         .hint("请充值，或缩短时限、减少资源以降低预留"),
-        Refusal::OverBudget { hold_micro, cap_micro } => Problem::new(
+        Refusal::OverBudget {
+            hold_micro,
+            cap_micro,
+        } => Problem::new(
             Code::FailedPrecondition,
             "ZS-BUDGET",
-            format!("需预留 {} 元，超过作业自设上限 {} 元", yuan(*hold_micro), yuan(*cap_micro)),
-            format!("the hold of {} yuan exceeds the job's cap of {} yuan", yuan(*hold_micro), yuan(*cap_micro)),
+            format!(
+                "需预留 {} 元，超过作业自设上限 {} 元",
+                yuan(*hold_micro),
+                yuan(*cap_micro)
+            ),
+            format!(
+                "the hold of {} yuan exceeds the job's cap of {} yuan",
+                yuan(*hold_micro),
+                yuan(*cap_micro)
+            ),
         )
-        .at("spec.max_cost_micro", &cap_micro.to_string(), &format!("{hold_micro} or more, or 0 for no cap"))
+        .at(
+            "spec.max_cost_micro",
+            &cap_micro.to_string(),
+            &format!("{hold_micro} or more, or 0 for no cap"),
+        )
         .hint("请提高 max_cost_micro，或缩短时限"),
         Refusal::NoPrice(sku) => Problem::new(
             Code::FailedPrecondition,

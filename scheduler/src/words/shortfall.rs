@@ -61,11 +61,19 @@ pub(crate) fn gap(short: Shortfall, asked: u64, free: u64) -> Both {
         ),
         Shortfall::Cpu => Both::new(
             format!("需要 {} 核，空闲 {} 核", cores(asked), cores(free)),
-            format!("{} cores are asked for, {} are free", cores(asked), cores(free)),
+            format!(
+                "{} cores are asked for, {} are free",
+                cores(asked),
+                cores(free)
+            ),
         ),
         Shortfall::Memory => Both::new(
             format!("需要内存 {}，空闲 {}", mib(asked), mib(free)),
-            format!("{} of memory are asked for, {} are free", mib(asked), mib(free)),
+            format!(
+                "{} of memory are asked for, {} are free",
+                mib(asked),
+                mib(free)
+            ),
         ),
     }
 }
@@ -74,10 +82,7 @@ pub(crate) fn gap(short: Shortfall, asked: u64, free: u64) -> Both {
 pub(crate) fn ceiling(short: Shortfall, asked: u64, most: u64) -> Both {
     match short {
         Shortfall::NotReady => Both::new("没有可用的节点", "no node can take work"),
-        Shortfall::Work => Both::new(
-            "没有节点承接这类作业",
-            "no node runs this kind of work",
-        ),
+        Shortfall::Work => Both::new("没有节点承接这类作业", "no node runs this kind of work"),
         Shortfall::Label => Both::new(
             "没有节点带有作业要求的全部标签",
             "no node has all the labels that the job requires",
@@ -94,7 +99,10 @@ pub(crate) fn ceiling(short: Shortfall, asked: u64, most: u64) -> Both {
             ),
         ),
         Shortfall::DeviceMemory => Both::new(
-            format!("没有节点有 {asked} 张显存足够的加速卡；单卡显存最大 {}", mib(most)),
+            format!(
+                "没有节点有 {asked} 张显存足够的加速卡；单卡显存最大 {}",
+                mib(most)
+            ),
             format!(
                 "no node has {asked} devices with enough memory; the largest device has {}",
                 mib(most)
@@ -102,11 +110,19 @@ pub(crate) fn ceiling(short: Shortfall, asked: u64, most: u64) -> Both {
         ),
         Shortfall::Cpu => Both::new(
             format!("需要 {} 核，单个节点最多 {} 核", cores(asked), cores(most)),
-            format!("{} cores are asked for, no node has more than {}", cores(asked), cores(most)),
+            format!(
+                "{} cores are asked for, no node has more than {}",
+                cores(asked),
+                cores(most)
+            ),
         ),
         Shortfall::Memory => Both::new(
             format!("需要内存 {}，单个节点最多 {}", mib(asked), mib(most)),
-            format!("{} of memory are asked for, no node has more than {}", mib(asked), mib(most)),
+            format!(
+                "{} of memory are asked for, no node has more than {}",
+                mib(asked),
+                mib(most)
+            ),
         ),
     }
 }

@@ -1,11 +1,14 @@
 //! Every variant speaks both languages and leaves no placeholder behind.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
-use super::{cores, fit_failure, fits, mib, reason, refusal, verdict, yuan};
+use super::{cores, fit_failure, mib, reason, refusal, verdict, yuan};
 use tonic::Code;
-use zhisuan_core::{
-    Epoch, FitFailure, JobId, Reason, Refusal, Shortfall, TaskRef, Verdict,
-};
+use zhisuan_core::{Epoch, FitFailure, JobId, Reason, Refusal, Shortfall, TaskRef, Verdict};
 use zhisuan_proto::v1;
 
 const SHORTFALLS: [Shortfall; 8] = [
@@ -24,12 +27,20 @@ fn is_chinese(text: &str) -> bool {
 }
 
 fn check(sentence: &v1::Reason) {
-    let v1::Reason { code, text_zh, text_en, .. } = sentence;
+    let v1::Reason {
+        code,
+        text_zh,
+        text_en,
+        ..
+    } = sentence;
     assert!(!code.is_empty());
     assert!(is_chinese(text_zh), "{text_zh}");
     assert!(!is_chinese(text_en) && text_en.len() > 5, "{text_en}");
     for text in [text_zh, text_en] {
-        assert!(!text.contains(['{', '}']) && !text.contains("None"), "{text}");
+        assert!(
+            !text.contains(['{', '}']) && !text.contains("None"),
+            "{text}"
+        );
     }
 }
 
@@ -42,17 +53,31 @@ fn every_reason_speaks_both_languages() {
     ];
     for short in SHORTFALLS {
         for capable_nodes in [0, 2] {
-            all.push(Reason::Insufficient { short, asked: 4000, free: 1500, most: 8000, capable_nodes });
+            all.push(Reason::Insufficient {
+                short,
+                asked: 4000,
+                free: 1500,
+                most: 8000,
+                capable_nodes,
+            });
         }
-        all.push(Reason::Never { short, asked: 9000, most: 8000, tasks: 2 });
-        check(&fit_failure(&FitFailure { short, asked: 4000, free: 1500 }));
+        all.push(Reason::Never {
+            short,
+            asked: 9000,
+            most: 8000,
+            tasks: 2,
+        });
+        check(&fit_failure(&FitFailure {
+            short,
+            asked: 4000,
+            free: 1500,
+        }));
     }
     for one in &all {
         let sentence = reason(one);
         assert_eq!(sentence.code, one.code());
         check(&sentence);
     }
-    check(&fits());
 }
 
 #[test]
@@ -64,7 +89,11 @@ fn numbers_are_in_the_sentence_and_beside_it() {
         most: 8000,
         capable_nodes: 2,
     });
-    assert!(short.text_zh.contains("需要 4 核，空闲 1.5 核"), "{}", short.text_zh);
+    assert!(
+        short.text_zh.contains("需要 4 核，空闲 1.5 核"),
+        "{}",
+        short.text_zh
+    );
     assert!(short.text_en.contains("4 cores") && short.text_en.contains("1.5 are free"));
     assert_eq!(short.numbers["asked"], 4000);
     assert_eq!(short.names["short"], "cpu");
@@ -77,7 +106,11 @@ fn every_verdict_speaks_both_languages() {
         code: "ZS-COMMAND".into(),
         message: message.into(),
     };
-    let silent = Verdict::Failed { exit_code: 0, code: String::new(), message: String::new() };
+    let silent = Verdict::Failed {
+        exit_code: 0,
+        code: String::new(),
+        message: String::new(),
+    };
     for one in [
         Verdict::Succeeded,
         failed(3, "boom"),
@@ -93,52 +126,131 @@ fn every_verdict_speaks_both_languages() {
     }
 }
 
-#[test]
-fn every_refusal_has_a_code_both_languages_and_a_next_step() {
-    let task = TaskRef { job: JobId(7), attempt: 2, task: 0, epoch: Epoch(9) };
-    let never = Reason::Never { short: Shortfall::Memory, asked: 4096, most: 2048, tasks: 1 };
-    let all = [
-        (Refusal::invalid("spec.tasks", 0, "1 to 1024"), "ZS-FIELD", Code::InvalidArgument),
-        (Refusal::UnknownTenant("x1".into()), "ZS-TENANT-UNKNOWN", Code::NotFound),
-        (Refusal::UnknownJob(JobId(5)), "ZS-JOB-UNKNOWN", Code::NotFound),
-        (Refusal::UnknownNode("n".into()), "ZS-NODE-UNKNOWN", Code::NotFound),
-        (Refusal::UnknownRequest("r".into()), "ZS-REQUEST-UNKNOWN", Code::NotFound),
-        (Refusal::Impossible(Box::new(never)), "ZS-JOB-NEVER", Code::FailedPrecondition),
+fn refusals_of_submissions() -> Vec<(Refusal, &'static str, Code)> {
+    let never = Reason::Never {
+        short: Shortfall::Memory,
+        asked: 4096,
+        most: 2048,
+        tasks: 1,
+    };
+    vec![
         (
-            Refusal::Balance { tenant: "t1".into(), needed_micro: 2_500_000, available_micro: 1 },
+            Refusal::invalid("spec.tasks", 0, "1 to 1024"),
+            "ZS-FIELD",
+            Code::InvalidArgument,
+        ),
+        (
+            Refusal::UnknownTenant("x1".into()),
+            "ZS-TENANT-UNKNOWN",
+            Code::NotFound,
+        ),
+        (
+            Refusal::UnknownJob(JobId(5)),
+            "ZS-JOB-UNKNOWN",
+            Code::NotFound,
+        ),
+        (
+            Refusal::UnknownNode("n".into()),
+            "ZS-NODE-UNKNOWN",
+            Code::NotFound,
+        ),
+        (
+            Refusal::UnknownRequest("r".into()),
+            "ZS-REQUEST-UNKNOWN",
+            Code::NotFound,
+        ),
+        (
+            Refusal::Impossible(Box::new(never)),
+            "ZS-JOB-NEVER",
+            Code::FailedPrecondition,
+        ),
+        (
+            Refusal::Balance {
+                tenant: "t1".into(),
+                needed_micro: 2_500_000,
+                available_micro: 1,
+            },
             "ZS-BALANCE",
             Code::FailedPrecondition,
         ),
         (
-            Refusal::OverBudget { hold_micro: 3_000_000, cap_micro: 1_000_000 },
+            Refusal::OverBudget {
+                hold_micro: 3_000_000,
+                cap_micro: 1_000_000,
+            },
             "ZS-BUDGET",
             Code::FailedPrecondition,
         ),
-        (Refusal::NoPrice("cpu".into()), "ZS-PRICE-MISSING", Code::FailedPrecondition),
+    ]
+}
+
+fn refusals() -> Vec<(Refusal, &'static str, Code)> {
+    let task = TaskRef {
+        job: JobId(7),
+        attempt: 2,
+        task: 0,
+        epoch: Epoch(9),
+    };
+    let mut all = refusals_of_submissions();
+    all.extend([
+        (
+            Refusal::NoPrice("cpu".into()),
+            "ZS-PRICE-MISSING",
+            Code::FailedPrecondition,
+        ),
         (Refusal::Stale(task), "ZS-STALE", Code::Aborted),
         (
-            Refusal::DevicesChanged { node: "n".into(), was: "2".into(), now: "1".into() },
+            Refusal::DevicesChanged {
+                node: "n".into(),
+                was: "2".into(),
+                now: "1".into(),
+            },
             "ZS-DEVICES-CHANGED",
             Code::FailedPrecondition,
         ),
         (
-            Refusal::DeviceTaken { uuid: "GPU-1".into(), owner: "n".into() },
+            Refusal::DeviceTaken {
+                uuid: "GPU-1".into(),
+                owner: "n".into(),
+            },
             "ZS-DEVICE-TAKEN",
             Code::AlreadyExists,
         ),
-        (Refusal::Conflict("key k".into()), "ZS-CONFLICT", Code::AlreadyExists),
-    ];
-    for (one, id, code) in all {
+        (
+            Refusal::Conflict("key k".into()),
+            "ZS-CONFLICT",
+            Code::AlreadyExists,
+        ),
+    ]);
+    all
+}
+
+#[test]
+fn every_refusal_has_a_code_both_languages_and_a_next_step() {
+    for (one, id, code) in refusals() {
         let status = refusal(&one);
         let detail = zhisuan_proto::detail_of(&status).unwrap();
         assert_eq!((detail.code.as_str(), status.code()), (id, code));
-        assert!(is_chinese(&detail.message_zh) && is_chinese(&detail.hint), "{detail:?}");
+        assert!(
+            is_chinese(&detail.message_zh) && is_chinese(&detail.hint),
+            "{detail:?}"
+        );
         assert!(!status.message().contains(['{', '}']) && !is_chinese(status.message()));
         assert!(!detail.message_zh.contains(['{', '}']));
     }
-    let balance = Refusal::Balance { tenant: "t1".into(), needed_micro: 2_500_000, available_micro: 1 };
+    let balance = Refusal::Balance {
+        tenant: "t1".into(),
+        needed_micro: 2_500_000,
+        available_micro: 1,
+    };
     let detail = zhisuan_proto::detail_of(&refusal(&balance)).unwrap();
-    assert!(detail.message_zh.contains("需预留 2.50 元，可用 0.000001 元"), "{}", detail.message_zh);
+    assert!(
+        detail
+            .message_zh
+            .contains("需预留 2.50 元，可用 0.000001 元"),
+        "{}",
+        detail.message_zh
+    );
 }
 
 #[test]
@@ -148,5 +260,15 @@ fn amounts_are_exact() {
     assert_eq!(yuan(0), "0.00");
     assert_eq!(yuan(i64::MIN), "-9223372036854.775808");
     assert_eq!((cores(2000).as_str(), cores(500).as_str()), ("2", "0.5"));
-    assert_eq!((mib(4096).as_str(), mib(1536).as_str()), ("4 GiB", "1536 MiB"));
+    assert_eq!(
+        (mib(4096).as_str(), mib(1536).as_str()),
+        ("4 GiB", "1536 MiB")
+    );
+}
+
+#[test]
+fn what_a_caller_sent_never_makes_a_status_too_large() {
+    let long = "x".repeat(1 << 20);
+    let status = refusal(&Refusal::UnknownTenant(long.as_str().into()));
+    assert!(status.message().len() < 2000 && status.details().len() < 4000);
 }

@@ -8,7 +8,11 @@ use zhisuan_proto::v1;
 pub(crate) fn verdict(verdict: &Verdict) -> v1::Reason {
     match verdict {
         Verdict::Succeeded => Sentence::new("succeeded", "全部任务成功", "every task succeeded"),
-        Verdict::Failed { exit_code, code, message } => failed(*exit_code, code, message),
+        Verdict::Failed {
+            exit_code,
+            code,
+            message,
+        } => failed(*exit_code, code, message),
         Verdict::Cancelled => Sentence::new("cancelled", "按要求取消", "cancelled on request"),
         Verdict::TimedOut => Sentence::new(
             "timed_out",
@@ -33,9 +37,18 @@ pub(crate) fn verdict(verdict: &Verdict) -> v1::Reason {
 fn failed(exit_code: i32, code: &str, message: &str) -> Sentence {
     let text = if message.is_empty() { code } else { message };
     let (zh, en) = match (exit_code, text) {
-        (0, "") => ("任务失败，工作节点未说明原因".to_owned(), "a task failed without a message".to_owned()),
-        (0, text) => (format!("任务失败：{text}"), format!("a task failed: {text}")),
-        (exit, "") => (format!("程序以退出码 {exit} 结束"), format!("the program ended with exit code {exit}")),
+        (0, "") => (
+            "任务失败，工作节点未说明原因".to_owned(),
+            "a task failed without a message".to_owned(),
+        ),
+        (0, text) => (
+            format!("任务失败：{text}"),
+            format!("a task failed: {text}"),
+        ),
+        (exit, "") => (
+            format!("程序以退出码 {exit} 结束"),
+            format!("the program ended with exit code {exit}"),
+        ),
         (exit, text) => (
             format!("程序以退出码 {exit} 结束：{text}"),
             format!("the program ended with exit code {exit}: {text}"),

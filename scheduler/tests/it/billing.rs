@@ -21,11 +21,20 @@ fn authorize(request_id: &str, tenant: &str, prompt: u64, completion: u64) -> v1
 }
 
 fn settle(request_id: &str, prompt_tokens: u64, completion_tokens: u64) -> v1::SettleRequest {
-    v1::SettleRequest { request_id: request_id.to_owned(), prompt_tokens, completion_tokens }
+    v1::SettleRequest {
+        request_id: request_id.to_owned(),
+        prompt_tokens,
+        completion_tokens,
+    }
 }
 
 async fn account(clients: &mut Clients) -> v1::Account {
-    clients.billing.get_account(v1::GetAccountRequest::default()).await.unwrap().into_inner()
+    clients
+        .billing
+        .get_account(v1::GetAccountRequest::default())
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,23 +44,55 @@ async fn a_request_holds_settles_and_cannot_be_charged_twice() {
     let mut acme = centre.tenant("acme", 1).await;
     let mut gateway = gateway(&centre).await;
     // Defaults: 1 yuan per million tokens read, 2 yuan per million written.
-    let held = gateway.billing.authorize(authorize("r1", "acme", 1_000, 500)).await.unwrap().into_inner();
+    let held = gateway
+        .billing
+        .authorize(authorize("r1", "acme", 1_000, 500))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(held.held_micro, 1_000 + 2 * 500);
     assert_eq!(account(&mut acme).await.held_micro, 2_000);
-    let again = gateway.billing.authorize(authorize("r1", "acme", 1, 1)).await.unwrap_err();
+    let again = gateway
+        .billing
+        .authorize(authorize("r1", "acme", 1, 1))
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&again).0, "ZS-CONFLICT");
     for _ in 0..3 {
-        let charged = gateway.billing.settle(settle("r1", 40, 10)).await.unwrap().into_inner();
+        let charged = gateway
+            .billing
+            .settle(settle("r1", 40, 10))
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(charged.charged_micro, 40 + 2 * 10);
     }
     let after = account(&mut acme).await;
-    assert_eq!((after.held_micro, after.charged_micro, after.available_micro), (0, 60, YUAN - 60));
-    let unknown = gateway.billing.settle(settle("never", 1, 1)).await.unwrap_err();
+    assert_eq!(
+        (after.held_micro, after.charged_micro, after.available_micro),
+        (0, 60, YUAN - 60)
+    );
+    let unknown = gateway
+        .billing
+        .settle(settle("never", 1, 1))
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&unknown).0, "ZS-REQUEST-UNKNOWN");
-    let dear = gateway.billing.authorize(authorize("r2", "acme", 0, 900_000)).await.unwrap_err();
+    let dear = gateway
+        .billing
+        .authorize(authorize("r2", "acme", 0, 900_000))
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&dear).0, "ZS-BALANCE");
-    let absurd = gateway.billing.authorize(authorize("r3", "acme", u64::MAX, 1)).await.unwrap_err();
-    assert_eq!(refusal(&absurd), ("ZS-FIELD".to_owned(), "max_prompt_tokens".to_owned()));
+    let absurd = gateway
+        .billing
+        .authorize(authorize("r3", "acme", u64::MAX, 1))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refusal(&absurd),
+        ("ZS-FIELD".to_owned(), "max_prompt_tokens".to_owned())
+    );
     assert_eq!(account(&mut acme).await, after);
     centre.handle.shutdown().await;
 }
@@ -63,19 +104,38 @@ async fn a_statement_adds_up_to_the_account() {
     let mut acme = centre.tenant("acme", 5).await;
     let key = centre.handle.internal_key(Role::Worker);
     let _worker = ScriptedWorker::start(centre.url.clone(), key, register("n"), Script::Hold);
-    let id = acme.jobs.submit(submit(vec![command("slices")])).await.unwrap().into_inner().job_ids[0];
+    let id = acme
+        .jobs
+        .submit(submit(vec![command("slices")]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
     until(&mut acme, id, v1::JobState::Running).await;
     tokio::time::sleep(Duration::from_millis(900)).await;
-    acme.jobs.cancel(v1::CancelJobRequest { job_id: id }).await.unwrap();
+    acme.jobs
+        .cancel(v1::CancelJobRequest { job_id: id })
+        .await
+        .unwrap();
     let job = until(&mut acme, id, v1::JobState::Cancelled).await;
     let mut gateway = gateway(&centre).await;
-    gateway.billing.authorize(authorize("r1", "acme", 100, 100)).await.unwrap();
+    gateway
+        .billing
+        .authorize(authorize("r1", "acme", 100, 100))
+        .await
+        .unwrap();
     gateway.billing.settle(settle("r1", 70, 30)).await.unwrap();
     let mut lines = Vec::new();
     let mut token = String::new();
     let statement = loop {
-        let page = Some(v1::Page { limit: 2, token: token.clone() });
-        let ask = v1::StatementRequest { page, ..v1::StatementRequest::default() };
+        let page = Some(v1::Page {
+            limit: 2,
+            token: token.clone(),
+        });
+        let ask = v1::StatementRequest {
+            page,
+            ..v1::StatementRequest::default()
+        };
         let statement = acme.billing.statement(ask).await.unwrap().into_inner();
         lines.extend(statement.lines.clone());
         token.clone_from(&statement.next_page_token);
@@ -84,17 +144,44 @@ async fn a_statement_adds_up_to_the_account() {
         }
     };
     assert_eq!(lines.len() as u64, statement.line_count);
-    assert!(lines.len() >= 5, "slices and two token lines, not {}", lines.len());
-    assert_eq!(lines.iter().map(|line| line.amount_micro).sum::<i64>(), statement.total_micro);
+    assert!(
+        lines.len() >= 5,
+        "slices and two token lines, not {}",
+        lines.len()
+    );
+    assert_eq!(
+        lines.iter().map(|line| line.amount_micro).sum::<i64>(),
+        statement.total_micro
+    );
     let work: Vec<_> = lines.iter().filter(|line| line.job_id == id).collect();
-    assert_eq!(work.iter().map(|line| line.amount_micro).sum::<i64>(), job.charged_micro);
-    assert!(work.iter().all(|line| line.attempt == 1 && line.duration_ms > 0 && line.price_version == 1));
-    let tokens: Vec<_> = lines.iter().filter(|line| line.request_id == "r1").collect();
-    assert_eq!(tokens.iter().map(|line| line.quantity).collect::<Vec<_>>(), [70, 30]);
+    assert_eq!(
+        work.iter().map(|line| line.amount_micro).sum::<i64>(),
+        job.charged_micro
+    );
+    assert!(
+        work.iter()
+            .all(|line| line.attempt == 1 && line.duration_ms > 0 && line.price_version == 1)
+    );
+    let tokens: Vec<_> = lines
+        .iter()
+        .filter(|line| line.request_id == "r1")
+        .collect();
+    assert_eq!(
+        tokens.iter().map(|line| line.quantity).collect::<Vec<_>>(),
+        [70, 30]
+    );
     let account = account(&mut acme).await;
-    assert_eq!(statement.closing_micro, account.available_micro + account.held_micro);
+    assert_eq!(
+        statement.closing_micro,
+        account.available_micro + account.held_micro
+    );
     assert_eq!(statement.total_micro, account.charged_micro);
-    let usage = acme.billing.usage(v1::UsageRequest::default()).await.unwrap().into_inner();
+    let usage = acme
+        .billing
+        .usage(v1::UsageRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(usage.total_micro, statement.total_micro);
     centre.handle.shutdown().await;
 }
@@ -104,23 +191,51 @@ async fn prices_have_dates_and_bind_at_acceptance() {
     let folder = tempfile::tempdir().unwrap();
     let mut centre = Centre::start(folder.path()).await;
     let mut acme = centre.tenant("acme", 50).await;
-    let before = acme.jobs.submit(submit(vec![command("before")])).await.unwrap().into_inner();
+    let before = acme
+        .jobs
+        .submit(submit(vec![command("before")]))
+        .await
+        .unwrap()
+        .into_inner();
     let price = |sku: &str, unit: &str, price_micro| v1::Price {
         sku: sku.to_owned(),
         unit: unit.to_owned(),
         price_micro,
     };
-    let publish = |from, prices| v1::PublishPricesRequest { effective_from_ms: from, prices };
+    let publish = |from, prices| v1::PublishPricesRequest {
+        effective_from_ms: from,
+        prices,
+    };
     let past = publish(1, vec![price("cpu", "core-hour", 1)]);
-    let status = centre.operator.billing.publish_prices(past).await.unwrap_err();
+    let status = centre
+        .operator
+        .billing
+        .publish_prices(past)
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&status).1, "effective_from_ms");
     let negative = publish(0, vec![price("cpu", "core-hour", -1)]);
-    let status = centre.operator.billing.publish_prices(negative).await.unwrap_err();
+    let status = centre
+        .operator
+        .billing
+        .publish_prices(negative)
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&status).1, "prices[cpu].price_micro");
     let doubled = publish(0, vec![price("cpu", "core-hour", YUAN / 5)]);
-    centre.operator.billing.publish_prices(doubled).await.unwrap();
+    centre
+        .operator
+        .billing
+        .publish_prices(doubled)
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let after = acme.jobs.submit(submit(vec![command("after")])).await.unwrap().into_inner();
+    let after = acme
+        .jobs
+        .submit(submit(vec![command("after")]))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!((before.held_micro, after.held_micro), (1_667, 3_333));
     let job = until(&mut acme, before.job_ids[0], v1::JobState::Queued).await;
     assert_eq!(job.held_micro, 1_667);

@@ -22,7 +22,9 @@ const KILLS: u64 = 12;
 /// The body of the child process; as an ordinary test it does nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn child_scheduler() {
-    let (Ok(folder), Ok(port)) = (std::env::var(FOLDER), std::env::var(PORT)) else { return };
+    let (Ok(folder), Ok(port)) = (std::env::var(FOLDER), std::env::var(PORT)) else {
+        return;
+    };
     let port: u16 = port.parse().unwrap();
     let mut centre = Centre::start_with(Path::new(&folder), |options| {
         options.listen.set_port(port);
@@ -46,7 +48,13 @@ async fn write_keys(centre: &mut Centre, path: &Path) {
             role: role.to_owned(),
             ..v1::CreateKeyRequest::default()
         };
-        let made = centre.operator.access.create_key(wanted).await.unwrap().into_inner();
+        let made = centre
+            .operator
+            .access
+            .create_key(wanted)
+            .await
+            .unwrap()
+            .into_inner();
         secrets.push(made.secret);
     }
     let half = path.with_extension("half");
@@ -70,7 +78,10 @@ struct Waits(u64);
 
 impl Waits {
     fn next(&mut self, least_ms: u64, most_ms: u64) -> Duration {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         Duration::from_millis(least_ms + (self.0 >> 33) % (most_ms - least_ms))
     }
 }
@@ -86,17 +97,30 @@ struct Acknowledged {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_at_random_points_nothing_is_lost_or_doubled() {
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let url = format!("http://127.0.0.1:{port}");
     let mut child = spawn(folder.path(), port);
     let keys = wait_for_keys(&folder.path().join("keys")).await;
-    let worker = ScriptedWorker::start(url.clone(), keys[1].clone(), register("n1"), Script::Finish);
+    let worker =
+        ScriptedWorker::start(url.clone(), keys[1].clone(), register("n1"), Script::Finish);
     let acknowledged = Arc::new(Acknowledged::default());
     let mut load = Vec::new();
     for _ in 0..4 {
-        load.push(tokio::spawn(submit_for_ever(url.clone(), keys[0].clone(), acknowledged.clone())));
+        load.push(tokio::spawn(submit_for_ever(
+            url.clone(),
+            keys[0].clone(),
+            acknowledged.clone(),
+        )));
     }
-    load.push(tokio::spawn(serve_for_ever(url.clone(), keys[2].clone(), acknowledged.clone())));
+    load.push(tokio::spawn(serve_for_ever(
+        url.clone(),
+        keys[2].clone(),
+        acknowledged.clone(),
+    )));
     let seed = u64::from(std::process::id());
     eprintln!("seed {seed}");
     let mut waits = Waits(seed);
@@ -133,14 +157,21 @@ async fn submit_for_ever(url: String, key: String, acknowledged: Arc<Acknowledge
     while !acknowledged.stop.load(Ordering::Relaxed) {
         let number = acknowledged.number.fetch_add(1, Ordering::Relaxed);
         let ask = v1::SubmitRequest {
-            specs: vec![command(&format!("a {number}")), command(&format!("b {number}"))],
+            specs: vec![
+                command(&format!("a {number}")),
+                command(&format!("b {number}")),
+            ],
             idempotency_key: format!("submission-{number}"),
             tenant: String::new(),
         };
         loop {
             let mut clients = Clients::connect(&url, &key).await;
             if let Ok(answer) = clients.jobs.submit(ask.clone()).await {
-                acknowledged.jobs.lock().unwrap().extend(answer.into_inner().job_ids);
+                acknowledged
+                    .jobs
+                    .lock()
+                    .unwrap()
+                    .extend(answer.into_inner().job_ids);
                 break;
             }
         }
@@ -164,11 +195,19 @@ async fn serve_for_ever(url: String, key: String, acknowledged: Arc<Acknowledged
         if clients.billing.authorize(ask).await.is_err() {
             continue;
         }
-        let settle = v1::SettleRequest { request_id: request_id.clone(), prompt_tokens: 30, completion_tokens: 20 };
+        let settle = v1::SettleRequest {
+            request_id: request_id.clone(),
+            prompt_tokens: 30,
+            completion_tokens: 20,
+        };
         loop {
             if let Ok(answer) = clients.billing.settle(settle.clone()).await {
                 let charged = answer.into_inner().charged_micro;
-                acknowledged.requests.lock().unwrap().insert(request_id, charged);
+                acknowledged
+                    .requests
+                    .lock()
+                    .unwrap()
+                    .insert(request_id, charged);
                 break;
             }
             clients = Clients::connect(&url, &key).await;
@@ -178,11 +217,19 @@ async fn serve_for_ever(url: String, key: String, acknowledged: Arc<Acknowledged
 
 async fn everything_ended(acme: &mut Clients, acknowledged: &Acknowledged) {
     let jobs = acknowledged.jobs.lock().unwrap().clone();
-    assert!(jobs.len() > 50, "the load was too small to prove anything: {}", jobs.len());
+    assert!(
+        jobs.len() > 50,
+        "the load was too small to prove anything: {}",
+        jobs.len()
+    );
     let deadline = Instant::now() + Duration::from_mins(1);
     for job_id in jobs {
         loop {
-            let job = acme.jobs.get(v1::GetJobRequest { job_id }).await.expect("an acknowledged job is known");
+            let job = acme
+                .jobs
+                .get(v1::GetJobRequest { job_id })
+                .await
+                .expect("an acknowledged job is known");
             let job = job.into_inner();
             if job.state() == v1::JobState::Succeeded {
                 break;
@@ -200,7 +247,12 @@ async fn ran_once(acme: &mut Clients, worker: &ScriptedWorker) {
         epochs.entry(task.job_id).or_default().insert(task.epoch);
     }
     for (job_id, epochs) in epochs {
-        let job = acme.jobs.get(v1::GetJobRequest { job_id }).await.unwrap().into_inner();
+        let job = acme
+            .jobs
+            .get(v1::GetJobRequest { job_id })
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(epochs.len(), 1, "ran under {epochs:?}: {job:?}");
         assert_eq!(job.attempts.len(), 1, "{job:?}");
     }
@@ -211,7 +263,10 @@ fn ledger_is_whole(folder: &Path, acknowledged: &Acknowledged) {
     let database = folder.join("zhisuan.db");
     let mut store = Sqlite::open(&database).unwrap();
     let loaded = store.load().unwrap();
-    assert!(loaded.snapshot.is_none(), "a killed scheduler takes no snapshot");
+    assert!(
+        loaded.snapshot.is_none(),
+        "a killed scheduler takes no snapshot"
+    );
     let mut state = State::new(Limits::default());
     for entry in loaded.tail {
         let event: Event = serde_json::from_str(&entry.body).unwrap();
@@ -219,11 +274,19 @@ fn ledger_is_whole(folder: &Path, acknowledged: &Acknowledged) {
         check::invariants(&state).unwrap();
     }
     let requests = acknowledged.requests.lock().unwrap();
-    assert!(requests.len() > 5, "too few requests to prove anything: {}", requests.len());
+    assert!(
+        requests.len() > 5,
+        "too few requests to prove anything: {}",
+        requests.len()
+    );
     assert!(requests.values().all(|charged| *charged == 30 + 2 * 20));
     let connection = rusqlite::Connection::open(&database).unwrap();
     let charged: i64 = connection
-        .query_row("SELECT sum(amount_micro) FROM posting WHERE kind = 'charge'", [], |row| row.get(0))
+        .query_row(
+            "SELECT sum(amount_micro) FROM posting WHERE kind = 'charge'",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     let doubled: i64 = connection
         .query_row(
@@ -234,7 +297,11 @@ fn ledger_is_whole(folder: &Path, acknowledged: &Acknowledged) {
         )
         .unwrap();
     assert_eq!(doubled, 0, "a request was charged twice");
-    assert_eq!(state.ledger().charged(&"acme".into()), charged, "rows and state agree");
+    assert_eq!(
+        state.ledger().charged(&"acme".into()),
+        charged,
+        "rows and state agree"
+    );
     let funding = state.ledger().balance(&Account::Funding);
     assert_eq!(funding, -1_000_000_000_000);
 }

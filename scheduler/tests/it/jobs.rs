@@ -22,7 +22,12 @@ async fn a_job_runs_and_is_charged() {
     let (_folder, mut centre) = centre().await;
     let mut acme = centre.tenant("acme", 10).await;
     let _worker = worker(&centre, Script::Finish);
-    let answer = acme.jobs.submit(submit(vec![command("一")])).await.unwrap().into_inner();
+    let answer = acme
+        .jobs
+        .submit(submit(vec![command("一")]))
+        .await
+        .unwrap()
+        .into_inner();
     // A minute of one core at 0.10 yuan an hour, rounded once.
     assert_eq!(answer.held_micro, 1_667);
     let job = until(&mut acme, answer.job_ids[0], v1::JobState::Succeeded).await;
@@ -39,18 +44,46 @@ async fn a_job_runs_and_is_charged() {
 async fn a_waiting_job_says_why_with_numbers() {
     let (_folder, mut centre) = centre().await;
     let mut acme = centre.tenant("acme", 10).await;
-    let id = acme.jobs.submit(submit(vec![command("early")])).await.unwrap().into_inner().job_ids[0];
-    let explained = acme.jobs.explain(v1::ExplainRequest { job_id: id }).await.unwrap().into_inner();
+    let id = acme
+        .jobs
+        .submit(submit(vec![command("early")]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
+    let explained = acme
+        .jobs
+        .explain(v1::ExplainRequest { job_id: id })
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(explained.job.unwrap().reason.unwrap().code, "no_nodes");
     let _worker = worker(&centre, Script::Hold);
     until(&mut acme, id, v1::JobState::Running).await;
     let mut wide = command("wide");
-    wide.resources = Some(v1::Resources { cpu_milli: 4_000, ..v1::Resources::default() });
-    let id = acme.jobs.submit(submit(vec![wide])).await.unwrap().into_inner().job_ids[0];
-    let explained = acme.jobs.explain(v1::ExplainRequest { job_id: id }).await.unwrap().into_inner();
+    wide.resources = Some(v1::Resources {
+        cpu_milli: 4_000,
+        ..v1::Resources::default()
+    });
+    let id = acme
+        .jobs
+        .submit(submit(vec![wide]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
+    let explained = acme
+        .jobs
+        .explain(v1::ExplainRequest { job_id: id })
+        .await
+        .unwrap()
+        .into_inner();
     let reason = explained.job.unwrap().reason.unwrap();
     assert_eq!(reason.code, "insufficient");
-    assert_eq!((reason.numbers["asked"], reason.numbers["free"]), (4_000, 3_000));
+    assert_eq!(
+        (reason.numbers["asked"], reason.numbers["free"]),
+        (4_000, 3_000)
+    );
     assert!(!reason.text_zh.is_empty() && !reason.text_en.is_empty());
     assert_eq!(explained.nodes.len(), 1);
     assert!(!explained.nodes[0].fits);
@@ -72,25 +105,59 @@ async fn refusals_name_the_field_and_change_nothing() {
     let cases = [
         (with(|spec| spec.name.clear()), "ZS-FIELD", "specs[0].name"),
         (with(|spec| spec.work = None), "ZS-FIELD", "specs[0].work"),
-        (with(|spec| spec.priority = 101), "ZS-FIELD", "specs[0].priority"),
-        (with(|spec| spec.tasks = 5_000), "ZS-FIELD", "specs[0].tasks"),
-        (with(|spec| spec.max_cost_micro = -1), "ZS-FIELD", "specs[0].max_cost_micro"),
-        (with(|spec| spec.max_cost_micro = 1), "ZS-BUDGET", "spec.max_cost_micro"),
-        (with(|spec| spec.time_limit_ms = u64::MAX), "ZS-FIELD", "specs[0].time_limit_ms"),
         (
-            with(|spec| spec.resources = Some(v1::Resources { devices: 9_999, ..v1::Resources::default() })),
+            with(|spec| spec.priority = 101),
+            "ZS-FIELD",
+            "specs[0].priority",
+        ),
+        (
+            with(|spec| spec.tasks = 5_000),
+            "ZS-FIELD",
+            "specs[0].tasks",
+        ),
+        (
+            with(|spec| spec.max_cost_micro = -1),
+            "ZS-FIELD",
+            "specs[0].max_cost_micro",
+        ),
+        (
+            with(|spec| spec.max_cost_micro = 1),
+            "ZS-BUDGET",
+            "spec.max_cost_micro",
+        ),
+        (
+            with(|spec| spec.time_limit_ms = u64::MAX),
+            "ZS-FIELD",
+            "specs[0].time_limit_ms",
+        ),
+        (
+            with(|spec| {
+                spec.resources = Some(v1::Resources {
+                    devices: 9_999,
+                    ..v1::Resources::default()
+                })
+            }),
             "ZS-FIELD",
             "specs[0].resources.devices",
         ),
         (
-            with(|spec| spec.resources = Some(v1::Resources { cpu_milli: 8_000, ..v1::Resources::default() })),
+            with(|spec| {
+                spec.resources = Some(v1::Resources {
+                    cpu_milli: 8_000,
+                    ..v1::Resources::default()
+                })
+            }),
             "ZS-JOB-NEVER",
             "",
         ),
         (
             with(|spec| {
                 let (model, input_sha256) = ("no-such-model".to_owned(), "0".repeat(64));
-                spec.work = Some(Work::Batch(v1::BatchWork { model, input_sha256, max_tokens: 1 }));
+                spec.work = Some(Work::Batch(v1::BatchWork {
+                    model,
+                    input_sha256,
+                    max_tokens: 1,
+                }));
             }),
             "ZS-MODEL-UNKNOWN",
             "",
@@ -102,26 +169,57 @@ async fn refusals_name_the_field_and_change_nothing() {
         ),
     ];
     for (spec, code, field) in cases {
-        let status = acme.jobs.submit(submit(vec![spec.clone()])).await.unwrap_err();
+        let status = acme
+            .jobs
+            .submit(submit(vec![spec.clone()]))
+            .await
+            .unwrap_err();
         let (found, at) = refusal(&status);
         assert_eq!(found, code, "{spec:?}: {status}");
         assert!(field.is_empty() || at == field, "{at} is not {field}");
     }
-    let status = poor.jobs.submit(submit(vec![command("no money")])).await.unwrap_err();
+    let status = poor
+        .jobs
+        .submit(submit(vec![command("no money")]))
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&status).0, "ZS-BALANCE");
     // One bad job keeps the good one beside it out too.
-    let status = acme.jobs.submit(submit(vec![command("good"), with(|spec| spec.name.clear())])).await;
+    let status = acme
+        .jobs
+        .submit(submit(vec![
+            command("good"),
+            with(|spec| spec.name.clear()),
+        ]))
+        .await;
     assert_eq!(refusal(&status.unwrap_err()).1, "specs[1].name");
-    let listed = acme.jobs.list(v1::ListJobsRequest::default()).await.unwrap().into_inner();
+    let listed = acme
+        .jobs
+        .list(v1::ListJobsRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!((listed.total, listed.jobs.len()), (0, 0));
-    let account = acme.billing.get_account(v1::GetAccountRequest::default()).await.unwrap().into_inner();
+    let account = acme
+        .billing
+        .get_account(v1::GetAccountRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(account.held_micro, 0);
     centre.handle.shutdown().await;
 }
 
 async fn until_registered(centre: &mut Centre) {
     for _ in 0..200 {
-        let nodes = centre.operator.nodes.list(v1::ListNodesRequest {}).await.unwrap().into_inner().nodes;
+        let nodes = centre
+            .operator
+            .nodes
+            .list(v1::ListNodesRequest {})
+            .await
+            .unwrap()
+            .into_inner()
+            .nodes;
         if !nodes.is_empty() {
             return;
         }
@@ -135,19 +233,54 @@ async fn tenants_do_not_see_each_other() {
     let (_folder, mut centre) = centre().await;
     let mut acme = centre.tenant("acme", 10).await;
     let mut other = centre.tenant("other", 10).await;
-    let id = acme.jobs.submit(submit(vec![command("mine")])).await.unwrap().into_inner().job_ids[0];
+    let id = acme
+        .jobs
+        .submit(submit(vec![command("mine")]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
     for status in [
-        other.jobs.get(v1::GetJobRequest { job_id: id }).await.unwrap_err(),
-        other.jobs.cancel(v1::CancelJobRequest { job_id: id }).await.unwrap_err(),
+        other
+            .jobs
+            .get(v1::GetJobRequest { job_id: id })
+            .await
+            .unwrap_err(),
+        other
+            .jobs
+            .cancel(v1::CancelJobRequest { job_id: id })
+            .await
+            .unwrap_err(),
     ] {
-        assert_eq!((status.code(), refusal(&status).0.as_str()), (Code::NotFound, "ZS-JOB-UNKNOWN"));
+        assert_eq!(
+            (status.code(), refusal(&status).0.as_str()),
+            (Code::NotFound, "ZS-JOB-UNKNOWN")
+        );
     }
-    let listed = other.jobs.list(v1::ListJobsRequest::default()).await.unwrap().into_inner();
+    let listed = other
+        .jobs
+        .list(v1::ListJobsRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(listed.total, 0);
-    let named = v1::ListJobsRequest { tenant: "acme".to_owned(), ..v1::ListJobsRequest::default() };
+    let named = v1::ListJobsRequest {
+        tenant: "acme".to_owned(),
+        ..v1::ListJobsRequest::default()
+    };
     assert!(other.jobs.list(named).await.is_err());
-    let drained = acme.nodes.drain(v1::DrainRequest { node: "x".to_owned(), drain: true }).await.unwrap_err();
-    assert_eq!((drained.code(), refusal(&drained).0.as_str()), (Code::PermissionDenied, "ZS-ROLE"));
+    let drained = acme
+        .nodes
+        .drain(v1::DrainRequest {
+            node: "x".to_owned(),
+            drain: true,
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (drained.code(), refusal(&drained).0.as_str()),
+        (Code::PermissionDenied, "ZS-ROLE")
+    );
     centre.handle.shutdown().await;
 }
 
@@ -156,12 +289,21 @@ async fn pages_hold_together_and_cancel_works_in_each_state() {
     let (_folder, mut centre) = centre().await;
     let mut acme = centre.tenant("acme", 10).await;
     let specs = (0..7).map(|n| command(&format!("job {n}"))).collect();
-    let ids = acme.jobs.submit(submit(specs)).await.unwrap().into_inner().job_ids;
+    let ids = acme
+        .jobs
+        .submit(submit(specs))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids;
     let mut seen = Vec::new();
     let mut token = String::new();
     loop {
         let page = Some(v1::Page { limit: 3, token });
-        let ask = v1::ListJobsRequest { page, ..v1::ListJobsRequest::default() };
+        let ask = v1::ListJobsRequest {
+            page,
+            ..v1::ListJobsRequest::default()
+        };
         let listed = acme.jobs.list(ask).await.unwrap().into_inner();
         assert_eq!(listed.total, 7);
         seen.extend(listed.jobs.iter().map(|job| job.id));
@@ -207,15 +349,34 @@ async fn a_quote_is_what_a_submission_holds() {
     let (_folder, mut centre) = centre().await;
     let mut acme = centre.tenant("acme", 10).await;
     let mut spec = command("priced");
-    spec.resources = Some(v1::Resources { cpu_milli: 1_500, ..v1::Resources::default() });
+    spec.resources = Some(v1::Resources {
+        cpu_milli: 1_500,
+        ..v1::Resources::default()
+    });
     spec.tasks = 3;
     spec.time_limit_ms = 7_777_777;
-    let ask = v1::QuoteRequest { spec: Some(spec.clone()), tenant: String::new() };
+    let ask = v1::QuoteRequest {
+        spec: Some(spec.clone()),
+        tenant: String::new(),
+    };
     let quote = acme.jobs.quote(ask).await.unwrap().into_inner();
     assert!(quote.affordable && !quote.starts_now);
     assert_eq!(quote.reason.unwrap().code, "no_nodes");
-    assert_eq!(quote.lines.iter().map(|line| line.amount_micro).sum::<i64>(), quote.hold_micro);
-    let held = acme.jobs.submit(submit(vec![spec])).await.unwrap().into_inner().held_micro;
+    assert_eq!(
+        quote
+            .lines
+            .iter()
+            .map(|line| line.amount_micro)
+            .sum::<i64>(),
+        quote.hold_micro
+    );
+    let held = acme
+        .jobs
+        .submit(submit(vec![spec]))
+        .await
+        .unwrap()
+        .into_inner()
+        .held_micro;
     assert_eq!(held, quote.hold_micro);
     centre.handle.shutdown().await;
 }
@@ -226,11 +387,23 @@ async fn no_method_answers_without_a_key() {
     let mut stranger = crate::support::Clients::connect(&centre.url, "").await;
     let mut forger = crate::support::Clients::connect(&centre.url, "zs-forged").await;
     for clients in [&mut stranger, &mut forger] {
-        let list = clients.jobs.list(v1::ListJobsRequest::default()).await.unwrap_err();
+        let list = clients
+            .jobs
+            .list(v1::ListJobsRequest::default())
+            .await
+            .unwrap_err();
         assert_eq!(list.code(), Code::Unauthenticated, "{list}");
-        let prices = clients.billing.list_prices(v1::ListPricesRequest::default()).await.unwrap_err();
+        let prices = clients
+            .billing
+            .list_prices(v1::ListPricesRequest::default())
+            .await
+            .unwrap_err();
         assert_eq!(prices.code(), Code::Unauthenticated);
-        let session = clients.workers.session(tokio_stream::empty()).await.unwrap_err();
+        let session = clients
+            .workers
+            .session(tokio_stream::empty())
+            .await
+            .unwrap_err();
         assert_eq!(session.code(), Code::Unauthenticated);
     }
     centre.handle.shutdown().await;

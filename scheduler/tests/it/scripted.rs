@@ -28,7 +28,9 @@ pub(crate) fn register(node: &str) -> v1::Register {
         version: "scripted".to_owned(),
         cpu_milli: 4_000,
         memory_mib: 4_096,
-        work: ["train", "batch", "serve", "command"].map(str::to_owned).to_vec(),
+        work: ["train", "batch", "serve", "command"]
+            .map(str::to_owned)
+            .to_vec(),
         ..v1::Register::default()
     }
 }
@@ -40,17 +42,28 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) async fn open(clients: &mut Clients, register: v1::Register) -> Result<Self, tonic::Status> {
+    pub(crate) async fn open(
+        clients: &mut Clients,
+        register: v1::Register,
+    ) -> Result<Self, tonic::Status> {
         let (reports, stream) = mpsc::unbounded_channel();
-        let first = v1::WorkerMessage { message: Some(Report::Register(register)) };
+        let first = v1::WorkerMessage {
+            message: Some(Report::Register(register)),
+        };
         reports.send(first).unwrap();
-        let orders = clients.workers.session(UnboundedReceiverStream::new(stream)).await?.into_inner();
+        let orders = clients
+            .workers
+            .session(UnboundedReceiverStream::new(stream))
+            .await?
+            .into_inner();
         Ok(Self { reports, orders })
     }
 
     pub(crate) fn send(&self, report: Report) {
         // The scheduler may just have been killed.
-        let _ = self.reports.send(v1::WorkerMessage { message: Some(report) });
+        let _ = self.reports.send(v1::WorkerMessage {
+            message: Some(report),
+        });
     }
 
     /// The next order that is not an acknowledgement, within five seconds.
@@ -58,7 +71,10 @@ impl Session {
         let deadline = Duration::from_secs(5);
         loop {
             let next = tokio::time::timeout(deadline, self.orders.message()).await;
-            let next = next.expect("an order comes").expect("the session is open").expect("and goes on");
+            let next = next
+                .expect("an order comes")
+                .expect("the session is open")
+                .expect("and goes on");
             match next.message.expect("a message is not empty") {
                 Order::HeartbeatAck(_) => {}
                 order => return order,
@@ -103,7 +119,10 @@ impl ScriptedWorker {
             let mut running = Running::default();
             loop {
                 let mut clients = Clients::connect(&url, &key).await;
-                let register = v1::Register { running: running.usage_with_unheard(), ..register.clone() };
+                let register = v1::Register {
+                    running: running.usage_with_unheard(),
+                    ..register.clone()
+                };
                 if let Ok(session) = Session::open(&mut clients, register).await {
                     serve(session, script, &mut running, &kept).await;
                 }
@@ -134,7 +153,10 @@ impl Running {
 
     /// For a registration: what was ended but perhaps not heard is not lost either.
     fn usage_with_unheard(&self) -> Vec<v1::TaskUsage> {
-        let unheard = self.unheard.iter().map(|(task, _)| v1::TaskUsage { task: Some(*task), used_ms: 1 });
+        let unheard = self.unheard.iter().map(|(task, _)| v1::TaskUsage {
+            task: Some(*task),
+            used_ms: 1,
+        });
         self.usage().into_iter().chain(unheard).collect()
     }
 }
@@ -170,7 +192,13 @@ async fn serve(mut session: Session, script: Script, running: &mut Running, diar
     }
 }
 
-fn take(session: &Session, script: Script, running: &mut Running, diary: &Diary, assign: &v1::Assign) {
+fn take(
+    session: &Session,
+    script: Script,
+    running: &mut Running,
+    diary: &Diary,
+    assign: &v1::Assign,
+) {
     let Some(task) = assign.task else { return };
     let known = |other: &v1::TaskRef| *other == task;
     let mut assigned = diary.assigned.lock().unwrap();

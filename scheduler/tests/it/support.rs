@@ -9,9 +9,9 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 use zhisuan_proto::v1::{
-    self, access_client::AccessClient, artifacts_client::ArtifactsClient, billing_client::BillingClient,
-    job_spec::Work, jobs_client::JobsClient, models_client::ModelsClient, nodes_client::NodesClient,
-    workers_client::WorkersClient,
+    self, access_client::AccessClient, artifacts_client::ArtifactsClient,
+    billing_client::BillingClient, job_spec::Work, jobs_client::JobsClient,
+    models_client::ModelsClient, nodes_client::NodesClient, workers_client::WorkersClient,
 };
 use zhisuan_scheduler::{Handle, Options, Role, start};
 
@@ -46,7 +46,9 @@ pub(crate) struct Clients {
 
 impl Clients {
     pub(crate) async fn connect(url: &str, key: &str) -> Self {
-        let endpoint = Channel::from_shared(url.to_owned()).unwrap().tcp_nodelay(true);
+        let endpoint = Channel::from_shared(url.to_owned())
+            .unwrap()
+            .tcp_nodelay(true);
         let mut tries = 0;
         let channel = loop {
             match endpoint.connect().await {
@@ -94,7 +96,11 @@ impl Centre {
         let handle = start(options).await.expect("the scheduler starts");
         let url = format!("http://{}", handle.address());
         let operator = Clients::connect(&url, &handle.internal_key(Role::Operator)).await;
-        Self { handle, url, operator }
+        Self {
+            handle,
+            url,
+            operator,
+        }
     }
 
     /// A prepaid tenant with money, and clients with a key of its own.
@@ -104,11 +110,17 @@ impl Centre {
             account_kind: "prepaid".to_owned(),
             ..v1::Tenant::default()
         };
-        let created = v1::CreateTenantRequest { tenant: Some(tenant) };
+        let created = v1::CreateTenantRequest {
+            tenant: Some(tenant),
+        };
         self.operator.access.create_tenant(created).await.unwrap();
         if yuan > 0 {
             let (tenant, reference) = (name.to_owned(), "first".to_owned());
-            let paid = v1::TopUpRequest { tenant, amount_micro: yuan * YUAN, reference };
+            let paid = v1::TopUpRequest {
+                tenant,
+                amount_micro: yuan * YUAN,
+                reference,
+            };
             self.operator.billing.top_up(paid).await.unwrap();
         }
         let wanted = v1::CreateKeyRequest {
@@ -117,7 +129,13 @@ impl Centre {
             name: "test".to_owned(),
             expires_at_ms: 0,
         };
-        let made = self.operator.access.create_key(wanted).await.unwrap().into_inner();
+        let made = self
+            .operator
+            .access
+            .create_key(wanted)
+            .await
+            .unwrap()
+            .into_inner();
         Clients::connect(&self.url, &made.secret).await
     }
 
@@ -142,13 +160,20 @@ pub(crate) fn command(name: &str) -> v1::JobSpec {
 }
 
 pub(crate) fn submit(specs: Vec<v1::JobSpec>) -> v1::SubmitRequest {
-    v1::SubmitRequest { specs, ..v1::SubmitRequest::default() }
+    v1::SubmitRequest {
+        specs,
+        ..v1::SubmitRequest::default()
+    }
 }
 
 /// The stable code and the field of a refusal.
 pub(crate) fn refusal(status: &Status) -> (String, String) {
-    let detail = zhisuan_proto::detail_of(status).unwrap_or_else(|| panic!("no detail in {status}"));
-    assert!(!detail.message_zh.is_empty(), "{status} says nothing in Chinese");
+    let detail =
+        zhisuan_proto::detail_of(status).unwrap_or_else(|| panic!("no detail in {status}"));
+    assert!(
+        !detail.message_zh.is_empty(),
+        "{status} says nothing in Chinese"
+    );
     (detail.code, detail.field)
 }
 
@@ -156,7 +181,12 @@ pub(crate) fn refusal(status: &Status) -> (String, String) {
 pub(crate) async fn until(clients: &mut Clients, job_id: u64, state: v1::JobState) -> v1::Job {
     let mut last = None;
     for _ in 0..400 {
-        let job = clients.jobs.get(v1::GetJobRequest { job_id }).await.unwrap().into_inner();
+        let job = clients
+            .jobs
+            .get(v1::GetJobRequest { job_id })
+            .await
+            .unwrap()
+            .into_inner();
         if job.state() == state {
             return job;
         }

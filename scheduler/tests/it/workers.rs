@@ -3,7 +3,9 @@
 use crate::scripted::{Script, ScriptedWorker, Session, ended, register};
 use crate::support::{Centre, Clients, command, submit, until};
 use std::time::Duration;
-use zhisuan_proto::v1::{self, scheduler_message::Message as Order, worker_message::Message as Report};
+use zhisuan_proto::v1::{
+    self, scheduler_message::Message as Order, worker_message::Message as Report,
+};
 use zhisuan_scheduler::Role;
 
 async fn centre_with(lease_ms: u32) -> (tempfile::TempDir, Centre, Clients) {
@@ -24,9 +26,17 @@ fn started(task: v1::TaskRef) -> Report {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_worker_loses_its_task_and_its_old_epoch_is_refused() {
     let (_folder, centre, mut acme) = centre_with(600).await;
-    let id = acme.jobs.submit(submit(vec![command("moved")])).await.unwrap().into_inner().job_ids[0];
+    let id = acme
+        .jobs
+        .submit(submit(vec![command("moved")]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
     let mut clients = centre.worker_clients().await;
-    let mut silent = Session::open(&mut clients, register("silent")).await.unwrap();
+    let mut silent = Session::open(&mut clients, register("silent"))
+        .await
+        .unwrap();
     let old = silent.assignment().await.task.unwrap();
     silent.send(started(old));
     until(&mut acme, id, v1::JobState::Running).await;
@@ -40,8 +50,9 @@ async fn a_silent_worker_loses_its_task_and_its_old_epoch_is_refused() {
     assert_eq!(job.attempts.len(), 2);
     let new = other.diary.assigned.lock().unwrap()[0];
     assert!(new.epoch > old.epoch && new.attempt == 2);
-    // The late end of the old epoch is refused: the job goes on, and the worker is told to stop.
+    // Late reports of the old epoch are refused: the job goes on, and the worker is told to stop.
     silent.send(ended(old, "succeeded"));
+    silent.send(started(old));
     match silent.order().await {
         Order::Stop(stop) => assert_eq!((stop.task, stop.reason.as_str()), (Some(old), "stale")),
         other => panic!("expected a stop, got {other:?}"),
@@ -54,15 +65,27 @@ async fn a_silent_worker_loses_its_task_and_its_old_epoch_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_comes_back_keeps_what_it_runs() {
     let (_folder, centre, mut acme) = centre_with(5_000).await;
-    let id = acme.jobs.submit(submit(vec![command("kept")])).await.unwrap().into_inner().job_ids[0];
+    let id = acme
+        .jobs
+        .submit(submit(vec![command("kept")]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
     let mut clients = centre.worker_clients().await;
     let mut first = Session::open(&mut clients, register("node")).await.unwrap();
     let task = first.assignment().await.task.unwrap();
     first.send(started(task));
     until(&mut acme, id, v1::JobState::Running).await;
     drop(first);
-    let running = vec![v1::TaskUsage { task: Some(task), used_ms: 10 }];
-    let again = v1::Register { running, ..register("node") };
+    let running = vec![v1::TaskUsage {
+        task: Some(task),
+        used_ms: 10,
+    }];
+    let again = v1::Register {
+        running,
+        ..register("node")
+    };
     let second = Session::open(&mut clients, again).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     until(&mut acme, id, v1::JobState::Running).await;
@@ -75,7 +98,13 @@ async fn a_worker_that_comes_back_keeps_what_it_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_worker_has_lost_what_it_ran() {
     let (_folder, centre, mut acme) = centre_with(5_000).await;
-    let id = acme.jobs.submit(submit(vec![command("again")])).await.unwrap().into_inner().job_ids[0];
+    let id = acme
+        .jobs
+        .submit(submit(vec![command("again")]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
     let mut clients = centre.worker_clients().await;
     let mut first = Session::open(&mut clients, register("node")).await.unwrap();
     let task = first.assignment().await.task.unwrap();
@@ -99,17 +128,35 @@ async fn lies_about_devices_are_refused() {
         memory_mib,
         simulated: false,
     };
-    let with = |node: &str, devices| v1::Register { devices, ..register(node) };
+    let with = |node: &str, devices| v1::Register {
+        devices,
+        ..register(node)
+    };
     let honest = with("a", vec![device("gpu-1", 80_000)]);
     let mut session = Session::open(&mut clients, honest.clone()).await.unwrap();
     assert!(matches!(session.order().await, Order::Registered(_)));
     let lies = [
-        (with("a", vec![device("gpu-1", 80_000), device("gpu-2", 80_000)]), "ZS-DEVICES-CHANGED"),
-        (with("a", vec![device("gpu-1", 160_000)]), "ZS-DEVICES-CHANGED"),
+        (
+            with("a", vec![device("gpu-1", 80_000), device("gpu-2", 80_000)]),
+            "ZS-DEVICES-CHANGED",
+        ),
+        (
+            with("a", vec![device("gpu-1", 160_000)]),
+            "ZS-DEVICES-CHANGED",
+        ),
         (with("b", vec![device("gpu-1", 80_000)]), "ZS-DEVICE-TAKEN"),
         (with("c", vec![device("gpu-3", 0)]), "ZS-FIELD"),
-        (with("c", vec![device("gpu-3", 80_000), device("gpu-3", 80_000)]), "ZS-FIELD"),
-        (v1::Register { cpu_milli: 0, ..register("c") }, "ZS-FIELD"),
+        (
+            with("c", vec![device("gpu-3", 80_000), device("gpu-3", 80_000)]),
+            "ZS-FIELD",
+        ),
+        (
+            v1::Register {
+                cpu_milli: 0,
+                ..register("c")
+            },
+            "ZS-FIELD",
+        ),
     ];
     for (lie, code) in lies {
         let mut liar = Session::open(&mut clients, lie).await.unwrap();
@@ -119,13 +166,33 @@ async fn lies_about_devices_are_refused() {
         }
     }
     // The honest session outlived the impostors.
-    session.send(Report::Heartbeat(v1::Heartbeat { sequence: 7, running: Vec::new() }));
-    let next = tokio::time::timeout(Duration::from_secs(2), session.orders.message()).await.unwrap();
+    session.send(Report::Heartbeat(v1::Heartbeat {
+        sequence: 7,
+        running: Vec::new(),
+    }));
+    let next = tokio::time::timeout(Duration::from_secs(2), session.orders.message())
+        .await
+        .unwrap();
     assert!(next.unwrap().is_some());
-    let nodes = centre.operator.nodes.list(v1::ListNodesRequest {}).await.unwrap().into_inner().nodes;
-    assert_eq!(nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["a"]);
+    let nodes = centre
+        .operator
+        .nodes
+        .list(v1::ListNodesRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .nodes;
+    assert_eq!(
+        nodes
+            .iter()
+            .map(|node| node.name.as_str())
+            .collect::<Vec<_>>(),
+        ["a"]
+    );
     // An operator may accept the change once nothing runs there.
-    let accept = v1::AcceptDevicesRequest { node: "a".to_owned() };
+    let accept = v1::AcceptDevicesRequest {
+        node: "a".to_owned(),
+    };
     centre.operator.nodes.accept_devices(accept).await.unwrap();
     let changed = with("a", vec![device("gpu-9", 80_000)]);
     let mut session = Session::open(&mut clients, changed).await.unwrap();
@@ -136,7 +203,13 @@ async fn lies_about_devices_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_beyond_the_clock_is_not_charged() {
     let (_folder, centre, mut acme) = centre_with(5_000).await;
-    let id = acme.jobs.submit(submit(vec![command("greedy")])).await.unwrap().into_inner().job_ids[0];
+    let id = acme
+        .jobs
+        .submit(submit(vec![command("greedy")]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
     let mut clients = centre.worker_clients().await;
     let mut session = Session::open(&mut clients, register("liar")).await.unwrap();
     let task = session.assignment().await.task.unwrap();
@@ -158,17 +231,33 @@ async fn a_claim_beyond_the_clock_is_not_charged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_are_kept_followed_and_end() {
     let (_folder, centre, mut acme) = centre_with(5_000).await;
-    let id = acme.jobs.submit(submit(vec![command("talks")])).await.unwrap().into_inner().job_ids[0];
-    let ask = v1::LogsRequest { job_id: id, follow: true, ..v1::LogsRequest::default() };
+    let id = acme
+        .jobs
+        .submit(submit(vec![command("talks")]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
+    let ask = v1::LogsRequest {
+        job_id: id,
+        follow: true,
+        ..v1::LogsRequest::default()
+    };
     let mut follower = acme.jobs.clone();
     let mut clients = centre.worker_clients().await;
     let worker = async {
-        let mut session = Session::open(&mut clients, register("talker")).await.unwrap();
+        let mut session = Session::open(&mut clients, register("talker"))
+            .await
+            .unwrap();
         let task = session.assignment().await.task.unwrap();
         session.send(started(task));
         for (offset, text) in [(0, "first\n"), (6, "二\n"), (6, "二\n")] {
             let data = text.as_bytes().to_vec();
-            session.send(Report::Log(v1::TaskLog { task: Some(task), offset, data }));
+            session.send(Report::Log(v1::TaskLog {
+                task: Some(task),
+                offset,
+                data,
+            }));
         }
         session.send(ended(task, "succeeded"));
         session

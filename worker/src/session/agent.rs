@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::Endpoint;
+use zhisuan_proto::v1::worker_message::Message as Report;
 use zhisuan_proto::v1::{Register, TaskUsage};
 
 const TICK: Duration = Duration::from_millis(50);
@@ -192,6 +193,9 @@ impl Agent {
         let generation = self.generation;
         let mut register = self.config.register.clone();
         register.running = self.running(now);
+        // Ended, but perhaps not heard: not lost either, or it would be run a second time.
+        let ends = self.outbox.unconfirmed_ends();
+        register.running.extend(ends);
         let (endpoint, bearer) = (self.config.endpoint.clone(), self.config.bearer.clone());
         let sender = self.sender.clone();
         let task = tokio::spawn(async move {
@@ -241,6 +245,9 @@ impl Agent {
             task.lease.set_lease_ms(self.lease_ms);
             if let Some(run) = &task.run {
                 run.log.with(crate::logs::LogBuffer::rewind);
+                if let Some(ready) = run.ready.clone().filter(|_| run.ended.is_none()) {
+                    self.outbox.push(Report::ReplicaReady(ready));
+                }
             }
         }
         self.acknowledge(self.register_sent_ms);

@@ -105,6 +105,7 @@ impl Agent {
                 log,
                 stop,
                 progress: None,
+                ready: None,
                 ended: None,
                 counted_drops: 0,
             });
@@ -180,6 +181,7 @@ impl Agent {
                     models,
                     context_length,
                 };
+                run.ready = Some(ready.clone());
                 self.outbox.push(Report::ReplicaReady(ready));
             }
             TaskEvent::Exit(finish) => {

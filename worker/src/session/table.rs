@@ -4,7 +4,7 @@ use crate::exec::StopOrder;
 use crate::lease::Lease;
 use crate::logs::TaskLog;
 use tokio::sync::watch;
-use zhisuan_proto::v1::{Assign, TaskEnded, TaskRef};
+use zhisuan_proto::v1::{Assign, ReplicaReady, TaskEnded, TaskRef};
 
 /// A task of a job, whatever the attempt; the epoch tells attempts apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +38,9 @@ pub(crate) struct Run {
     pub(crate) stop: watch::Sender<Option<StopOrder>>,
     /// The latest line that was not sent.
     pub(crate) progress: Option<String>,
+    /// What a replica said when it was up, repeated on every new stream: a restarted scheduler
+    /// does not know it.
+    pub(crate) ready: Option<ReplicaReady>,
     /// The end report, kept to be repeated.
     pub(crate) ended: Option<TaskEnded>,
     /// How much of the log's loss the metric has counted.

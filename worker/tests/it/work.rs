@@ -88,14 +88,20 @@ fn question(max_tokens: u32) -> GenerateRequest {
 async fn answers_with_one_end(client: &mut ReplicasClient<tonic::transport::Channel>) {
     let answer = client.generate(request(question(24), TOKEN)).await.unwrap();
     let (mut events, mut text, mut ends) = (answer.into_inner(), String::new(), 0);
+    let mut prompt_tokens = 0;
     while let Some(event) = events.message().await.unwrap() {
         match event.event.unwrap() {
+            Event::Started(accepted) => {
+                assert!(text.is_empty() && prompt_tokens == 0, "first and once");
+                prompt_tokens = accepted.prompt_tokens;
+            }
             Event::Delta(delta) => {
                 assert!(delta.logprob.is_some_and(|found| found.top.len() == 2));
                 text.push_str(&delta.text);
             }
             Event::Done(done) => {
-                assert!(done.usage.is_some_and(|usage| usage.prompt_tokens > 5));
+                let usage = done.usage.unwrap();
+                assert!(prompt_tokens > 5 && usage.prompt_tokens == prompt_tokens);
                 ends += 1;
             }
             Event::Failed(failed) => panic!("{failed:?}"),
