@@ -83,7 +83,7 @@ pub(crate) struct DeployArgs {
     pub(crate) devices: Option<u32>,
     #[arg(long, value_name = "KIND", help = tr("加速卡型号", "kind of accelerator"))]
     pub(crate) device_kind: Option<String>,
-    #[arg(long, help = tr("按副本时长计费,不按词元", "pay for the replicas' time, not for tokens"))]
+    #[arg(long, help = tr("按副本时长计费,不按词元;租户自己部署时总是如此", "pay for the replicas' time, not for tokens; always so for a tenant's own"))]
     pub(crate) dedicated: bool,
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help = tr("同时处理的请求数", "requests in one batch"))]
     pub(crate) max_batch: u32,

@@ -62,7 +62,9 @@ fn request(args: &DeployArgs) -> Result<DeployRequest> {
         memory_mib: memory.transpose()?.unwrap_or_default(),
         ..Resources::default()
     };
-    let metering = if args.dedicated {
+    // A tenant pays for its replicas; only the centre and operators sell by the token.
+    let operator = args.centre || args.tenant.is_some();
+    let metering = if args.dedicated || !operator {
         Metering::Dedicated
     } else {
         Metering::Tokens

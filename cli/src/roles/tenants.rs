@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::error::Result;
+use tonic::Code;
 use zhisuan_proto::v1::{
     CreateKeyRequest, CreateTenantRequest, ListTenantsRequest, Tenant, TopUpRequest, WhoAmIRequest,
 };
@@ -43,8 +44,12 @@ pub(crate) async fn ensure(operator: &Client, first: &FirstTenant) -> Result<()>
         amount_micro: first.amount_micro,
         reference: first.reference.to_owned(),
     };
-    operator.billing().top_up(request).await?;
-    Ok(())
+    match operator.billing().top_up(request).await {
+        Ok(_) => Ok(()),
+        // Booked by an earlier start.
+        Err(status) if status.code() == Code::AlreadyExists => Ok(()),
+        Err(status) => Err(status.into()),
+    }
 }
 
 /// The remembered key when it still works for that role, else a new one.

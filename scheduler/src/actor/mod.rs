@@ -33,6 +33,7 @@ pub(crate) struct Outgoing {
 }
 
 type Question = Box<dyn FnOnce(&State, Millis) + Send>;
+type Observed = Result<(Observation, Millis), Failure>;
 type Answer = Result<Vec<Effect>, Failure>;
 
 pub(crate) enum Command {
@@ -43,7 +44,7 @@ pub(crate) enum Command {
     },
     Observe {
         heartbeat: Heartbeat,
-        reply: oneshot::Sender<Observation>,
+        reply: oneshot::Sender<Observed>,
     },
     Ask(Question),
     Tick,
@@ -81,20 +82,35 @@ impl Core {
     }
 
     pub(crate) async fn apply_with(&self, event: Event, attached: Attached) -> Answer {
+        self.queue(event, attached).await?.await
+    }
+
+    /// Puts an event in line. The place is taken when this returns, the answer comes when the
+    /// event is durable.
+    pub(crate) async fn queue(
+        &self,
+        event: Event,
+        attached: Attached,
+    ) -> Result<impl Future<Output = Answer> + Send + 'static, Failure> {
         let (reply, answer) = oneshot::channel();
+        let event = Box::new(event);
         self.send(Command::Apply {
-            event: Box::new(event),
+            event,
             attached,
             reply,
         })
         .await?;
-        answer.await.unwrap_or_else(|_| Err(stopped()))
+        Ok(async { answer.await.unwrap_or_else(|_| Err(stopped())) })
     }
 
-    pub(crate) async fn observe(&self, heartbeat: Heartbeat) -> Result<Observation, Failure> {
+    /// Puts a heartbeat in line; answered when everything before it is durable.
+    pub(crate) async fn queue_observe(
+        &self,
+        heartbeat: Heartbeat,
+    ) -> Result<impl Future<Output = Observed> + Send + 'static, Failure> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Observe { heartbeat, reply }).await?;
-        answer.await.map_err(|_| stopped())
+        Ok(async { answer.await.unwrap_or_else(|_| Err(stopped())) })
     }
 
     /// Looks at the state between two batches.

@@ -119,12 +119,15 @@ impl<S: Journal> Actor<S> {
                 Ok(dirty)
             }
             Command::Observe { heartbeat, reply } => {
-                let observation = self.state.observe(&heartbeat, self.clock.now());
+                let now = self.clock.now();
+                let observation = self.state.observe(&heartbeat, now);
                 for event in &observation.events {
                     // A task may have ended since it was observed; then there is nothing to charge.
                     let _ = self.apply(event, Attached::Nothing, gathered)?;
                 }
-                let _ = reply.send(observation);
+                // Before the commit: usage is cumulative, so a slice that is lost in a crash is
+                // in the next report. What the session said earlier is answered after its commit.
+                let _ = reply.send(Ok((observation, now)));
                 Ok(false)
             }
             Command::Ask(question) => {

@@ -4,6 +4,7 @@ mod billing;
 mod convert;
 mod jobs;
 mod nodes;
+mod session;
 mod spec;
 mod statement;
 mod workers;

@@ -58,7 +58,7 @@ pub struct JobRow {
     pub job: Job,
     /// The wire spec; given once, at submission.
     pub spec: Option<Vec<u8>>,
-    /// Artifact digests by name, when they became known.
+    /// Artifact digests by name, added to those on record.
     pub outputs: Option<BTreeMap<String, String>>,
 }
 

@@ -167,7 +167,7 @@ fn write_job(connection: &Connection, row: &JobRow) -> Result<(), StoreError> {
     }
     if let Some(outputs) = &row.outputs {
         connection
-            .prepare_cached("UPDATE job SET outputs = ? WHERE id = ?")?
+            .prepare_cached("UPDATE job SET outputs = json_patch(outputs, ?) WHERE id = ?")?
             .execute(params![json("outputs", outputs)?, job.id.0])?;
     }
     Ok(())

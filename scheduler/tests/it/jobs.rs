@@ -135,7 +135,7 @@ async fn refusals_name_the_field_and_change_nothing() {
                 spec.resources = Some(v1::Resources {
                     devices: 9_999,
                     ..v1::Resources::default()
-                })
+                });
             }),
             "ZS-FIELD",
             "specs[0].resources.devices",
@@ -145,7 +145,7 @@ async fn refusals_name_the_field_and_change_nothing() {
                 spec.resources = Some(v1::Resources {
                     cpu_milli: 8_000,
                     ..v1::Resources::default()
-                })
+                });
             }),
             "ZS-JOB-NEVER",
             "",

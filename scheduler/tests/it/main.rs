@@ -10,6 +10,7 @@
 mod billing;
 mod crash;
 mod jobs;
+mod library;
 mod restart;
 mod scripted;
 mod store;

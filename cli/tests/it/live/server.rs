@@ -19,7 +19,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `up` on free ports with a data folder and a home.
     pub(crate) fn start(data: &Path, home: &Path) -> Self {
-        let script = "\"$@\" & pid=$!; read -r _; kill -TERM $pid; wait $pid";
+        let script = "\"$@\" & pid=$!; exec >&-; read -r _; kill -TERM $pid; wait $pid";
         let mut child = Command::new("sh")
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_zhisuan")])
             .args(["up", "--no-deploy", "--json", "--allow-commands"])

@@ -1,0 +1,177 @@
+//! Tokens per second of the engine and of llama.cpp on the same file and threads, alternating.
+
+use crate::args::Args;
+use crate::peer::{Peer, Question};
+use crate::report::{Report, Row};
+use anyhow::{Context, Result, bail, ensure};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+use zhisuan_engine::{Engine, GenerateEvent, GenerateRequest, LoadOptions, Prompt, TokenSink};
+
+/// Default model of the product's cache (SmolLM2 135M, Q4_1).
+const MODEL: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+const TEXT: &str =
+    "The scheduler of a public computing centre decides which job runs where, and says why. ";
+
+/// When each token came.
+struct Stamps(Sender<Result<Instant, String>>);
+
+impl TokenSink for Stamps {
+    fn push(&mut self, event: GenerateEvent) -> ControlFlow<()> {
+        let stamp = match event {
+            GenerateEvent::Token { .. } => Ok(Instant::now()),
+            GenerateEvent::Failed { error, .. } => Err(error.to_string()),
+            GenerateEvent::Done { .. } => return ControlFlow::Continue(()),
+        };
+        match self.0.send(stamp) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+}
+
+/// Runs the bench.
+pub(crate) fn run(args: &Args) -> Result<Report> {
+    let model = args
+        .text("model")
+        .map_or_else(cached, |path| Ok(PathBuf::from(path)))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = args.number("threads", cores)?;
+    let (prompt, tokens) = (args.number("prompt", 256)?, args.number("tokens", 64)?);
+    let (streams, rounds) = (args.number("streams", 8)?, args.number("rounds", 5)?);
+    let context = prompt + tokens + 16;
+    let engine = Engine::load(LoadOptions {
+        max_batch: streams,
+        max_context: Some(context),
+        threads: Some(threads),
+        ..LoadOptions::new(&model)
+    })?;
+    let mut peer = Peer::start(&model, threads, context, streams)?;
+    let ids = prompt_ids(&engine, prompt)?;
+    let short = &ids[..ids.len().min(16)];
+    let mut ours = [const { Vec::new() }; 3];
+    let mut theirs = [const { Vec::new() }; 3];
+    // One round of both to warm caches and threads, not counted.
+    for round in 0..=rounds {
+        let (prefill, decode, _) = generate(&engine, &ids, tokens, 1)?;
+        let (_, _, wall) = generate(&engine, short, tokens, streams)?;
+        let one = peer.ask(&Question {
+            prompt: &ids,
+            tokens,
+            streams: 1,
+        })?;
+        let many = peer.ask(&Question {
+            prompt: short,
+            tokens,
+            streams,
+        })?;
+        if round == 0 {
+            continue;
+        }
+        let (read, written) = (ids.len() as f64, (tokens - 1) as f64);
+        let all = (tokens * streams) as f64;
+        let rates = [read / prefill, written / decode, all / wall];
+        let peer_rates = [
+            read / one.prefill_ms,
+            written / one.decode_ms,
+            all / many.wall_ms,
+        ];
+        for index in 0..3 {
+            ours[index].push(rates[index] * 1000.0);
+            theirs[index].push(peer_rates[index] * 1000.0);
+        }
+    }
+    let names = [
+        format!("prefill of {prompt} tokens"),
+        format!("decode of {tokens} tokens, 1 stream"),
+        format!("answers of {tokens} tokens, {streams} streams together"),
+    ];
+    let measured = names.into_iter().zip(ours).zip(theirs);
+    let row = |((name, ours), theirs): ((String, Vec<f64>), Vec<f64>)| {
+        Row::new(name, "tokens/s", ours).against(&peer.name, theirs)
+    };
+    let rows = measured.map(row).collect();
+    let file = model
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let kind = engine.info().quantisation.clone();
+    let note =
+        format!("{file} ({kind}), {threads} threads each, greedy, alternating in one process tree");
+    Ok(Report::new("engine", note, rows))
+}
+
+fn cached() -> Result<PathBuf> {
+    let cache = std::env::var("ZHISUAN_CACHE")
+        .map(PathBuf::from)
+        .or_else(|_| {
+            let home = std::env::var("HOME").context("set HOME or ZHISUAN_CACHE")?;
+            Ok::<_, anyhow::Error>(PathBuf::from(home).join(".cache/zhisuan"))
+        })?;
+    let path = cache.join("models/sha256").join(MODEL);
+    ensure!(
+        path.exists(),
+        "no model at {}; run `cargo xtask provide` or give --model",
+        path.display()
+    );
+    Ok(path)
+}
+
+fn prompt_ids(engine: &Engine, wanted: usize) -> Result<Vec<u32>> {
+    let text = TEXT.repeat(wanted / 4 + 4);
+    let mut ids = engine.tokenize(&text)?;
+    ensure!(
+        ids.len() >= wanted,
+        "the text has only {} tokens",
+        ids.len()
+    );
+    ids.truncate(wanted);
+    Ok(ids)
+}
+
+/// Milliseconds to the first token, from it to the last, and of all streams together.
+fn generate(
+    engine: &Engine,
+    ids: &[u32],
+    tokens: usize,
+    streams: usize,
+) -> Result<(f64, f64, f64)> {
+    ensure!(tokens >= 2, "--tokens must be at least 2");
+    let begin = Instant::now();
+    let mut receivers = Vec::new();
+    for _ in 0..streams {
+        let (sender, receiver) = channel();
+        let request = GenerateRequest {
+            ignore_eos: true,
+            ..GenerateRequest::new(Prompt::Tokens(ids.to_vec()), tokens)
+        };
+        engine.generate(request, Box::new(Stamps(sender)))?;
+        receivers.push(receiver);
+    }
+    let mut first = begin;
+    let mut last = begin;
+    for receiver in receivers {
+        let stamps = drain(&receiver)?;
+        let (Some(early), Some(late)) = (stamps.first(), stamps.last()) else {
+            bail!("the engine gave no token");
+        };
+        ensure!(
+            stamps.len() == tokens,
+            "{} of {tokens} tokens",
+            stamps.len()
+        );
+        (first, last) = (*early, last.max(*late));
+    }
+    let ms = |from: Instant, to: Instant| to.duration_since(from).as_secs_f64() * 1000.0;
+    Ok((ms(begin, first), ms(first, last), ms(begin, last)))
+}
+
+fn drain(receiver: &Receiver<Result<Instant, String>>) -> Result<Vec<Instant>> {
+    receiver
+        .iter()
+        .collect::<Result<Vec<Instant>, String>>()
+        .map_err(|error| anyhow::anyhow!("the engine failed: {error}"))
+}

@@ -1,0 +1,71 @@
+//! `zhisuan-bench`: measurements of the product, each with its raw samples in `benches/runs/`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command for developers speaks to the terminal"
+)]
+
+mod args;
+mod centre;
+mod engine;
+mod jobs;
+mod noop;
+mod peer;
+mod report;
+mod restart;
+
+use crate::args::Args;
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask bench <bench> [--name value]...
+
+  jobs      no-op jobs per second through gRPC, and from submit to a worker
+            --jobs 20000  --submitters 32  --batch 100  --workers 16  --latency 500  --rounds 3
+  restart   time to start again with a large history
+            --finished 100000  --waiting 10000  --workers 32  --rounds 5
+  engine    tokens per second against llama.cpp on the same file, alternating
+            --model PATH.gguf  --threads N  --prompt 256  --tokens 64  --streams 8  --rounds 5
+
+Every bench prints a table and writes benches/runs/<bench>.json; --out PATH writes elsewhere.";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(words: &[String]) -> Result<()> {
+    let Some((bench, rest)) = words.split_first() else {
+        bail!("{USAGE}");
+    };
+    if matches!(bench.as_str(), "help" | "--help" | "-h") {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let args = Args::parse(rest)?;
+    if cfg!(debug_assertions) {
+        eprintln!(
+            "warning: this is a dev build; its figures say nothing (cargo xtask bench builds release)"
+        );
+    }
+    let report = match bench.as_str() {
+        "jobs" => jobs::run(&args).await?,
+        "restart" => restart::run(&args).await?,
+        // The engine has threads of its own and blocks.
+        "engine" => tokio::task::block_in_place(|| engine::run(&args))?,
+        other => bail!("no bench {other:?}\n\n{USAGE}"),
+    };
+    args.all_used()?;
+    println!("{}", report.table());
+    let path = report.write(args.text("out"))?;
+    println!("written to {}", path.display());
+    Ok(())
+}

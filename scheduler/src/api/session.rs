@@ -1,0 +1,279 @@
+//! One worker's open session: reports in, orders out.
+//!
+//! Reports go to the core in the order in which they came and are answered when they are durable,
+//! many at a time: a session never waits for one commit before it reads the next report. What is
+//! said back keeps the order too, so an acknowledged heartbeat confirms every report before it.
+
+use super::workers::{Outbound, WorkersService, envelope, report, task_ref};
+use super::{failure, unavailable};
+use crate::actor::{Attached, Failure};
+use crate::dispatch::wire_task;
+use crate::logs::LogTask;
+use crate::models::ReadyReplica;
+use crate::sessions::Orders;
+use crate::words;
+use futures::future::{BoxFuture, FutureExt as _, ready};
+use futures::stream::{FuturesOrdered, StreamExt as _};
+use std::collections::HashMap;
+use tonic::{Status, Streaming};
+use zhisuan_core::{Event, Heartbeat, NodeName, Outcome, Refusal, TaskRef, TaskReport};
+use zhisuan_proto::v1::{
+    self, scheduler_message::Message as Order, worker_message::Message as Report,
+};
+
+/// Reports that may wait for their commit; then the stream is not read, which holds the worker.
+const IN_FLIGHT: usize = 1024;
+
+/// What is said back once a report is durable.
+type Said = Result<Vec<Order>, Status>;
+type Pending = BoxFuture<'static, Said>;
+
+pub(super) struct Session {
+    pub(super) service: WorkersService,
+    pub(super) node: NodeName,
+    pub(super) replica_address: String,
+    pub(super) outbound: Outbound,
+}
+
+impl Session {
+    pub(super) async fn run(
+        &self,
+        reports: &mut Streaming<v1::WorkerMessage>,
+        orders: &mut Orders,
+    ) -> Result<(), Status> {
+        let mut pending: FuturesOrdered<Pending> = FuturesOrdered::new();
+        loop {
+            tokio::select! {
+                order = orders.queue.recv() => match order {
+                    Some(order) => self.send(order)?,
+                    // A newer session of the same node took over.
+                    None => return Ok(()),
+                },
+                Some(said) = pending.next() => for order in said? {
+                    self.send(order)?;
+                },
+                next = reports.message(), if pending.len() < IN_FLIGHT => match next? {
+                    Some(next) => if let Some(next) = next.message {
+                        pending.push_back(self.take(next).await?);
+                    },
+                    None => return Ok(()),
+                },
+                () = self.outbound.closed() => return Ok(()),
+            }
+        }
+    }
+
+    fn send(&self, order: Order) -> Result<(), Status> {
+        self.outbound
+            .send(Ok(envelope(order)))
+            .map_err(|_| Status::cancelled("the worker is gone"))
+    }
+
+    /// Hands a report on; the future is done when it is durable.
+    async fn take(&self, next: Report) -> Result<Pending, Status> {
+        match next {
+            Report::Register(_) => {
+                let accepted = "any other message in an open session";
+                let refusal = Refusal::invalid("message", "register", accepted);
+                Err(words::refusal(&refusal))
+            }
+            Report::Heartbeat(beat) => self.heartbeat(beat).await,
+            Report::Started(started) => match started.task {
+                Some(task) => self.started(task_ref(&task)).await,
+                None => Ok(nothing()),
+            },
+            Report::Ended(ended) => self.ended(ended).await,
+            Report::Log(log) => {
+                self.log(log).await;
+                Ok(nothing())
+            }
+            Report::Progress(progress) => {
+                if let Some(task) = progress.task {
+                    self.service.live.set_progress(task.job_id, progress.text);
+                }
+                Ok(nothing())
+            }
+            Report::ReplicaReady(ready) => self.replica_ready(ready).await,
+        }
+    }
+
+    async fn heartbeat(&self, beat: v1::Heartbeat) -> Result<Pending, Status> {
+        let running = beat.running.iter().filter_map(report).collect();
+        let node = self.node.clone();
+        let observed = self
+            .service
+            .core
+            .queue_observe(Heartbeat { node, running })
+            .await;
+        let observed = observed.map_err(|error| failure(&error))?;
+        let (sessions, node) = (self.service.sessions.clone(), self.node.0.clone());
+        let said = async move {
+            let (observed, now) = observed.await.map_err(|error| failure(&error))?;
+            if !observed.known {
+                return Err(unavailable("this node's lease ran out; register again"));
+            }
+            sessions.seen(&node, now);
+            let mut orders: Vec<Order> = observed
+                .stop
+                .into_iter()
+                .map(|(task, reason)| stop(task, reason))
+                .collect();
+            let sequence = beat.sequence;
+            orders.push(Order::HeartbeatAck(v1::HeartbeatAck { sequence }));
+            Ok(orders)
+        };
+        Ok(said.boxed())
+    }
+
+    /// A stale report is refused and logged, and what it is about is stopped if it runs.
+    async fn apply(
+        &self,
+        event: Event,
+        attached: Attached,
+        stale: Option<TaskRef>,
+    ) -> Result<Pending, Status> {
+        let answer = self.service.core.queue(event, attached).await;
+        let answer = answer.map_err(|error| failure(&error))?;
+        let node = self.node.clone();
+        let said = async move {
+            match answer.await {
+                Ok(_) => Ok(Vec::new()),
+                Err(Failure::Refused(refusal)) => {
+                    tracing::warn!(%node, %refusal, "a report is refused");
+                    Ok(stale.map(|task| stop(task, "stale")).into_iter().collect())
+                }
+                Err(error) => Err(failure(&error)),
+            }
+        };
+        Ok(said.boxed())
+    }
+
+    async fn started(&self, task: TaskRef) -> Result<Pending, Status> {
+        self.apply(Event::TaskStarted { task }, Attached::Nothing, Some(task))
+            .await
+    }
+
+    async fn ended(&self, ended: v1::TaskEnded) -> Result<Pending, Status> {
+        let Some(task) = ended.task.as_ref().map(task_ref) else {
+            return Ok(nothing());
+        };
+        let outcome = match ended.outcome.as_str() {
+            "succeeded" => Outcome::Succeeded,
+            "stopped" => Outcome::Stopped,
+            _ => Outcome::Failed {
+                exit_code: ended.exit_code,
+                code: ended.code,
+                message: ended.message,
+            },
+        };
+        if !ended.outputs.is_empty() || ended.model.is_some() {
+            self.keep_outputs(task, &ended.outputs, ended.model).await?;
+        }
+        let (job, attempt, number) = (task.job.0, task.attempt, task.task);
+        let log = LogTask {
+            job,
+            attempt,
+            task: number,
+        };
+        if let Err(error) = self.service.logs.close(log).await {
+            tracing::error!(node = %self.node, %error, "a log cannot be closed");
+        }
+        let attached = if ended.outputs.is_empty() {
+            Attached::Nothing
+        } else {
+            Attached::Outputs(task.job.0, ended.outputs.into_iter().collect())
+        };
+        let report = TaskReport {
+            task,
+            used_ms: ended.used_ms,
+        };
+        // Of a stale end nothing needs to be stopped: it says itself that nothing runs.
+        self.apply(Event::TaskEnded { report, outcome }, attached, None)
+            .await
+    }
+
+    async fn log(&self, log: v1::TaskLog) {
+        let Some(task) = log.task else { return };
+        let (job, attempt, task) = (task.job_id, task.attempt, task.task);
+        let task = LogTask { job, attempt, task };
+        if let Err(error) = self.service.logs.append(task, log.offset, log.data).await {
+            tracing::error!(node = %self.node, %error, "log bytes are lost");
+        }
+    }
+
+    /// Before the job ends: its outputs belong to its tenant, its model is in the library.
+    async fn keep_outputs(
+        &self,
+        task: TaskRef,
+        outputs: &HashMap<String, String>,
+        model: Option<v1::ModelManifest>,
+    ) -> Result<(), Status> {
+        let owned = self.service.core.ask(move |state, _| {
+            let job = state.jobs().get(&task.job).filter(|_| state.owns(task));
+            job.map(|job| job.tenant.0.clone())
+        });
+        let Some(tenant) = owned.await.map_err(|error| failure(&error))? else {
+            return Ok(());
+        };
+        let (artifacts, owner, files) = (
+            self.service.artifacts.clone(),
+            tenant.clone(),
+            outputs.clone(),
+        );
+        let now_ms = self
+            .service
+            .core
+            .ask(|_, now| now.0)
+            .await
+            .map_err(|error| failure(&error))?;
+        let granted = tokio::task::spawn_blocking(move || {
+            for (name, digest) in files {
+                if let Err(error) = artifacts.grant(&owner, &digest, &name, now_ms) {
+                    tracing::warn!(?task, name, %error, "an output is refused");
+                }
+            }
+        });
+        granted
+            .await
+            .map_err(|error| unavailable(&error.to_string()))?;
+        if let Some(mut model) = model {
+            let lineage = model.lineage.get_or_insert_default();
+            (lineage.job_id, lineage.attempt) = (task.job.0, task.attempt);
+            if let Err(error) = self.service.models.register(model, &tenant, now_ms).await {
+                tracing::warn!(node = %self.node, ?task, %error, "a model is refused");
+            }
+        }
+        Ok(())
+    }
+
+    async fn replica_ready(&self, up: v1::ReplicaReady) -> Result<Pending, Status> {
+        let Some(task) = up.task.as_ref().map(task_ref) else {
+            return Ok(nothing());
+        };
+        let owns = self.service.core.ask(move |state, _| state.owns(task));
+        if !owns.await.map_err(|error| failure(&error))? {
+            return Ok(ready(Ok(vec![stop(task, "stale")])).boxed());
+        }
+        let replica = ReadyReplica {
+            address: self.replica_address.clone(),
+            token: self.service.secret.replica_token(task),
+            epoch: task.epoch.0,
+            context_length: up.context_length,
+            models: up.models,
+        };
+        self.service.deployments.ready(task.job.0, replica);
+        Ok(nothing())
+    }
+}
+
+fn nothing() -> Pending {
+    ready(Ok(Vec::new())).boxed()
+}
+
+fn stop(task: TaskRef, reason: &str) -> Order {
+    Order::Stop(v1::Stop {
+        task: Some(wire_task(task)),
+        reason: reason.to_owned(),
+        grace_ms: 10_000,
+    })
+}

