@@ -1,34 +1,24 @@
 //! The composition root: what is opened, in which order, and how it all stops.
 
-use crate::access::{Access, AccessService, NowMs, Role};
-use crate::actor::{Actor, Core, recover};
-use crate::api::{BillingService, JobsService, NodesService, WorkersService};
-use crate::artifacts::{ArtifactService, Artifacts};
+use crate::access::{Access, Role};
+use crate::actor::{Actor, Core, Outgoing};
 use crate::clock::Clock;
-use crate::console::Console;
 use crate::dispatch::{Dispatcher, replica_update};
-use crate::error::Error;
-use crate::live::Live;
-use crate::logs::Logs;
+use crate::error::{Error, internal};
 use crate::metrics::Metrics;
-use crate::models::{Catalogue, Deployments, ModelService, Models};
+use crate::open::{Opened, open};
 use crate::options::Options;
-use crate::ports::{Desk, Replicas, Tenants};
-use crate::secret::ClusterSecret;
-use crate::sessions::Sessions;
-use crate::store::{Reads, Records, Sqlite};
+use crate::rooms::{Rooms, routes};
+use crate::store::Sqlite;
 use crate::{api, defaults, serve};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 use zhisuan_core::WorkKind;
-use zhisuan_proto::v1;
 
 /// Commands that may wait for the actor; more than this waits at the sender.
 const COMMANDS: usize = 16_384;
@@ -93,78 +83,27 @@ impl Handle {
     }
 }
 
-/// What the services share.
-struct Rooms {
-    core: Core,
-    reads: Arc<dyn Reads>,
-    records: Arc<dyn Records>,
-    access: Access,
-    artifacts: Artifacts,
-    logs: Logs,
-    live: Live,
-    models: Models,
-    deployments: Deployments,
-    sessions: Sessions,
-    secret: ClusterSecret,
-    metrics: Metrics,
-    jobs: JobsService,
-    now: NowMs,
-    drain: CancellationToken,
-}
-
-impl Rooms {
-    fn billing(&self) -> BillingService {
-        BillingService {
-            core: self.core.clone(),
-            reads: self.reads.clone(),
-            deployments: self.deployments.clone(),
-        }
-    }
-
-    fn nodes(&self) -> NodesService {
-        NodesService {
-            core: self.core.clone(),
-            sessions: self.sessions.clone(),
-        }
-    }
-}
-
 /// Opens the data folder, recovers the state and serves.
 pub async fn start(options: Options) -> Result<Handle, Error> {
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(|cause| Error::Listen {
-            address: options.listen,
-            cause,
-        })?;
-    let address = listener.local_addr().map_err(|cause| Error::Listen {
+    let not_ours = |cause| Error::Listen {
         address: options.listen,
         cause,
-    })?;
-    let drain = CancellationToken::new();
-    let metrics = Metrics::new().map_err(internal)?;
-    let opened = {
-        let options = options.clone();
-        tokio::task::spawn_blocking(move || open(&options))
-            .await
-            .map_err(internal)??
     };
+    let listener = TcpListener::bind(options.listen).await.map_err(not_ours)?;
+    let address = listener.local_addr().map_err(not_ours)?;
+    let folder = options.clone();
+    let opened = tokio::task::spawn_blocking(move || open(&folder)).await;
     let Opened {
         store,
         recovered,
-        reads,
-        records,
-        access,
-        artifacts,
-        logs,
-        secret,
-        models,
-    } = opened;
+        kept,
+    } = opened.map_err(internal)??;
     tracing::info!(
         events = recovered.sequence,
         replayed = recovered.replayed,
         "state recovered"
     );
+    let metrics = Metrics::new().map_err(internal)?;
     let clock = Arc::new(Clock::not_before(recovered.at));
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let (outgoing, orders) = mpsc::unbounded_channel();
@@ -179,125 +118,23 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let (actor, failed) = run_actor(actor)?;
     let core = Core::new(commands);
     defaults::apply(&core).await.map_err(internal)?;
-    let now: NowMs = Arc::new(move || clock.now().0);
-    let live = Live::default();
-    let jobs = JobsService {
-        core: core.clone(),
-        reads: reads.clone(),
-        live: live.clone(),
-        logs: logs.clone(),
-        models: models.clone(),
-        artifacts: artifacts.clone(),
-    };
-    let replicas = Arc::new(Replicas { jobs: jobs.clone() });
-    let deployments =
-        Deployments::open(records.clone(), replicas, now.clone()).map_err(internal)?;
-    let sessions = Sessions::default();
-    let rooms = Rooms {
-        core: core.clone(),
-        reads,
-        records,
-        access: access.clone(),
-        artifacts,
-        logs,
-        live,
-        models,
-        deployments,
-        sessions,
-        secret,
-        metrics,
-        jobs,
-        now,
-        drain: drain.clone(),
-    };
+    let rooms = Rooms::new(core, kept, clock, metrics)?;
     tell_live_replicas(&rooms).await?;
     run_background(&rooms, &options, orders);
-    let console_url = options
-        .public_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{address}"));
-    let console = Console {
-        port: Arc::new(Desk {
-            jobs: rooms.jobs.clone(),
-            nodes: rooms.nodes(),
-            billing: rooms.billing(),
-            models: rooms.models.clone(),
-            deployments: rooms.deployments.clone(),
-        }),
-        access: rooms.access.clone(),
-        now: rooms.now.clone(),
-        secure_cookie: console_url.starts_with("https:"),
-    };
-    let routes = routes(&rooms, &options, &console_url).await;
-    let router = serve::router(routes, console, &rooms.metrics);
-    let server = tokio::spawn(serve::run(listener, router, drain.clone()));
+    let url = options.public_url.clone();
+    let url = url.unwrap_or_else(|| format!("http://{address}"));
+    let routes = routes(&rooms, &options, &url).await;
+    let router = serve::router(routes, rooms.console(&url), &rooms.metrics);
+    let server = tokio::spawn(serve::run(listener, router, rooms.drain.clone()));
     Ok(Handle {
         address,
-        access,
-        core,
-        drain,
+        access: rooms.kept.access,
+        core: rooms.core,
+        drain: rooms.drain,
         actor,
         server,
         failed,
     })
-}
-
-/// What is read from the data folder.
-struct Opened {
-    store: Sqlite,
-    recovered: crate::actor::Recovered,
-    reads: Arc<dyn Reads>,
-    records: Arc<dyn Records>,
-    access: Access,
-    artifacts: Artifacts,
-    logs: Logs,
-    secret: ClusterSecret,
-    models: Models,
-}
-
-fn open(options: &Options) -> Result<Opened, Error> {
-    let folder = &options.data_dir;
-    make_folder(folder).map_err(|cause| Error::DataDir {
-        path: folder.clone(),
-        cause,
-    })?;
-    let catalogue = options
-        .catalogue
-        .as_deref()
-        .map(std::fs::read_to_string)
-        .transpose();
-    let catalogue = catalogue.map_err(|error| Error::Catalogue(error.to_string()))?;
-    let catalogue = Catalogue::load(catalogue.as_deref())
-        .map_err(|error| Error::Catalogue(error.to_string()))?;
-    let mut store = Sqlite::open(&folder.join("zhisuan.db"))?;
-    let recovered = recover(&mut store, options.limits())?;
-    let reads: Arc<dyn Reads> = Arc::new(store.again()?);
-    let records: Arc<dyn Records> = Arc::new(store.again()?);
-    let limit = Artifacts::DEFAULT_LIMIT_BYTES;
-    Ok(Opened {
-        access: Access::open(records.clone()).map_err(internal)?,
-        artifacts: Artifacts::open(folder, records.clone(), limit).map_err(internal)?,
-        logs: Logs::open(folder, options.log_limit_bytes),
-        secret: ClusterSecret::open(records.as_ref())?,
-        models: Models::open(records.clone(), &catalogue).map_err(internal)?,
-        store,
-        recovered,
-        reads,
-        records,
-    })
-}
-
-/// Only its owner may read what a centre keeps.
-fn make_folder(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-}
-
-fn internal(error: impl std::fmt::Display) -> Error {
-    Error::Internal(error.to_string())
 }
 
 type Failed = watch::Receiver<Option<String>>;
@@ -328,27 +165,23 @@ async fn tell_live_replicas(rooms: &Rooms) -> Result<(), Error> {
         serving.cloned().collect::<Vec<_>>()
     });
     for job in jobs.await.map_err(internal)? {
-        let (reads, id) = (rooms.reads.clone(), job.id.0);
+        let (reads, id) = (rooms.kept.reads.clone(), job.id.0);
         let row = api::read(move || reads.job(id)).await.map_err(internal)?;
         rooms.deployments.seen(replica_update(&job, row.as_ref()));
     }
     Ok(())
 }
 
-fn run_background(
-    rooms: &Rooms,
-    options: &Options,
-    orders: mpsc::UnboundedReceiver<crate::actor::Outgoing>,
-) {
+fn run_background(rooms: &Rooms, options: &Options, orders: mpsc::UnboundedReceiver<Outgoing>) {
     let dispatcher = Dispatcher {
         core: rooms.core.clone(),
-        reads: rooms.reads.clone(),
+        reads: rooms.kept.reads.clone(),
         sessions: rooms.sessions.clone(),
         live: rooms.live.clone(),
-        logs: rooms.logs.clone(),
-        models: rooms.models.clone(),
+        logs: rooms.kept.logs.clone(),
+        models: rooms.kept.models.clone(),
         deployments: rooms.deployments.clone(),
-        secret: rooms.secret.clone(),
+        secret: rooms.kept.secret.clone(),
         metrics: rooms.metrics.clone(),
         log_limit_bytes: options.log_limit_bytes,
         stop_grace_ms: options.stop_grace_ms,
@@ -365,60 +198,4 @@ fn run_background(
             }
         }
     });
-}
-
-async fn routes(rooms: &Rooms, options: &Options, console_url: &str) -> Routes {
-    let most = zhisuan_proto::MAX_MESSAGE_BYTES;
-    let tenants = Arc::new(Tenants {
-        core: rooms.core.clone(),
-        records: rooms.records.clone(),
-    });
-    let now = || rooms.now.clone();
-    let access = AccessService::new(rooms.access.clone(), tenants, now(), console_url);
-    let artifacts = ArtifactService::new(rooms.artifacts.clone(), now());
-    let models = ModelService::new(
-        rooms.models.clone(),
-        rooms.deployments.clone(),
-        rooms.artifacts.clone(),
-        now(),
-        rooms.drain.clone(),
-    );
-    let workers = WorkersService {
-        core: rooms.core.clone(),
-        sessions: rooms.sessions.clone(),
-        live: rooms.live.clone(),
-        logs: rooms.logs.clone(),
-        models: rooms.models.clone(),
-        deployments: rooms.deployments.clone(),
-        artifacts: rooms.artifacts.clone(),
-        secret: rooms.secret.clone(),
-        heartbeat_ms: options.heartbeat_ms,
-        lease_ms: options.lease_ms,
-    };
-    let (health, health_service) = tonic_health::server::health_reporter();
-    let jobs = v1::jobs_server::JobsServer::new(rooms.jobs.clone());
-    let mut routes = Routes::new(jobs.max_decoding_message_size(most))
-        .add_service(v1::access_server::AccessServer::new(access))
-        .add_service(
-            v1::artifacts_server::ArtifactsServer::new(artifacts).max_decoding_message_size(most),
-        )
-        .add_service(v1::billing_server::BillingServer::new(rooms.billing()))
-        .add_service(v1::models_server::ModelsServer::new(models))
-        .add_service(v1::nodes_server::NodesServer::new(rooms.nodes()))
-        .add_service(
-            v1::workers_server::WorkersServer::new(workers).max_decoding_message_size(most),
-        )
-        .add_service(health_service);
-    health
-        .set_service_status("", tonic_health::ServingStatus::Serving)
-        .await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(zhisuan_proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1();
-    match reflection {
-        Ok(service) => routes = routes.add_service(service),
-        Err(error) => tracing::error!(%error, "reflection is not served"),
-    }
-    routes
 }

@@ -46,3 +46,8 @@ impl Error {
         }
     }
 }
+
+/// For what only fails when the machine does.
+pub(crate) fn internal(error: impl std::fmt::Display) -> Error {
+    Error::Internal(error.to_string())
+}

@@ -1,6 +1,6 @@
 //! The scheduler: one actor around the pure core, a durable journal, gRPC, access and console.
 //!
-//! Reading order: [`start`] (the composition root in `app`), `actor` (the single owner of the
+//! Reading order: [`start`] (the composition root in `app`, with `open` and `rooms`), `actor` (the single owner of the
 //! state), [`store`] (what is durable), `dispatch` and `sessions` (orders to workers), `api`
 //! (gRPC), `access` (who may do what), `artifacts`, `logs`, `models` (side records and files),
 //! `console` (pages), `words` (sentences for people).
@@ -21,8 +21,10 @@ mod live;
 mod logs;
 mod metrics;
 mod models;
+mod open;
 mod options;
 mod ports;
+mod rooms;
 mod secret;
 mod serve;
 mod sessions;

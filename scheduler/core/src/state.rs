@@ -227,10 +227,10 @@ impl State {
             .collect()
     }
 
-    /// Whether a report about `task` is about a current, running task.
+    /// Whether `task` is a current task that has not ended and was placed on `node`.
     #[must_use]
-    pub fn owns(&self, task: TaskRef) -> bool {
-        self.task(task).is_ok()
+    pub fn owns(&self, task: TaskRef, node: &NodeName) -> bool {
+        self.task(task).is_ok_and(|run| run.node == *node)
     }
 
     /// Capacity of the nodes that take work.

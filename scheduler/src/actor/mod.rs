@@ -10,7 +10,9 @@ pub(crate) use run::Actor;
 
 use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
-use zhisuan_core::{Effect, Event, Heartbeat, Job, Millis, Observation, Refusal, State};
+use zhisuan_core::{
+    Effect, Event, Heartbeat, Job, Millis, NodeName, Observation, Refusal, State, TaskRef,
+};
 
 /// What rides along with an event into the rows of its jobs.
 #[derive(Debug, Default)]
@@ -39,6 +41,8 @@ type Answer = Result<Vec<Effect>, Failure>;
 pub(crate) enum Command {
     Apply {
         event: Box<Event>,
+        /// The node that reports it; it may speak of its own tasks only.
+        from: Option<(NodeName, TaskRef)>,
         attached: Attached,
         reply: oneshot::Sender<Answer>,
     },
@@ -82,7 +86,7 @@ impl Core {
     }
 
     pub(crate) async fn apply_with(&self, event: Event, attached: Attached) -> Answer {
-        self.queue(event, attached).await?.await
+        self.queue(event, attached, None).await?.await
     }
 
     /// Puts an event in line. The place is taken when this returns, the answer comes when the
@@ -91,11 +95,13 @@ impl Core {
         &self,
         event: Event,
         attached: Attached,
+        from: Option<(NodeName, TaskRef)>,
     ) -> Result<impl Future<Output = Answer> + Send + 'static, Failure> {
         let (reply, answer) = oneshot::channel();
         let event = Box::new(event);
         self.send(Command::Apply {
             event,
+            from,
             attached,
             reply,
         })

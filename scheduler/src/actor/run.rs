@@ -8,7 +8,7 @@ use crate::store::{Journal, StoreError};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
-use zhisuan_core::{Event, State};
+use zhisuan_core::{Event, Refusal, State};
 
 /// Most commands that share one commit.
 const MAX_BATCH: usize = 8192;
@@ -109,11 +109,16 @@ impl<S: Journal> Actor<S> {
         match command {
             Command::Apply {
                 event,
+                from,
                 attached,
                 reply,
             } => {
                 let dirty = matters_to_plan(&event);
-                let answer = self.apply(&event, attached, gathered)?;
+                let foreign = from.filter(|(node, task)| !self.state.owns(*task, node));
+                let answer = match foreign {
+                    Some((_, task)) => Err(Failure::Refused(Refusal::Stale(task))),
+                    None => self.apply(&event, attached, gathered)?,
+                };
                 let dirty = dirty && answer.is_ok();
                 gathered.answer(reply, answer);
                 Ok(dirty)

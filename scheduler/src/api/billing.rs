@@ -98,7 +98,7 @@ impl BillingService {
     ) -> Result<v1::StatementResponse, Status> {
         let tenant = tenant_of(caller, &ask.tenant)?;
         self.account(tenant.clone()).await?;
-        let page = super::jobs::page(ask.page.as_ref())?;
+        let page = super::page::page(ask.page.as_ref())?;
         let to = if ask.to_ms == 0 {
             self.now().await?.plus(1)
         } else {

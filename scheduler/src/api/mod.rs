@@ -4,9 +4,11 @@ mod billing;
 mod convert;
 mod jobs;
 mod nodes;
+mod page;
 mod session;
 mod spec;
 mod statement;
+mod submit;
 mod workers;
 
 pub(crate) use billing::BillingService;

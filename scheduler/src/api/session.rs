@@ -130,9 +130,11 @@ impl Session {
         &self,
         event: Event,
         attached: Attached,
-        stale: Option<TaskRef>,
+        task: TaskRef,
+        stop_if_stale: bool,
     ) -> Result<Pending, Status> {
-        let answer = self.service.core.queue(event, attached).await;
+        let from = Some((self.node.clone(), task));
+        let answer = self.service.core.queue(event, attached, from).await;
         let answer = answer.map_err(|error| failure(&error))?;
         let node = self.node.clone();
         let said = async move {
@@ -140,7 +142,10 @@ impl Session {
                 Ok(_) => Ok(Vec::new()),
                 Err(Failure::Refused(refusal)) => {
                     tracing::warn!(%node, %refusal, "a report is refused");
-                    Ok(stale.map(|task| stop(task, "stale")).into_iter().collect())
+                    Ok(stop_if_stale
+                        .then(|| stop(task, "stale"))
+                        .into_iter()
+                        .collect())
                 }
                 Err(error) => Err(failure(&error)),
             }
@@ -149,7 +154,7 @@ impl Session {
     }
 
     async fn started(&self, task: TaskRef) -> Result<Pending, Status> {
-        self.apply(Event::TaskStarted { task }, Attached::Nothing, Some(task))
+        self.apply(Event::TaskStarted { task }, Attached::Nothing, task, true)
             .await
     }
 
@@ -188,7 +193,7 @@ impl Session {
             used_ms: ended.used_ms,
         };
         // Of a stale end nothing needs to be stopped: it says itself that nothing runs.
-        self.apply(Event::TaskEnded { report, outcome }, attached, None)
+        self.apply(Event::TaskEnded { report, outcome }, attached, task, false)
             .await
     }
 
@@ -208,8 +213,10 @@ impl Session {
         outputs: &HashMap<String, String>,
         model: Option<v1::ModelManifest>,
     ) -> Result<(), Status> {
+        let node = self.node.clone();
         let owned = self.service.core.ask(move |state, _| {
-            let job = state.jobs().get(&task.job).filter(|_| state.owns(task));
+            let job = state.jobs().get(&task.job);
+            let job = job.filter(|_| state.owns(task, &node));
             job.map(|job| job.tenant.0.clone())
         });
         let Some(tenant) = owned.await.map_err(|error| failure(&error))? else {
@@ -250,7 +257,11 @@ impl Session {
         let Some(task) = up.task.as_ref().map(task_ref) else {
             return Ok(nothing());
         };
-        let owns = self.service.core.ask(move |state, _| state.owns(task));
+        let node = self.node.clone();
+        let owns = self
+            .service
+            .core
+            .ask(move |state, _| state.owns(task, &node));
         if !owns.await.map_err(|error| failure(&error))? {
             return Ok(ready(Ok(vec![stop(task, "stale")])).boxed());
         }

@@ -125,24 +125,7 @@ async fn a_statement_adds_up_to_the_account() {
         .await
         .unwrap();
     gateway.billing.settle(settle("r1", 70, 30)).await.unwrap();
-    let mut lines = Vec::new();
-    let mut token = String::new();
-    let statement = loop {
-        let page = Some(v1::Page {
-            limit: 2,
-            token: token.clone(),
-        });
-        let ask = v1::StatementRequest {
-            page,
-            ..v1::StatementRequest::default()
-        };
-        let statement = acme.billing.statement(ask).await.unwrap().into_inner();
-        lines.extend(statement.lines.clone());
-        token.clone_from(&statement.next_page_token);
-        if token.is_empty() {
-            break statement;
-        }
-    };
+    let (lines, statement) = whole_statement(&mut acme).await;
     assert_eq!(lines.len() as u64, statement.line_count);
     assert!(
         lines.len() >= 5,
@@ -240,4 +223,23 @@ async fn prices_have_dates_and_bind_at_acceptance() {
     let job = until(&mut acme, before.job_ids[0], v1::JobState::Queued).await;
     assert_eq!(job.held_micro, 1_667);
     centre.handle.shutdown().await;
+}
+
+/// All pages of a statement, two lines at a time, and the last answer.
+async fn whole_statement(clients: &mut Clients) -> (Vec<v1::StatementLine>, v1::StatementResponse) {
+    let mut lines = Vec::new();
+    let mut token = String::new();
+    loop {
+        let page = Some(v1::Page { limit: 2, token });
+        let ask = v1::StatementRequest {
+            page,
+            ..v1::StatementRequest::default()
+        };
+        let mut statement = clients.billing.statement(ask).await.unwrap().into_inner();
+        lines.append(&mut statement.lines);
+        token = statement.next_page_token.clone();
+        if token.is_empty() {
+            return (lines, statement);
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod billing;
 mod crash;
 mod jobs;
 mod library;
+mod refusals;
 mod restart;
 mod scripted;
 mod store;

@@ -117,48 +117,52 @@ async fn a_restarted_worker_has_lost_what_it_ran() {
     centre.handle.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn lies_about_devices_are_refused() {
-    let (_folder, mut centre, _acme) = centre_with(5_000).await;
-    let mut clients = centre.worker_clients().await;
-    let device = |uuid: &str, memory_mib| v1::Device {
+fn device(uuid: &str, memory_mib: u64) -> v1::Device {
+    v1::Device {
         index: 0,
         uuid: uuid.to_owned(),
         kind: "nvidia-h100".to_owned(),
         memory_mib,
         simulated: false,
-    };
-    let with = |node: &str, devices| v1::Register {
+    }
+}
+
+fn with(node: &str, devices: Vec<v1::Device>) -> v1::Register {
+    v1::Register {
         devices,
         ..register(node)
+    }
+}
+
+/// What no honest worker says once node `a` has come with device `gpu-1`, and how it is refused.
+fn lies() -> Vec<(v1::Register, &'static str)> {
+    let twice = vec![device("gpu-3", 80_000), device("gpu-3", 80_000)];
+    let more = vec![device("gpu-1", 80_000), device("gpu-2", 80_000)];
+    let no_cores = v1::Register {
+        cpu_milli: 0,
+        ..register("c")
     };
-    let honest = with("a", vec![device("gpu-1", 80_000)]);
-    let mut session = Session::open(&mut clients, honest.clone()).await.unwrap();
-    assert!(matches!(session.order().await, Order::Registered(_)));
-    let lies = [
-        (
-            with("a", vec![device("gpu-1", 80_000), device("gpu-2", 80_000)]),
-            "ZS-DEVICES-CHANGED",
-        ),
+    vec![
+        (with("a", more), "ZS-DEVICES-CHANGED"),
         (
             with("a", vec![device("gpu-1", 160_000)]),
             "ZS-DEVICES-CHANGED",
         ),
         (with("b", vec![device("gpu-1", 80_000)]), "ZS-DEVICE-TAKEN"),
         (with("c", vec![device("gpu-3", 0)]), "ZS-FIELD"),
-        (
-            with("c", vec![device("gpu-3", 80_000), device("gpu-3", 80_000)]),
-            "ZS-FIELD",
-        ),
-        (
-            v1::Register {
-                cpu_milli: 0,
-                ..register("c")
-            },
-            "ZS-FIELD",
-        ),
-    ];
-    for (lie, code) in lies {
+        (with("c", twice), "ZS-FIELD"),
+        (no_cores, "ZS-FIELD"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lies_about_devices_are_refused() {
+    let (_folder, mut centre, _acme) = centre_with(5_000).await;
+    let mut clients = centre.worker_clients().await;
+    let honest = with("a", vec![device("gpu-1", 80_000)]);
+    let mut session = Session::open(&mut clients, honest.clone()).await.unwrap();
+    assert!(matches!(session.order().await, Order::Registered(_)));
+    for (lie, code) in lies() {
         let mut liar = Session::open(&mut clients, lie).await.unwrap();
         match liar.order().await {
             Order::Refused(refused) => assert_eq!(refused.error.unwrap().code, code),
@@ -197,6 +201,34 @@ async fn lies_about_devices_are_refused() {
     let changed = with("a", vec![device("gpu-9", 80_000)]);
     let mut session = Session::open(&mut clients, changed).await.unwrap();
     assert!(matches!(session.order().await, Order::Registered(_)));
+    centre.handle.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_cannot_speak_of_another_nodes_task() {
+    let (_folder, centre, mut acme) = centre_with(5_000).await;
+    let id = acme
+        .jobs
+        .submit(submit(vec![command("mine")]))
+        .await
+        .unwrap()
+        .into_inner()
+        .job_ids[0];
+    let mut clients = centre.worker_clients().await;
+    let mut owner = Session::open(&mut clients, register("owner"))
+        .await
+        .unwrap();
+    let task = owner.assignment().await.task.unwrap();
+    owner.send(started(task));
+    until(&mut acme, id, v1::JobState::Running).await;
+    let mut stranger = Session::open(&mut clients, register("stranger"))
+        .await
+        .unwrap();
+    assert!(matches!(stranger.order().await, Order::Registered(_)));
+    stranger.send(ended(task, "succeeded"));
+    stranger.send(started(task));
+    assert!(matches!(stranger.order().await, Order::Stop(_)));
+    until(&mut acme, id, v1::JobState::Running).await;
     centre.handle.shutdown().await;
 }
 
