@@ -107,14 +107,20 @@ impl State {
         {
             self.waiting.insert(job);
         }
+        self.renew_leases(now);
+    }
+
+    /// Gives every node that was not lost one lease of time from `now`: nobody could hear the
+    /// heartbeats while the scheduler was away.
+    pub fn renew_leases(&mut self, now: Millis) {
         self.leases = Leases::default();
+        let until = now.plus(self.limits.lease_ms);
         for node in self
             .nodes
             .values()
             .filter(|node| node.state != NodeState::Lost)
         {
-            self.leases
-                .renew(&node.spec.name, now.plus(limits.lease_ms));
+            self.leases.renew(&node.spec.name, until);
         }
     }
 

@@ -60,6 +60,7 @@ impl<S: Journal> Actor<S> {
     /// Runs until closed. A failed write ends it: what was not written was not acknowledged, and
     /// the state in memory is ahead of the disk, so only a restart is honest.
     pub(crate) fn run(mut self) -> Result<(), StoreError> {
+        self.state.renew_leases(self.clock.now());
         self.plan_and_commit(Gathered::default(), true)?;
         while let Some(first) = self.commands.blocking_recv() {
             match self.round(first)? {

@@ -61,11 +61,9 @@ async fn play(stage: &mut Stage, args: &DemoArgs) -> Result<()> {
     ));
     let model = super::models::get(&stage.operator, base).await?;
     super::pull::fetch(&model, stage.out).await?;
-    if !model
-        .languages
-        .iter()
-        .any(|language| language.starts_with("zh"))
-    {
+    let mut languages = model.languages.iter();
+    let chinese = languages.any(|language| language.starts_with("zh"));
+    if !chinese {
         stage.out.note(&say!(
             "注意:{} 只会英语,下面的中文回答不可用作参考",
             "note: {} speaks English only",
@@ -77,7 +75,7 @@ async fn play(stage: &mut Stage, args: &DemoArgs) -> Result<()> {
         "creating the tenant 示例企业 with a payment",
     ));
     stage.open_tenant().await?;
-    let train = work::train_job(stage, base, args.steps)?;
+    let train = work::train_job(stage, base, args.steps, chinese)?;
     stage.step(tr("提交之前先算价", "a quote before submitting"));
     work::quote(stage, &train).await?;
     stage.step(&say!(
@@ -94,7 +92,7 @@ async fn play(stage: &mut Stage, args: &DemoArgs) -> Result<()> {
         "通过 OpenAI 接口分别提问(流式)",
         "asking both through the OpenAI endpoint, streamed",
     ));
-    serve::chat_both(stage, base).await?;
+    serve::chat_both(stage, base, chinese).await?;
     stage.step(tr(
         "政务问答:答案逐句带出处",
         "a public-service question, answered with citations",

@@ -1,7 +1,7 @@
 //! The demo's answers: base and adapter over the OpenAI endpoint, and the knowledge base.
 
 use super::stage::{Stage, TENANT, fail};
-use super::work::{ADAPTER, data_file};
+use super::work::{ADAPTER, dataset};
 use crate::commands::{ask as ask_verb, deploy as deploy_verb};
 use crate::error::Result;
 use crate::words::{say, tr};
@@ -33,8 +33,8 @@ pub(super) async fn deploy(stage: &Stage, base: &str) -> Result<()> {
 }
 
 /// The same question to the base and to the adapter.
-pub(super) async fn chat_both(stage: &Stage, base: &str) -> Result<()> {
-    let messages = first_question(stage)?;
+pub(super) async fn chat_both(stage: &Stage, base: &str, chinese: bool) -> Result<()> {
+    let messages = first_question(stage, chinese)?;
     let asked = messages.as_array().and_then(|all| all.last());
     let asked = asked
         .and_then(|message| message["content"].as_str())
@@ -96,8 +96,8 @@ async fn chat(stage: &Stage, body: &Value) -> Result<()> {
 }
 
 /// The first example of the training set, without its answer.
-fn first_question(stage: &Stage) -> Result<Value> {
-    let text = std::fs::read_to_string(data_file(&stage.example("finetune")?)?)?;
+fn first_question(stage: &Stage, chinese: bool) -> Result<Value> {
+    let text = std::fs::read_to_string(stage.example(dataset(chinese))?)?;
     let line = text.lines().next().unwrap_or_default();
     let example: Value = serde_json::from_str(line).map_err(std::io::Error::other)?;
     if let Some(messages) = example["messages"].as_array() {

@@ -20,8 +20,17 @@ pub(super) const ADAPTER: &str = "helpdesk";
 /// Shown of the batch's answers, bytes.
 const SHOWN: usize = 2_000;
 
-/// The only data file of an example folder, by extension.
-pub(super) fn data_file(folder: &Path) -> Result<PathBuf> {
+/// Dialogues in a language that the base model speaks.
+pub(super) fn dataset(chinese: bool) -> &'static str {
+    if chinese {
+        "finetune/help-desk.jsonl"
+    } else {
+        "finetune/help-desk-en.jsonl"
+    }
+}
+
+/// The first data file of an example folder, by extension.
+fn data_file(folder: &Path) -> Result<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {
@@ -37,8 +46,8 @@ pub(super) fn data_file(folder: &Path) -> Result<PathBuf> {
 }
 
 /// The fine-tuning as a job file would say it.
-pub(super) fn train_job(stage: &Stage, base: &str, steps: u32) -> Result<Prepared> {
-    let dataset = data_file(&stage.example("finetune")?)?;
+pub(super) fn train_job(stage: &Stage, base: &str, steps: u32, chinese: bool) -> Result<Prepared> {
+    let dataset = stage.example(dataset(chinese))?;
     job_spec::prepare(&JobFile {
         name: "客服微调".to_owned(),
         time_limit: "20m".to_owned(),
@@ -88,10 +97,17 @@ pub(super) async fn quote(stage: &Stage, job: &Prepared) -> Result<()> {
 pub(super) async fn train(stage: &Stage, job: &Prepared) -> Result<()> {
     let mut losses: Vec<f64> = Vec::new();
     let ended = submit_and_follow(stage, job, |line| losses.extend(loss_of(line))).await?;
-    if let (Some(first), Some(last)) = (losses.first(), losses.last()) {
-        stage
-            .out
-            .line(&say!("损失 {} → {}", "loss {} -> {}", first, last))?;
+    if let Some((first, last)) = ends(&losses) {
+        let (first, last) = (format!("{first:.4}"), format!("{last:.4}"));
+        stage.out.line(&say!(
+            "损失 {} → {}(开头与结尾几步的平均)",
+            "loss {} -> {} (means of the first and last steps)",
+            first,
+            last
+        ))?;
+        if losses.len() >= 10 && last >= first {
+            return Err(fail("ZS-DEMO-LOSS", format!("{first} -> {last}")));
+        }
     }
     let digest = ended
         .outputs
@@ -107,7 +123,16 @@ pub(super) async fn train(stage: &Stage, job: &Prepared) -> Result<()> {
     Ok(())
 }
 
-/// "step 12 of 36, loss 1.93" to 1.93.
+/// Means of the first and the last few losses: single steps are noisy.
+fn ends(losses: &[f64]) -> Option<(f64, f64)> {
+    let window = (losses.len() / 3).clamp(1, 5);
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+    let first = losses.get(..window)?;
+    let last = losses.get(losses.len().checked_sub(window)?..)?;
+    Some((mean(first), mean(last)))
+}
+
+/// "step 12/36 loss 1.93" to 1.93.
 fn loss_of(line: &str) -> Option<f64> {
     let after = line.split("loss").nth(1)?;
     let number: String = after
@@ -217,8 +242,15 @@ mod tests {
 
     #[test]
     fn the_loss_is_read_from_the_progress_line() {
-        assert_eq!(loss_of("step 12 of 36, loss 1.93"), Some(1.93));
+        assert_eq!(loss_of("step 12/36 loss 1.93"), Some(1.93));
         assert_eq!(loss_of("step 12 of 36, loss 1.93, lr 0.1"), Some(1.93));
         assert_eq!(loss_of("downloading"), None);
+    }
+
+    #[test]
+    fn few_losses_still_have_two_ends() {
+        assert_eq!(ends(&[]), None);
+        assert_eq!(ends(&[2.0]), Some((2.0, 2.0)));
+        assert_eq!(ends(&[4.0, 2.0, 3.0, 3.0, 1.0, 1.0]), Some((3.0, 1.0)));
     }
 }

@@ -44,7 +44,7 @@ fn the_demo_ends_with_a_bill_that_adds_up() {
         .find(|line| line.starts_with("损失 "))
         .expect("the loss");
     let numbers: Vec<f64> = loss
-        .split(' ')
+        .split([' ', '('])
         .filter_map(|word| word.parse().ok())
         .collect();
     assert!(numbers.len() == 2 && numbers[1] < numbers[0], "{loss}");
