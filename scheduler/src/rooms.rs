@@ -91,6 +91,7 @@ impl Rooms {
             secret: self.kept.secret.clone(),
             heartbeat_ms: options.heartbeat_ms,
             lease_ms: options.lease_ms,
+            stop_grace_ms: options.stop_grace_ms,
         }
     }
 

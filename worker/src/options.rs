@@ -50,7 +50,7 @@ impl Default for Options {
     /// A worker of a scheduler on this machine; `key` and `node` must still be set.
     fn default() -> Self {
         Self {
-            scheduler_url: "http://127.0.0.1:7400".into(),
+            scheduler_url: "http://127.0.0.1:7600".into(),
             key: String::new(),
             node: String::new(),
             data_dir: PathBuf::from("worker"),

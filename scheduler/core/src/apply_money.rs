@@ -211,7 +211,11 @@ impl State {
     ) -> Result<Vec<Effect>, Refusal> {
         let payer = self.tenant(tenant)?.clone();
         let posted = self.ledger.top_up(&payer, amount_micro, reference, now)?;
-        Ok(vec![Effect::Posted(Box::new(posted))])
+        Ok(posted
+            .map(Box::new)
+            .map(Effect::Posted)
+            .into_iter()
+            .collect())
     }
 }
 

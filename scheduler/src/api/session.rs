@@ -107,6 +107,7 @@ impl Session {
             .await;
         let observed = observed.map_err(|error| failure(&error))?;
         let (sessions, node) = (self.service.sessions.clone(), self.node.0.clone());
+        let grace_ms = self.service.stop_grace_ms;
         let said = async move {
             let (observed, now) = observed.await.map_err(|error| failure(&error))?;
             if !observed.known {
@@ -116,7 +117,7 @@ impl Session {
             let mut orders: Vec<Order> = observed
                 .stop
                 .into_iter()
-                .map(|(task, reason)| stop(task, reason))
+                .map(|(task, reason)| stop(task, reason, grace_ms))
                 .collect();
             let sequence = beat.sequence;
             orders.push(Order::HeartbeatAck(v1::HeartbeatAck { sequence }));
@@ -136,14 +137,14 @@ impl Session {
         let from = Some((self.node.clone(), task));
         let answer = self.service.core.queue(event, attached, from).await;
         let answer = answer.map_err(|error| failure(&error))?;
-        let node = self.node.clone();
+        let (node, grace_ms) = (self.node.clone(), self.service.stop_grace_ms);
         let said = async move {
             match answer.await {
                 Ok(_) => Ok(Vec::new()),
                 Err(Failure::Refused(refusal)) => {
                     tracing::warn!(%node, %refusal, "a report is refused");
                     Ok(stop_if_stale
-                        .then(|| stop(task, "stale"))
+                        .then(|| stop(task, "stale", grace_ms))
                         .into_iter()
                         .collect())
                 }
@@ -263,7 +264,7 @@ impl Session {
             .core
             .ask(move |state, _| state.owns(task, &node));
         if !owns.await.map_err(|error| failure(&error))? {
-            return Ok(ready(Ok(vec![stop(task, "stale")])).boxed());
+            return Ok(ready(Ok(vec![stop(task, "stale", self.service.stop_grace_ms)])).boxed());
         }
         let replica = ReadyReplica {
             address: self.replica_address.clone(),
@@ -281,10 +282,10 @@ fn nothing() -> Pending {
     ready(Ok(Vec::new())).boxed()
 }
 
-fn stop(task: TaskRef, reason: &str) -> Order {
+fn stop(task: TaskRef, reason: &str, grace_ms: u32) -> Order {
     Order::Stop(v1::Stop {
         task: Some(wire_task(task)),
         reason: reason.to_owned(),
-        grace_ms: 10_000,
+        grace_ms,
     })
 }

@@ -35,6 +35,7 @@ pub(crate) struct WorkersService {
     pub(crate) secret: ClusterSecret,
     pub(crate) heartbeat_ms: u32,
     pub(crate) lease_ms: u32,
+    pub(crate) stop_grace_ms: u32,
 }
 
 type OrderStream = Pin<Box<dyn Stream<Item = Result<v1::SchedulerMessage, Status>> + Send>>;

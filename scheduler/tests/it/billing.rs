@@ -243,3 +243,36 @@ async fn whole_statement(clients: &mut Clients) -> (Vec<v1::StatementLine>, v1::
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_told_twice_is_booked_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut centre = Centre::start(folder.path()).await;
+    let mut acme = centre.tenant("acme", 0).await;
+    let payment = |amount_micro| v1::TopUpRequest {
+        tenant: "acme".to_owned(),
+        amount_micro,
+        reference: "order-7".to_owned(),
+    };
+    for _ in 0..3 {
+        centre.operator.billing.top_up(payment(5)).await.unwrap();
+    }
+    assert_eq!(account(&mut acme).await.available_micro, 5);
+    let other = centre
+        .operator
+        .billing
+        .top_up(payment(6))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal(&other).0, "ZS-CONFLICT");
+    for absurd in [0, i64::MIN, i64::MAX] {
+        let ask = v1::TopUpRequest {
+            reference: format!("r{absurd}"),
+            ..payment(absurd)
+        };
+        let status = centre.operator.billing.top_up(ask).await.unwrap_err();
+        assert_eq!(refusal(&status).1, "amount_micro");
+    }
+    assert_eq!(account(&mut acme).await.available_micro, 5);
+    centre.handle.shutdown().await;
+}

@@ -3,7 +3,7 @@
 use super::{PriceBook, Unit};
 use crate::{AccountKind, JobId, Millis, Refusal, RequestId, Tenant, TenantName};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Largest amount of one booking, micro-yuan: a billion yuan.
 pub(crate) const MAX_BOOKING_MICRO: i64 = 1_000_000_000_000_000;
@@ -131,7 +131,8 @@ pub struct Ledger {
     #[serde(with = "crate::pairs")]
     balances: BTreeMap<Account, i64>,
     charged: BTreeMap<TenantName, i64>,
-    references: BTreeMap<TenantName, BTreeSet<String>>,
+    /// Amounts paid by reference: a payment is booked once.
+    references: BTreeMap<TenantName, BTreeMap<String, i64>>,
     next: u64,
     /// Prices.
     pub book: PriceBook,
@@ -191,8 +192,21 @@ impl Ledger {
         amount_micro: i64,
         reference: &str,
         at: Millis,
-    ) -> Result<Transaction, Refusal> {
-        if amount_micro == 0 || amount_micro.abs() > MAX_BOOKING_MICRO {
+    ) -> Result<Option<Transaction>, Refusal> {
+        if let Some(booked) = self
+            .references
+            .get(&tenant.name)
+            .and_then(|all| all.get(reference))
+        {
+            // The same payment told again is the same payment.
+            let again = *booked == amount_micro;
+            return if again {
+                Ok(None)
+            } else {
+                Err(Refusal::Conflict(format!("reference {reference}")))
+            };
+        }
+        if amount_micro == 0 || amount_micro.unsigned_abs() > MAX_BOOKING_MICRO.unsigned_abs() {
             let accepted = format!("1 to {MAX_BOOKING_MICRO}, or minus that");
             return Err(Refusal::invalid("amount_micro", amount_micro, accepted));
         }
@@ -219,14 +233,12 @@ impl Ledger {
             });
         }
         let references = self.references.entry(tenant.name.clone()).or_default();
-        if !references.insert(reference.to_owned()) {
-            return Err(Refusal::Conflict(format!("reference {reference}")));
-        }
+        references.insert(reference.to_owned(), amount_micro);
         let source = Source::Account {
             reference: reference.to_owned(),
         };
         let accounts = [Account::Funding, Account::Available(tenant.name.clone())];
-        Ok(self.post(
+        Ok(Some(self.post(
             EntryKind::TopUp,
             &tenant.name,
             source,
@@ -234,7 +246,7 @@ impl Ledger {
             amount_micro,
             None,
             at,
-        ))
+        )))
     }
 
     pub(crate) fn hold(
