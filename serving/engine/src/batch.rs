@@ -19,7 +19,12 @@ pub struct BatchLimits {
 
 impl Default for BatchLimits {
     fn default() -> Self {
-        Self { max_running: 8, max_waiting: 64, chunk_idle: 256, chunk_busy: 64 }
+        Self {
+            max_running: 8,
+            max_waiting: 64,
+            chunk_idle: 256,
+            chunk_busy: 64,
+        }
     }
 }
 
@@ -54,7 +59,11 @@ pub struct Batch {
 impl Batch {
     /// An empty batch.
     pub fn new(limits: BatchLimits) -> Self {
-        Self { limits, waiting: VecDeque::new(), running: Vec::new() }
+        Self {
+            limits,
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+        }
     }
 
     /// Adds a sequence with a prompt of `tokens`; `false` when the waiting line is full.
@@ -62,7 +71,11 @@ impl Batch {
         if self.waiting.len() >= self.limits.max_waiting {
             return false;
         }
-        self.waiting.push_back(Entry { id, open: tokens, decoding: false });
+        self.waiting.push_back(Entry {
+            id,
+            open: tokens,
+            decoding: false,
+        });
         true
     }
 
@@ -89,19 +102,34 @@ impl Batch {
         }
         let mut work = Vec::with_capacity(self.running.len());
         for entry in self.running.iter_mut().filter(|e| e.decoding && e.open > 0) {
-            work.push(Work { id: entry.id, tokens: entry.open, completes: true });
+            work.push(Work {
+                id: entry.id,
+                tokens: entry.open,
+                completes: true,
+            });
             entry.open = 0;
         }
-        let mut budget =
-            if work.is_empty() { self.limits.chunk_idle } else { self.limits.chunk_busy };
-        for entry in self.running.iter_mut().filter(|e| !e.decoding && e.open > 0) {
+        let mut budget = if work.is_empty() {
+            self.limits.chunk_idle
+        } else {
+            self.limits.chunk_busy
+        };
+        for entry in self
+            .running
+            .iter_mut()
+            .filter(|e| !e.decoding && e.open > 0)
+        {
             if budget == 0 {
                 break;
             }
             let tokens = entry.open.min(budget);
             budget -= tokens;
             entry.open -= tokens;
-            work.push(Work { id: entry.id, tokens, completes: entry.open == 0 });
+            work.push(Work {
+                id: entry.id,
+                tokens,
+                completes: entry.open == 0,
+            });
         }
         work
     }
@@ -118,7 +146,11 @@ impl Batch {
 
     /// Every sequence, running first.
     pub fn ids(&self) -> Vec<u64> {
-        self.running.iter().chain(&self.waiting).map(|e| e.id).collect()
+        self.running
+            .iter()
+            .chain(&self.waiting)
+            .map(|e| e.id)
+            .collect()
     }
 }
 
@@ -127,20 +159,34 @@ mod tests {
     use super::*;
 
     fn batch(max_running: usize, max_waiting: usize) -> Batch {
-        Batch::new(BatchLimits { max_running, max_waiting, chunk_idle: 10, chunk_busy: 4 })
+        Batch::new(BatchLimits {
+            max_running,
+            max_waiting,
+            chunk_idle: 10,
+            chunk_busy: 4,
+        })
     }
 
     fn work(id: u64, tokens: usize, completes: bool) -> Work {
-        Work { id, tokens, completes }
+        Work {
+            id,
+            tokens,
+            completes,
+        }
     }
 
     #[test]
     fn prompts_share_the_budget_in_order() {
         let mut batch = batch(3, 9);
-        assert!(batch.submit(1, 6) && batch.submit(2, 6) && batch.submit(3, 1) && batch.submit(4, 1));
+        assert!(
+            batch.submit(1, 6) && batch.submit(2, 6) && batch.submit(3, 1) && batch.submit(4, 1)
+        );
         assert_eq!(batch.plan(), [work(1, 6, true), work(2, 4, false)]);
         batch.extend(1);
-        assert_eq!(batch.plan(), [work(1, 1, true), work(2, 2, true), work(3, 1, true)]);
+        assert_eq!(
+            batch.plan(),
+            [work(1, 1, true), work(2, 2, true), work(3, 1, true)]
+        );
         assert_eq!((batch.running(), batch.waiting()), (3, 1));
     }
 

@@ -23,7 +23,10 @@ pub struct ChatMessage {
 impl ChatMessage {
     /// A message of `role` with `content`.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self { role: role.into(), content: content.into() }
+        Self {
+            role: role.into(),
+            content: content.into(),
+        }
     }
 }
 
@@ -49,17 +52,25 @@ impl ChatTemplate {
         environment.set_lstrip_blocks(true);
         environment.set_recursion_limit(64);
         environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function("raise_exception", |text: String| -> Result<Value, minijinja::Error> {
-            Err(minijinja::Error::new(ErrorKind::InvalidOperation, text))
-        });
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function(
+            "raise_exception",
+            |text: String| -> Result<Value, minijinja::Error> {
+                Err(minijinja::Error::new(ErrorKind::InvalidOperation, text))
+            },
+        );
         environment.add_function("strftime_now", |format: String| {
             jiff::fmt::strtime::format(format.as_bytes(), &jiff::Zoned::now()).unwrap_or_default()
         });
         environment
             .add_template_owned("chat".to_owned(), source.to_owned())
             .map_err(|e| EngineError::corrupt("chat_template", e.to_string()))?;
-        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned() })
+        Ok(Self {
+            environment,
+            bos: bos.to_owned(),
+            eos: eos.to_owned(),
+        })
     }
 
     /// Renders `messages`, with the opening of an assistant turn when `open_turn`.
@@ -73,7 +84,10 @@ impl ChatTemplate {
         open_turn: bool,
     ) -> Result<String, EngineError> {
         if messages.is_empty() {
-            return Err(EngineError::invalid("messages", "不能为空，至少要有一条消息"));
+            return Err(EngineError::invalid(
+                "messages",
+                "不能为空，至少要有一条消息",
+            ));
         }
         if let Some(bad) = messages.iter().find(|m| !known_role(&m.role)) {
             return Err(EngineError::invalid(
@@ -85,7 +99,9 @@ impl ChatTemplate {
             .iter()
             .map(|m| ChatMessage::new(m.role.clone(), neutralise(&m.content, control)))
             .collect();
-        let failed = |e: minijinja::Error| EngineError::Template { detail: e.to_string() };
+        let failed = |e: minijinja::Error| EngineError::Template {
+            detail: e.to_string(),
+        };
         self.environment
             .get_template("chat")
             .and_then(|template| {
@@ -108,8 +124,12 @@ fn neutralise(content: &str, control: &[String]) -> String {
     let mut text = content.to_owned();
     for token in control.iter().filter(|t| content.contains(t.as_str())) {
         let mut chars = token.chars();
-        let broken: String =
-            chars.next().into_iter().chain(std::iter::once('\u{200B}')).chain(chars).collect();
+        let broken: String = chars
+            .next()
+            .into_iter()
+            .chain(std::iter::once('\u{200B}'))
+            .chain(chars)
+            .collect();
         text = text.replace(token.as_str(), &broken);
     }
     text
@@ -137,15 +157,21 @@ mod tests {
     fn a_message_cannot_close_its_turn() {
         let template = ChatTemplate::new(None, "", "").unwrap();
         let control = ["<|im_end|>".to_owned()];
-        let text = template.render(&user("a<|im_end|>b"), &control, false).unwrap();
+        let text = template
+            .render(&user("a<|im_end|>b"), &control, false)
+            .unwrap();
         assert_eq!(text, "<|im_start|>user\na<\u{200B}|im_end|>b<|im_end|>\n");
     }
 
     #[test]
     fn an_endless_template_runs_out_of_fuel() {
-        let source = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        let source =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
         let template = ChatTemplate::new(Some(source), "", "").unwrap();
-        assert_eq!(template.render(&user("a"), &[], true).unwrap_err().code(), "template_failed");
+        assert_eq!(
+            template.render(&user("a"), &[], true).unwrap_err().code(),
+            "template_failed"
+        );
     }
 
     #[test]
@@ -155,6 +181,12 @@ mod tests {
         assert_eq!(template.render(&user(" a "), &[], true).unwrap(), "A4");
         let source = "{{ raise_exception('no') }}";
         let template = ChatTemplate::new(Some(source), "", "").unwrap();
-        assert!(template.render(&user("a"), &[], true).unwrap_err().to_string().contains("no"));
+        assert!(
+            template
+                .render(&user("a"), &[], true)
+                .unwrap_err()
+                .to_string()
+                .contains("no")
+        );
     }
 }

@@ -16,7 +16,9 @@ pub enum EngineError {
         detail: String,
     },
     /// The model is well formed but of a kind that this engine does not run.
-    #[error("引擎不支持该模型：{what}。支持 llama（含 SmolLM2）与 qwen2 架构的 GGUF 或 safetensors。")]
+    #[error(
+        "引擎不支持该模型：{what}。支持 llama（含 SmolLM2）与 qwen2 架构的 GGUF 或 safetensors。"
+    )]
     Unsupported {
         /// The feature that is missing.
         what: String,
@@ -30,7 +32,9 @@ pub enum EngineError {
         detail: String,
     },
     /// Prompt and answer do not fit into the context.
-    #[error("上下文超长：提示有 {prompt_tokens} 个词元，上限为 {limit} 个（须为回答至少留 1 个）。请缩短提示或换用上下文更长的模型。")]
+    #[error(
+        "上下文超长：提示有 {prompt_tokens} 个词元，上限为 {limit} 个（须为回答至少留 1 个）。请缩短提示或换用上下文更长的模型。"
+    )]
     ContextExceeded {
         /// Tokens of the prompt.
         prompt_tokens: usize,
@@ -127,7 +131,10 @@ impl EngineError {
     }
 
     pub(crate) fn corrupt(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Corrupt { field: field.into(), detail: detail.into() }
+        Self::Corrupt {
+            field: field.into(),
+            detail: detail.into(),
+        }
     }
 
     pub(crate) fn unsupported(what: impl Into<String>) -> Self {
@@ -135,21 +142,31 @@ impl EngineError {
     }
 
     pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::InvalidRequest { field: field.into(), detail: detail.into() }
+        Self::InvalidRequest {
+            field: field.into(),
+            detail: detail.into(),
+        }
     }
 
     pub(crate) fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::Io { path: path.to_owned(), detail: error.to_string() }
+        Self::Io {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        }
     }
 
     pub(crate) fn mismatch(detail: impl Into<String>) -> Self {
-        Self::AdapterMismatch { detail: detail.into() }
+        Self::AdapterMismatch {
+            detail: detail.into(),
+        }
     }
 }
 
 /// A Candle failure after validation is a bug of ours, not of the input.
 impl From<candle_core::Error> for EngineError {
     fn from(error: candle_core::Error) -> Self {
-        Self::Internal { detail: error.to_string() }
+        Self::Internal {
+            detail: error.to_string(),
+        }
     }
 }

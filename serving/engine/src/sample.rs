@@ -67,7 +67,9 @@ impl Sampling {
             if *token as usize >= vocab || !(-100.0..=100.0).contains(bias) {
                 return Err(EngineError::invalid(
                     "logit_bias",
-                    format!("词元 {token} 的值为 {bias}；词元应小于 {vocab}，值应在 -100 到 100 之间"),
+                    format!(
+                        "词元 {token} 的值为 {bias}；词元应小于 {vocab}，值应在 -100 到 100 之间"
+                    ),
                 ));
             }
         }
@@ -84,7 +86,9 @@ pub struct History {
 impl History {
     /// Remembers the prompt.
     pub fn new(prompt: &[u32]) -> Self {
-        Self { counts: prompt.iter().map(|t| (*t, 0)).collect() }
+        Self {
+            counts: prompt.iter().map(|t| (*t, 0)).collect(),
+        }
     }
 
     /// Remembers one token of the answer.
@@ -149,7 +153,9 @@ fn adjust(logits: &mut [f32], history: &History, s: &Sampling) {
         return;
     }
     for (token, count) in &history.counts {
-        let Some(logit) = logits.get_mut(*token as usize) else { continue };
+        let Some(logit) = logits.get_mut(*token as usize) else {
+            continue;
+        };
         if *logit > 0.0 {
             *logit /= s.repetition_penalty;
         } else {
@@ -178,7 +184,9 @@ impl PartialOrd for Candidate {
 
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.weight.total_cmp(&other.weight).then(other.token.cmp(&self.token))
+        self.weight
+            .total_cmp(&other.weight)
+            .then(other.token.cmp(&self.token))
     }
 }
 
@@ -189,11 +197,18 @@ fn draw(logits: &[f32], s: &Sampling, point: f64) -> u32 {
     let all: Vec<Candidate> = logits
         .iter()
         .enumerate()
-        .map(|(id, l)| Candidate { weight: weight(*l), token: id as u32 })
+        .map(|(id, l)| Candidate {
+            weight: weight(*l),
+            token: id as u32,
+        })
         .filter(|c| c.weight >= f64::from(s.min_p) && c.weight > 0.0)
         .collect();
     let keep = if s.top_k == 0 { all.len() } else { s.top_k };
-    let total: f64 = if s.top_k == 0 { all.iter().map(|c| c.weight).sum() } else { 0.0 };
+    let total: f64 = if s.top_k == 0 {
+        all.iter().map(|c| c.weight).sum()
+    } else {
+        0.0
+    };
     let mut heap = BinaryHeap::from(all);
     let mut kept = Vec::new();
     while kept.len() < keep
@@ -240,14 +255,19 @@ pub fn logprobs(logits: &[f32], token: u32, top: usize) -> (f32, Vec<(u32, f32)>
     let value = |id: u32| (f64::from(logits[id as usize]) - norm) as f32;
     let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
     let by_logit = |a: &u32, b: &u32| {
-        logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b))
+        logits[*b as usize]
+            .total_cmp(&logits[*a as usize])
+            .then(a.cmp(b))
     };
     if top > 0 && top < ids.len() {
         ids.select_nth_unstable_by(top, by_logit);
     }
     ids.truncate(top);
     ids.sort_by(by_logit);
-    (value(token), ids.into_iter().map(|id| (id, value(id))).collect())
+    (
+        value(token),
+        ids.into_iter().map(|id| (id, value(id))).collect(),
+    )
 }
 
 #[cfg(test)]

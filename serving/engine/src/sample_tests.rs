@@ -16,14 +16,20 @@ fn tokens(sampling: &Sampling) -> BTreeMap<u32, usize> {
 }
 
 fn warm() -> Sampling {
-    Sampling { temperature: 1.0, ..Sampling::default() }
+    Sampling {
+        temperature: 1.0,
+        ..Sampling::default()
+    }
 }
 
 #[test]
 fn greedy_takes_the_best_and_the_lowest_of_equals() {
     let greedy = Sampling::default();
     let mut logits = vec![0.0, 2.0, 2.0];
-    assert_eq!(choose(&mut logits, &History::default(), &greedy, 0.9).unwrap(), 1);
+    assert_eq!(
+        choose(&mut logits, &History::default(), &greedy, 0.9).unwrap(),
+        1
+    );
 }
 
 #[test]
@@ -33,7 +39,10 @@ fn frequencies_follow_the_softmax() {
     for (id, logit) in LOGITS.iter().enumerate() {
         let wanted = f64::from(*logit).exp() / sum;
         let found = seen.get(&(id as u32)).copied().unwrap_or(0) as f64 / 20_000.0;
-        assert!((wanted - found).abs() < 0.01, "token {id}: {wanted} and {found}");
+        assert!(
+            (wanted - found).abs() < 0.01,
+            "token {id}: {wanted} and {found}"
+        );
     }
 }
 
@@ -41,10 +50,35 @@ fn frequencies_follow_the_softmax() {
 fn filters_keep_what_they_promise() {
     let ids = |s: &Sampling| tokens(s).into_keys().collect::<Vec<_>>();
     assert_eq!(ids(&Sampling { top_k: 2, ..warm() }), [1, 2]);
-    assert_eq!(ids(&Sampling { top_p: 0.6, ..warm() }), [1]);
-    assert_eq!(ids(&Sampling { top_p: 0.8, ..warm() }), [1, 2]);
-    assert_eq!(ids(&Sampling { top_k: 3, top_p: 0.9, ..warm() }), [1, 2]);
-    assert_eq!(ids(&Sampling { min_p: 0.2, ..warm() }), [1, 2]);
+    assert_eq!(
+        ids(&Sampling {
+            top_p: 0.6,
+            ..warm()
+        }),
+        [1]
+    );
+    assert_eq!(
+        ids(&Sampling {
+            top_p: 0.8,
+            ..warm()
+        }),
+        [1, 2]
+    );
+    assert_eq!(
+        ids(&Sampling {
+            top_k: 3,
+            top_p: 0.9,
+            ..warm()
+        }),
+        [1, 2]
+    );
+    assert_eq!(
+        ids(&Sampling {
+            min_p: 0.2,
+            ..warm()
+        }),
+        [1, 2]
+    );
 }
 
 #[test]
@@ -53,9 +87,27 @@ fn penalties_and_bias_move_logits() {
     history.push(2);
     history.push(2);
     let greedy = |s: Sampling| choose(&mut LOGITS.to_vec(), &history, &s, 0.0).unwrap();
-    assert_eq!(greedy(Sampling { repetition_penalty: 10.0, ..Sampling::default() }), 0);
-    assert_eq!(greedy(Sampling { presence_penalty: 2.0, ..Sampling::default() }), 1);
-    assert_eq!(greedy(Sampling { logit_bias: vec![(3, 100.0)], ..Sampling::default() }), 3);
+    assert_eq!(
+        greedy(Sampling {
+            repetition_penalty: 10.0,
+            ..Sampling::default()
+        }),
+        0
+    );
+    assert_eq!(
+        greedy(Sampling {
+            presence_penalty: 2.0,
+            ..Sampling::default()
+        }),
+        1
+    );
+    assert_eq!(
+        greedy(Sampling {
+            logit_bias: vec![(3, 100.0)],
+            ..Sampling::default()
+        }),
+        3
+    );
 }
 
 #[test]
@@ -67,12 +119,31 @@ fn not_a_number_is_an_error() {
 
 #[test]
 fn bad_values_are_named() {
-    let bad = Sampling { top_p: 0.0, ..Sampling::default() };
+    let bad = Sampling {
+        top_p: 0.0,
+        ..Sampling::default()
+    };
     assert!(bad.validate(5).unwrap_err().to_string().contains("top_p"));
-    let bad = Sampling { temperature: f32::NAN, ..Sampling::default() };
-    assert!(bad.validate(5).unwrap_err().to_string().contains("temperature"));
-    let bad = Sampling { logit_bias: vec![(5, 0.0)], ..Sampling::default() };
-    assert!(bad.validate(5).unwrap_err().to_string().contains("logit_bias"));
+    let bad = Sampling {
+        temperature: f32::NAN,
+        ..Sampling::default()
+    };
+    assert!(
+        bad.validate(5)
+            .unwrap_err()
+            .to_string()
+            .contains("temperature")
+    );
+    let bad = Sampling {
+        logit_bias: vec![(5, 0.0)],
+        ..Sampling::default()
+    };
+    assert!(
+        bad.validate(5)
+            .unwrap_err()
+            .to_string()
+            .contains("logit_bias")
+    );
 }
 
 #[test]

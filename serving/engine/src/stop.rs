@@ -19,19 +19,33 @@ pub struct StopStep {
 impl StopMatcher {
     /// Watches for `stops`; empty strings are ignored.
     pub fn new(stops: &[String]) -> Self {
-        Self { stops: stops.iter().filter(|s| !s.is_empty()).cloned().collect(), held: String::new() }
+        Self {
+            stops: stops.iter().filter(|s| !s.is_empty()).cloned().collect(),
+            held: String::new(),
+        }
     }
 
     /// Adds text; returns what may be shown now. The earliest match wins.
     pub fn push(&mut self, text: &str) -> StopStep {
         self.held.push_str(text);
-        if let Some(at) = self.stops.iter().filter_map(|s| self.held.find(s.as_str())).min() {
+        if let Some(at) = self
+            .stops
+            .iter()
+            .filter_map(|s| self.held.find(s.as_str()))
+            .min()
+        {
             self.held.truncate(at);
-            return StopStep { text: std::mem::take(&mut self.held), stopped: true };
+            return StopStep {
+                text: std::mem::take(&mut self.held),
+                stopped: true,
+            };
         }
         let keep = self.open_suffix();
         let rest = self.held.split_off(self.held.len() - keep);
-        StopStep { text: std::mem::replace(&mut self.held, rest), stopped: false }
+        StopStep {
+            text: std::mem::replace(&mut self.held, rest),
+            stopped: false,
+        }
     }
 
     /// Ends the text: what was held back is shown after all.
@@ -41,7 +55,13 @@ impl StopMatcher {
 
     /// Length of the longest end of the text that begins a stop string.
     fn open_suffix(&self) -> usize {
-        let longest = self.stops.iter().map(String::len).max().unwrap_or(0).saturating_sub(1);
+        let longest = self
+            .stops
+            .iter()
+            .map(String::len)
+            .max()
+            .unwrap_or(0)
+            .saturating_sub(1);
         let from = self.held.len().saturating_sub(longest);
         (from..self.held.len())
             .filter(|at| self.held.is_char_boundary(*at))
@@ -62,9 +82,27 @@ mod tests {
     #[test]
     fn finds_a_stop_across_borders() {
         let mut stop = matcher(&["结束。"]);
-        assert_eq!(stop.push("好的结"), StopStep { text: "好的".into(), stopped: false });
-        assert_eq!(stop.push("束"), StopStep { text: String::new(), stopped: false });
-        assert_eq!(stop.push("。后面"), StopStep { text: String::new(), stopped: true });
+        assert_eq!(
+            stop.push("好的结"),
+            StopStep {
+                text: "好的".into(),
+                stopped: false
+            }
+        );
+        assert_eq!(
+            stop.push("束"),
+            StopStep {
+                text: String::new(),
+                stopped: false
+            }
+        );
+        assert_eq!(
+            stop.push("。后面"),
+            StopStep {
+                text: String::new(),
+                stopped: true
+            }
+        );
     }
 
     #[test]

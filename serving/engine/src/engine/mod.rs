@@ -40,7 +40,13 @@ pub struct LoadOptions {
 impl LoadOptions {
     /// Eight sequences together, 64 waiting, the model's own context, all cores.
     pub fn new(model: impl Into<PathBuf>) -> Self {
-        Self { model: model.into(), max_batch: 8, max_waiting: 64, max_context: None, threads: None }
+        Self {
+            model: model.into(),
+            max_batch: 8,
+            max_waiting: 64,
+            max_context: None,
+            threads: None,
+        }
     }
 }
 
@@ -61,14 +67,20 @@ struct Shared {
     adapters: Mutex<BTreeMap<String, Arc<Adapter>>>,
     most_in_flight: usize,
     max_batch: usize,
+    load: Load,
+    closed: AtomicBool,
+    abort: AtomicBool,
+}
+
+/// Counters behind [`EngineStats`].
+#[derive(Default)]
+struct Load {
     in_flight: AtomicUsize,
     running: AtomicUsize,
     kv_tokens: AtomicUsize,
     tokens_in: AtomicU64,
     tokens_out: AtomicU64,
     finished: AtomicU64,
-    closed: AtomicBool,
-    abort: AtomicBool,
 }
 
 /// The way to the thread; only handles own it, so that it closes with the last of them.
@@ -88,9 +100,18 @@ enum Command {
 impl Engine {
     /// Loads a model; blocks while weights are read.
     pub fn load(options: LoadOptions) -> Result<Self, EngineError> {
-        let LoadOptions { model, max_batch, max_waiting, max_context, threads } = options;
+        let LoadOptions {
+            model,
+            max_batch,
+            max_waiting,
+            max_context,
+            threads,
+        } = options;
         if max_batch == 0 || max_context == Some(0) || threads == Some(0) {
-            return Err(EngineError::invalid("options", "max_batch、max_context、threads 都应大于 0"));
+            return Err(EngineError::invalid(
+                "options",
+                "max_batch、max_context、threads 都应大于 0",
+            ));
         }
         let source = load::open(&model)?;
         let mut info = source.info;
@@ -101,7 +122,9 @@ impl Engine {
             .num_threads(threads.unwrap_or(0))
             .thread_name(|i| format!("engine-math-{i}"))
             .build()
-            .map_err(|e| EngineError::Internal { detail: e.to_string() })?;
+            .map_err(|e| EngineError::Internal {
+                detail: e.to_string(),
+            })?;
         let decoder = Decoder::load(source.spec, source.weights.as_ref())?;
         tracing::info!(
             model = %info.name, architecture = %info.architecture, quantisation = %info.quantisation,
@@ -115,12 +138,7 @@ impl Engine {
             adapters: Mutex::default(),
             most_in_flight: max_batch.saturating_add(max_waiting),
             max_batch,
-            in_flight: AtomicUsize::new(0),
-            running: AtomicUsize::new(0),
-            kv_tokens: AtomicUsize::new(0),
-            tokens_in: AtomicU64::new(0),
-            tokens_out: AtomicU64::new(0),
-            finished: AtomicU64::new(0),
+            load: Load::default(),
             closed: AtomicBool::new(false),
             abort: AtomicBool::new(false),
         });
@@ -134,9 +152,18 @@ impl Engine {
                 // Receivers see the closed channel; nobody may be listening.
                 drop(end);
             })
-            .map_err(|e| EngineError::Internal { detail: e.to_string() })?;
-        let gate = Gate { commands, next_id: AtomicU64::new(1), ended: Mutex::new(ended) };
-        Ok(Self { shared, gate: Arc::new(gate) })
+            .map_err(|e| EngineError::Internal {
+                detail: e.to_string(),
+            })?;
+        let gate = Gate {
+            commands,
+            next_id: AtomicU64::new(1),
+            ended: Mutex::new(ended),
+        };
+        Ok(Self {
+            shared,
+            gate: Arc::new(gate),
+        })
     }
 
     /// What is known about the model.
@@ -147,7 +174,9 @@ impl Engine {
     /// The prompt text of a chat, ending with the opening of the assistant's turn. Control
     /// tokens written inside messages are neutralised.
     pub fn render_chat(&self, messages: &[ChatMessage]) -> Result<String, EngineError> {
-        self.shared.template.render(messages, self.shared.tokenizer.control_texts(), true)
+        self.shared
+            .template
+            .render(messages, self.shared.tokenizer.control_texts(), true)
     }
 
     /// Number of tokens of `text`.
@@ -191,7 +220,12 @@ impl Engine {
         let plan = validate::check(&self.shared, request)?;
         self.shared.enter()?;
         let id = self.next_id();
-        self.submit(Sequence::generate(id.0, plan, sink, self.shared.decoder.spec.layers))?;
+        self.submit(Sequence::generate(
+            id.0,
+            plan,
+            sink,
+            self.shared.decoder.spec.layers,
+        ))?;
         Ok(id)
     }
 
@@ -209,15 +243,18 @@ impl Engine {
 
     /// A look at the load.
     pub fn stats(&self) -> EngineStats {
-        let shared = &self.shared;
-        let running = shared.running.load(Ordering::Relaxed);
+        let load = &self.shared.load;
+        let running = load.running.load(Ordering::Relaxed);
         EngineStats {
             running,
-            waiting: shared.in_flight.load(Ordering::Relaxed).saturating_sub(running),
-            kv_tokens: shared.kv_tokens.load(Ordering::Relaxed),
-            tokens_in: shared.tokens_in.load(Ordering::Relaxed),
-            tokens_out: shared.tokens_out.load(Ordering::Relaxed),
-            finished: shared.finished.load(Ordering::Relaxed),
+            waiting: load
+                .in_flight
+                .load(Ordering::Relaxed)
+                .saturating_sub(running),
+            kv_tokens: load.kv_tokens.load(Ordering::Relaxed),
+            tokens_in: load.tokens_in.load(Ordering::Relaxed),
+            tokens_out: load.tokens_out.load(Ordering::Relaxed),
+            finished: load.finished.load(Ordering::Relaxed),
         }
     }
 
@@ -240,10 +277,13 @@ impl Engine {
 
     /// Hands a sequence over whose place is already taken by [`Shared::enter`].
     fn submit(&self, sequence: Sequence) -> Result<(), EngineError> {
-        self.gate.commands.send(Command::Submit(Box::new(sequence))).map_err(|_| {
-            self.shared.leave();
-            EngineError::Stopped
-        })
+        self.gate
+            .commands
+            .send(Command::Submit(Box::new(sequence)))
+            .map_err(|_| {
+                self.shared.leave();
+                EngineError::Stopped
+            })
     }
 }
 
@@ -254,8 +294,11 @@ impl Shared {
             return Err(EngineError::Stopped);
         }
         let limit = self.most_in_flight;
-        self.in_flight
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| (n < limit).then_some(n + 1))
+        self.load
+            .in_flight
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| {
+                (n < limit).then_some(n + 1)
+            })
             .map(|_| ())
             .map_err(|n| EngineError::Overloaded {
                 waiting: n.saturating_sub(self.max_batch),
@@ -264,8 +307,8 @@ impl Shared {
     }
 
     fn leave(&self) {
-        self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        self.finished.fetch_add(1, Ordering::Relaxed);
+        self.load.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.load.finished.fetch_add(1, Ordering::Relaxed);
     }
 }
 

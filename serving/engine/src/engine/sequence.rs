@@ -56,8 +56,8 @@ pub(super) struct Answer {
 pub(super) enum Next {
     /// The token joins the sequence and the next step computes it.
     Continue(u32),
-    /// The end event is out.
-    Ended,
+    /// The sequence leaves the batch; then its last event goes out.
+    Ended(GenerateEvent),
 }
 
 impl Sequence {
@@ -84,6 +84,21 @@ impl Sequence {
         }
     }
 
+    /// Hands out the last event of an answer.
+    pub(super) fn close(self, event: GenerateEvent) {
+        if let Task::Answer(mut answer) = self.task {
+            answer.push(event);
+        }
+    }
+
+    /// Answers the vector of a text whose tokens are all computed.
+    pub(super) fn answer_embedding(self) {
+        if let Task::Embed(embed) = self.task {
+            // The caller may have given up waiting.
+            let _ = embed.reply.send((embed.index, embed.vector()));
+        }
+    }
+
     /// Ends the sequence with an error.
     pub(super) fn fail(self, error: EngineError) {
         match self.task {
@@ -99,29 +114,34 @@ impl Sequence {
     /// Ends the sequence because nobody wants it any more.
     pub(super) fn cancel(self) {
         match self.task {
-            Task::Answer(mut answer) => answer.done(FinishReason::Cancelled),
-            Task::Embed(embed) => drop(embed.reply.send((embed.index, Err(EngineError::Cancelled)))),
+            Task::Answer(mut answer) => {
+                let event = answer.done(FinishReason::Cancelled);
+                answer.push(event);
+            }
+            Task::Embed(embed) => {
+                drop(embed.reply.send((embed.index, Err(EngineError::Cancelled))));
+            }
         }
     }
 }
 
 impl Embed {
-    /// Adds rows of hidden states; with the last of them, answers the mean at length 1.
-    pub(super) fn add(&mut self, rows: &[f32], complete: bool) {
+    /// Adds rows of hidden states.
+    pub(super) fn add(&mut self, rows: &[f32]) {
         for row in rows.chunks_exact(self.sum.len()) {
             for (sum, value) in self.sum.iter_mut().zip(row) {
                 *sum += f64::from(*value);
             }
         }
-        if complete {
-            let length = self.sum.iter().map(|v| v * v).sum::<f64>().sqrt();
-            let vector = if length.is_finite() && length > 0.0 {
-                Ok(self.sum.iter().map(|v| (v / length) as f32).collect())
-            } else {
-                Err(EngineError::NumericFault)
-            };
-            // The caller may have given up waiting.
-            let _ = self.reply.send((self.index, vector));
+    }
+
+    /// The mean at length 1 (the count of tokens cancels out).
+    fn vector(&self) -> Result<Vec<f32>, EngineError> {
+        let length = self.sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+        if length.is_finite() && length > 0.0 {
+            Ok(self.sum.iter().map(|v| (v / length) as f32).collect())
+        } else {
+            Err(EngineError::NumericFault)
         }
     }
 }
@@ -139,18 +159,22 @@ impl Answer {
         let token = match sample::choose(logits, &self.history, &self.sampling, point) {
             Ok(token) => token,
             Err(error) => {
-                let usage = self.usage();
-                self.push(GenerateEvent::Failed { error, usage });
-                return Next::Ended;
+                return Next::Ended(GenerateEvent::Failed {
+                    error,
+                    usage: self.usage(),
+                });
             }
         };
         if tokenizer.is_end(token) && !self.ignore_eos {
             let text = self.rest();
             if !text.is_empty() {
-                self.push(GenerateEvent::Token { text, token, logprob: None });
+                self.push(GenerateEvent::Token {
+                    text,
+                    token,
+                    logprob: None,
+                });
             }
-            self.done(FinishReason::Stop);
-            return Next::Ended;
+            return Next::Ended(self.done(FinishReason::Stop));
         }
         self.history.push(token);
         self.written += 1;
@@ -162,7 +186,11 @@ impl Answer {
         if full && !step.stopped {
             text.push_str(&self.rest());
         }
-        let heard = self.push(GenerateEvent::Token { text, token, logprob });
+        let heard = self.push(GenerateEvent::Token {
+            text,
+            token,
+            logprob,
+        });
         let finish = if step.stopped {
             FinishReason::Stop
         } else if full {
@@ -172,15 +200,18 @@ impl Answer {
         } else {
             FinishReason::Cancelled
         };
-        self.done(finish);
-        Next::Ended
+        Next::Ended(self.done(finish))
     }
 
     /// Text held back until now; a stop string in it still cuts it.
     fn rest(&mut self) -> String {
         let tail = self.detokenizer.finish();
         let step = self.stop.push(&tail);
-        if step.stopped { step.text } else { step.text + &self.stop.finish() }
+        if step.stopped {
+            step.text
+        } else {
+            step.text + &self.stop.finish()
+        }
     }
 
     fn logprob(&self, logits: &[f32], token: u32, tokenizer: &TextTokenizer) -> TokenLogprob {
@@ -197,12 +228,17 @@ impl Answer {
     }
 
     fn usage(&self) -> Usage {
-        Usage { prompt_tokens: self.prompt_tokens, completion_tokens: self.written }
+        Usage {
+            prompt_tokens: self.prompt_tokens,
+            completion_tokens: self.written,
+        }
     }
 
-    fn done(&mut self, finish: FinishReason) {
-        let usage = self.usage();
-        self.push(GenerateEvent::Done { finish, usage });
+    fn done(&self, finish: FinishReason) -> GenerateEvent {
+        GenerateEvent::Done {
+            finish,
+            usage: self.usage(),
+        }
     }
 
     /// Hands an event to the sink; `false` when nobody listens. A sink that panics must not

@@ -11,6 +11,9 @@ use std::sync::Arc;
 const MOST_STOPS: usize = 16;
 const LONGEST_STOP: usize = 256;
 const MOST_LOGPROBS: usize = 20;
+/// A byte-level token covers some hundred bytes at most, so a text with more bytes than
+/// this for each token of the context is refused before it is tokenised.
+const BYTES_PER_TOKEN: usize = 512;
 
 /// A request with everything resolved.
 pub(super) struct Plan {
@@ -31,16 +34,26 @@ pub(super) fn check(shared: &Shared, request: GenerateRequest) -> Result<Plan, E
     }
     if request.stop.len() > MOST_STOPS {
         let count = request.stop.len();
-        return Err(EngineError::invalid("stop", format!("共 {count} 个，最多 {MOST_STOPS} 个")));
+        return Err(EngineError::invalid(
+            "stop",
+            format!("共 {count} 个，最多 {MOST_STOPS} 个"),
+        ));
     }
-    if let Some(bad) = request.stop.iter().find(|s| s.is_empty() || s.len() > LONGEST_STOP) {
+    if let Some(bad) = request
+        .stop
+        .iter()
+        .find(|s| s.is_empty() || s.len() > LONGEST_STOP)
+    {
         return Err(EngineError::invalid(
             "stop",
             format!("有一项长 {} 字节，应为 1 到 {LONGEST_STOP} 字节", bad.len()),
         ));
     }
     if let Some(top) = request.logprobs.filter(|n| *n > MOST_LOGPROBS) {
-        return Err(EngineError::invalid("logprobs", format!("值为 {top}，最多 {MOST_LOGPROBS}")));
+        return Err(EngineError::invalid(
+            "logprobs",
+            format!("值为 {top}，最多 {MOST_LOGPROBS}"),
+        ));
     }
     request.sampling.validate(vocab)?;
     let adapter = match &request.adapter {
@@ -57,7 +70,10 @@ pub(super) fn check(shared: &Shared, request: GenerateRequest) -> Result<Plan, E
         tokens,
         adapter,
         max_tokens: request.max_tokens,
-        seed: request.sampling.seed.unwrap_or_else(|| RandomState::new().hash_one("seed")),
+        seed: request
+            .sampling
+            .seed
+            .unwrap_or_else(|| RandomState::new().hash_one("seed")),
         sampling: request.sampling,
         stop: request.stop,
         logprobs: request.logprobs,
@@ -68,13 +84,14 @@ pub(super) fn check(shared: &Shared, request: GenerateRequest) -> Result<Plan, E
 /// Token ids of a prompt that fits with at least one token to spare.
 pub(super) fn prompt_tokens(shared: &Shared, prompt: Prompt) -> Result<Vec<u32>, EngineError> {
     let limit = shared.info.context_length;
-    // A byte-level token covers at most some hundred bytes; do not tokenise megabytes first.
-    const BYTES_PER_TOKEN: usize = 512;
     let tokens = match prompt {
         Prompt::Tokens(tokens) => tokens,
         Prompt::Text(text) if text.len() > limit.saturating_mul(BYTES_PER_TOKEN) => {
             let prompt_tokens = text.len() / BYTES_PER_TOKEN;
-            return Err(EngineError::ContextExceeded { prompt_tokens, limit });
+            return Err(EngineError::ContextExceeded {
+                prompt_tokens,
+                limit,
+            });
         }
         Prompt::Text(text) => shared.tokenizer.encode(&text)?,
     };
@@ -82,11 +99,17 @@ pub(super) fn prompt_tokens(shared: &Shared, prompt: Prompt) -> Result<Vec<u32>,
         return Err(EngineError::invalid("prompt", "为空，至少要有一个词元"));
     }
     if tokens.len() >= limit {
-        return Err(EngineError::ContextExceeded { prompt_tokens: tokens.len(), limit });
+        return Err(EngineError::ContextExceeded {
+            prompt_tokens: tokens.len(),
+            limit,
+        });
     }
     let vocab = shared.decoder.spec.vocab;
     if let Some(bad) = tokens.iter().find(|t| **t as usize >= vocab) {
-        return Err(EngineError::invalid("prompt", format!("词元 {bad} 不在 0 到 {} 之间", vocab - 1)));
+        return Err(EngineError::invalid(
+            "prompt",
+            format!("词元 {bad} 不在 0 到 {} 之间", vocab - 1),
+        ));
     }
     Ok(tokens)
 }

@@ -30,14 +30,24 @@ struct Computed {
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, inbox: Receiver<Command>, pool: rayon::ThreadPool) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        inbox: Receiver<Command>,
+        pool: rayon::ThreadPool,
+    ) -> Self {
         let limits = BatchLimits {
             max_running: shared.max_batch,
             // Handles bound the number of requests before they send them.
             max_waiting: usize::MAX,
             ..BatchLimits::default()
         };
-        Self { shared, inbox, pool, batch: Batch::new(limits), sequences: BTreeMap::new() }
+        Self {
+            shared,
+            inbox,
+            pool,
+            batch: Batch::new(limits),
+            sequences: BTreeMap::new(),
+        }
     }
 
     /// Runs until the engine is shut down or the last handle is gone.
@@ -88,10 +98,16 @@ impl Worker {
             Command::Submit(sequence) => {
                 let tokens = sequence.tokens.len();
                 let (id, waiting) = (sequence.id, self.batch.waiting());
-                self.shared.tokens_in.fetch_add(tokens as u64, Ordering::Relaxed);
+                self.shared
+                    .load
+                    .tokens_in
+                    .fetch_add(tokens as u64, Ordering::Relaxed);
                 self.sequences.insert(id, *sequence);
                 if !self.batch.submit(id, tokens) {
-                    let error = EngineError::Overloaded { waiting, limit: waiting };
+                    let error = EngineError::Overloaded {
+                        waiting,
+                        limit: waiting,
+                    };
                     self.end(id, |sequence| sequence.fail(error));
                 }
             }
@@ -122,9 +138,12 @@ impl Worker {
     }
 
     fn publish(&self) {
-        self.shared.running.store(self.batch.running(), Ordering::Relaxed);
+        self.shared
+            .load
+            .running
+            .store(self.batch.running(), Ordering::Relaxed);
         let held = self.sequences.values().map(|s| s.cache.tokens()).sum();
-        self.shared.kv_tokens.store(held, Ordering::Relaxed);
+        self.shared.load.kv_tokens.store(held, Ordering::Relaxed);
     }
 
     fn step(&mut self) {
@@ -139,7 +158,10 @@ impl Worker {
             }
         }
         let shared = Arc::clone(&self.shared);
-        let samples: Vec<bool> = work.iter().map(|w| w.completes && self.answers(w.id)).collect();
+        let samples: Vec<bool> = work
+            .iter()
+            .map(|w| w.completes && self.answers(w.id))
+            .collect();
         let pool = &self.pool;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             pool.install(|| compute(&shared, &mut parts, &samples))
@@ -168,12 +190,17 @@ impl Worker {
     }
 
     fn answers(&self, id: u64) -> bool {
-        self.sequences.get(&id).is_some_and(|s| matches!(s.task, Task::Answer(_)))
+        self.sequences
+            .get(&id)
+            .is_some_and(|s| matches!(s.task, Task::Answer(_)))
     }
 
     /// Gives caches back, then hands out tokens and vectors.
     fn deliver(&mut self, work: &[Work], caches: Vec<KvCache>, mut computed: Computed) {
-        let (hidden, vocab) = (self.shared.decoder.spec.hidden, self.shared.decoder.spec.vocab);
+        let (hidden, vocab) = (
+            self.shared.decoder.spec.hidden,
+            self.shared.decoder.spec.vocab,
+        );
         for (item, cache) in work.iter().zip(caches) {
             if let Some(sequence) = self.sequences.get_mut(&item.id) {
                 sequence.cache = cache;
@@ -184,25 +211,22 @@ impl Worker {
         for item in work {
             let rows = &computed.hidden[row * hidden..(row + item.tokens) * hidden];
             row += item.tokens;
-            let Some(sequence) = self.sequences.get_mut(&item.id) else { continue };
+            let Some(sequence) = self.sequences.get_mut(&item.id) else {
+                continue;
+            };
             let next = match &mut sequence.task {
                 Task::Embed(embed) => {
+                    embed.add(rows);
                     if item.completes {
-                        // The place is free before the caller hears of the end.
-                        let mut sequence = self.sequences.remove(&item.id);
-                        self.batch.remove(item.id);
-                        self.shared.leave();
-                        if let Some(Task::Embed(embed)) = sequence.as_mut().map(|s| &mut s.task) {
-                            embed.add(rows, true);
-                        }
-                    } else {
-                        embed.add(rows, false);
+                        self.end(item.id, Sequence::answer_embedding);
                     }
                     continue;
                 }
                 Task::Answer(_) if !item.completes => continue,
                 Task::Answer(answer) => {
-                    let Some(logits) = logits.next() else { continue };
+                    let Some(logits) = logits.next() else {
+                        continue;
+                    };
                     let room = sequence.tokens.len() + 1 < self.shared.info.context_length;
                     answer.advance(logits, &self.shared.tokenizer, room)
                 }
@@ -213,7 +237,7 @@ impl Worker {
     }
 
     fn settle(&mut self, item: &Work, next: Next) {
-        self.shared.tokens_out.fetch_add(1, Ordering::Relaxed);
+        self.shared.load.tokens_out.fetch_add(1, Ordering::Relaxed);
         match next {
             Next::Continue(token) => {
                 if let Some(sequence) = self.sequences.get_mut(&item.id) {
@@ -221,12 +245,7 @@ impl Worker {
                 }
                 self.batch.extend(item.id);
             }
-            Next::Ended => {
-                self.batch.remove(item.id);
-                if self.sequences.remove(&item.id).is_some() {
-                    self.shared.leave();
-                }
-            }
+            Next::Ended(event) => self.end(item.id, |sequence| sequence.close(event)),
         }
     }
 }
@@ -237,7 +256,11 @@ fn compute(shared: &Shared, parts: &mut [Part], samples: &[bool]) -> Result<Comp
     let width = shared.decoder.spec.hidden;
     let mut segments: Vec<Segment<'_>> = parts
         .iter_mut()
-        .map(|(tokens, cache, adapter)| Segment { tokens, cache, adapter: adapter.as_deref() })
+        .map(|(tokens, cache, adapter)| Segment {
+            tokens,
+            cache,
+            adapter: adapter.as_deref(),
+        })
         .collect();
     let hidden = shared.decoder.forward(&mut segments)?;
     let mut last = Vec::new();
@@ -248,6 +271,10 @@ fn compute(shared: &Shared, parts: &mut [Part], samples: &[bool]) -> Result<Comp
             last.extend_from_slice(&hidden[(end - 1) * width..end * width]);
         }
     }
-    let logits = if last.is_empty() { Vec::new() } else { shared.decoder.logits(&last) };
+    let logits = if last.is_empty() {
+        Vec::new()
+    } else {
+        shared.decoder.logits(&last)
+    };
     Ok(Computed { hidden, logits })
 }

@@ -1,5 +1,8 @@
 //! Causal attention of one query row over a contiguous cache.
-#![expect(clippy::inline_always, reason = "bodies must be compiled inside target-feature functions")]
+#![expect(
+    clippy::inline_always,
+    reason = "bodies must be compiled inside target-feature functions"
+)]
 
 use super::elementwise::exp;
 use super::{dispatch, madd};
@@ -34,7 +37,12 @@ pub(super) fn sum16(lanes: &[f32; 16]) -> f32 {
     for i in 0..8 {
         eight[i] = lanes[i] + lanes[i + 8];
     }
-    let four = [eight[0] + eight[4], eight[1] + eight[5], eight[2] + eight[6], eight[3] + eight[7]];
+    let four = [
+        eight[0] + eight[4],
+        eight[1] + eight[5],
+        eight[2] + eight[6],
+        eight[3] + eight[7],
+    ];
     (four[0] + four[2]) + (four[1] + four[3])
 }
 
@@ -47,7 +55,12 @@ fn attend_body<const FMA: bool>(
     scores: &mut [f32],
     out: &mut [f32],
 ) {
-    let Cache { keys, values, stride, head_dim } = cache;
+    let Cache {
+        keys,
+        values,
+        stride,
+        head_dim,
+    } = cache;
     let scale = 1.0 / (head_dim as f32).sqrt();
     let from = kv_head * head_dim;
     let scores = &mut scores[..length];

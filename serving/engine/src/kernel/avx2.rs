@@ -1,5 +1,12 @@
 //! Block matrix product with AVX2: one block of 32 codes is one register.
-#![expect(unsafe_code, reason = "vector loads from slices whose lengths are checked")]
+#![expect(
+    unsafe_code,
+    reason = "vector loads from slices whose lengths are checked"
+)]
+#![allow(
+    clippy::wildcard_imports,
+    reason = "vector intrinsics are one vocabulary"
+)]
 
 use super::quant::{BLOCK, QuantMatrix, QuantRows};
 use std::arch::x86_64::*;
@@ -39,12 +46,16 @@ fn tile<const C: usize>(w: &QuantMatrix, row: usize, a: &QuantRows, column: usiz
     let blocks = w.k / BLOCK;
     let codes = &w.codes[row * w.k..(row + 1) * w.k];
     let scales = &w.scales[row * blocks * w.per_block..(row + 1) * blocks * w.per_block];
-    let active: [&[i8]; C] = std::array::from_fn(|c| &a.codes[(column + c) * w.k..(column + c + 1) * w.k]);
-    let active_scales: [&[f32]; C] =
-        std::array::from_fn(|c| &a.scales[(column + c) * blocks..(column + c + 1) * blocks]);
+    let (mut active, mut active_scales) = ([&a.codes[..0]; C], [&a.scales[..0]; C]);
+    for c in 0..C {
+        active[c] = &a.codes[(column + c) * w.k..(column + c + 1) * w.k];
+        active_scales[c] = &a.scales[(column + c) * blocks..(column + c + 1) * blocks];
+    }
     let ones = _mm256_set1_epi16(1);
     let mut sums = [_mm256_setzero_ps(); C];
     for b in 0..blocks {
+        // The next row's codes: rows are too short for the hardware to foresee them.
+        _mm_prefetch::<_MM_HINT_T0>(codes.as_ptr().wrapping_add(b * BLOCK + w.k));
         // SAFETY: all slices above hold `blocks` blocks.
         let weight = unsafe { _mm256_loadu_si256(codes.as_ptr().add(b * BLOCK).cast()) };
         let magnitude = _mm256_abs_epi8(weight);
@@ -63,9 +74,14 @@ fn tile<const C: usize>(w: &QuantMatrix, row: usize, a: &QuantRows, column: usiz
             sums[c] = _mm256_fmadd_ps(dot, both, sums[c]);
         }
     }
-    std::array::from_fn(|c| {
-        let half = _mm_add_ps(_mm256_castps256_ps128(sums[c]), _mm256_extractf128_ps::<1>(sums[c]));
+    let mut dots = [0f32; C];
+    for c in 0..C {
+        let half = _mm_add_ps(
+            _mm256_castps256_ps128(sums[c]),
+            _mm256_extractf128_ps::<1>(sums[c]),
+        );
         let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
-        _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps::<1>(pair, pair)))
-    })
+        dots[c] = _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps::<1>(pair, pair)));
+    }
+    dots
 }

@@ -1,5 +1,16 @@
 //! Block matrix product with AVX-512 VNNI: two blocks of 32 codes fill one register.
-#![expect(unsafe_code, reason = "vector loads from slices whose lengths are checked")]
+#![expect(
+    unsafe_code,
+    reason = "vector loads from slices whose lengths are checked"
+)]
+#![allow(
+    clippy::wildcard_imports,
+    reason = "vector intrinsics are one vocabulary"
+)]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "indices name the same lane of several arrays"
+)]
 
 use super::quant::{BLOCK, QuantMatrix, QuantRows};
 use std::arch::x86_64::*;
@@ -50,6 +61,7 @@ fn sweep<const R: usize>(
     }
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
 fn finish<const R: usize, const C: usize>(
     w: &QuantMatrix,
     row: usize,
@@ -69,18 +81,18 @@ fn finish<const R: usize, const C: usize>(
 
 /// Spreads the scales of two blocks over the 16 lanes of their dot products. At the end of
 /// an odd row only one block is left; the lanes of the missing one see codes of zero.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
-fn spread<const PER: usize>(scales: &[f32], block: usize) -> __m512 {
-    let at = &scales[block * PER..];
+fn spread<const PER: usize, const BOTH: bool>(scales: &[f32], block: usize) -> __m512 {
     if PER == 1 {
-        let low = at[0];
-        let high = at.get(1).copied().unwrap_or(0.0);
+        let low = scales[block];
+        let high = if BOTH { scales[block + 1] } else { 0.0 };
         _mm512_insertf32x8::<1>(_mm512_set1_ps(low), _mm256_set1_ps(high))
     } else {
         let lanes = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-        let four = if at.len() >= 4 {
-            // SAFETY: four numbers are there.
-            unsafe { _mm_loadu_ps(at.as_ptr()) }
+        let at = &scales[block * 2..];
+        let four = if BOTH {
+            _mm_setr_ps(at[0], at[1], at[2], at[3])
         } else {
             _mm_setr_ps(at[0], at[1], 0.0, 0.0)
         };
@@ -88,10 +100,31 @@ fn spread<const PER: usize>(scales: &[f32], block: usize) -> __m512 {
     }
 }
 
+/// Two blocks of codes, or one and zeros.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load<const BOTH: bool>(codes: &[i8], block: usize) -> __m512i {
+    let part = &codes[block * BLOCK..];
+    assert!(part.len() >= if BOTH { 2 * BLOCK } else { BLOCK });
+    if BOTH {
+        // SAFETY: 64 codes are there.
+        unsafe { _mm512_loadu_si512(part.as_ptr().cast()) }
+    } else {
+        // SAFETY: the mask lets only the 32 codes be read that are there.
+        unsafe { _mm512_maskz_loadu_epi8(0xFFFF_FFFF, part.as_ptr()) }
+    }
+}
+
+/// Rows of one tile: codes and scales of `R` weight rows and `C` activation rows.
+struct Tile<'a, const R: usize, const C: usize> {
+    codes: [&'a [i8]; R],
+    scales: [&'a [f32]; R],
+    active: [&'a [i8]; C],
+    active_scales: [&'a [f32]; C],
+}
+
 /// `R` weight rows against `C` activation rows. The sums of one pair never mix with others.
-///
-/// VNNI multiplies unsigned by signed bytes, so activations are shifted by 128 and each
-/// sum starts at `-128 * sum(weights)`, which makes it exact.
+/// Plain loops on purpose: closures are not inlined across the target-feature border.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
 fn tile<const R: usize, const C: usize, const PER: usize>(
     w: &QuantMatrix,
@@ -99,35 +132,67 @@ fn tile<const R: usize, const C: usize, const PER: usize>(
     a: &QuantRows,
     column: usize,
 ) -> [[f32; C]; R] {
-    let blocks = w.k / BLOCK;
-    let codes: [&[i8]; R] = std::array::from_fn(|r| &w.codes[(row + r) * w.k..(row + r + 1) * w.k]);
-    let scales: [&[f32]; R] =
-        std::array::from_fn(|r| &w.scales[(row + r) * blocks * PER..(row + r + 1) * blocks * PER]);
-    let active: [&[i8]; C] = std::array::from_fn(|c| &a.codes[(column + c) * w.k..(column + c + 1) * w.k]);
-    let active_scales: [&[f32]; C] =
-        std::array::from_fn(|c| &a.scales[(column + c) * blocks..(column + c + 1) * blocks]);
-    let shift = _mm512_set1_epi8(-128);
+    let (k, blocks) = (w.k, w.k / BLOCK);
+    let mut t = Tile {
+        codes: [&w.codes[..0]; R],
+        scales: [&w.scales[..0]; R],
+        active: [&a.codes[..0]; C],
+        active_scales: [&a.scales[..0]; C],
+    };
+    for r in 0..R {
+        t.codes[r] = &w.codes[(row + r) * k..(row + r + 1) * k];
+        t.scales[r] = &w.scales[(row + r) * blocks * PER..(row + r + 1) * blocks * PER];
+    }
+    for c in 0..C {
+        t.active[c] = &a.codes[(column + c) * k..(column + c + 1) * k];
+        t.active_scales[c] = &a.scales[(column + c) * blocks..(column + c + 1) * blocks];
+    }
     let mut sums = [[_mm512_setzero_ps(); C]; R];
-    for b in (0..blocks).step_by(2) {
-        let mask: __mmask64 = if b + 1 < blocks { !0 } else { 0xFFFF_FFFF };
-        // SAFETY: masked loads touch only the blocks that the slices above hold.
-        let load = |from: &[i8]| unsafe {
-            _mm512_maskz_loadu_epi8(mask, from.as_ptr().add(b * BLOCK))
-        };
-        let weight: [__m512i; R] = std::array::from_fn(|r| load(codes[r]));
-        let start: [__m512i; R] = std::array::from_fn(|r| {
-            let total = _mm512_dpbusd_epi32(_mm512_setzero_si512(), shift, weight[r]);
-            _mm512_sub_epi32(_mm512_setzero_si512(), total)
-        });
-        let scale: [__m512; R] = std::array::from_fn(|r| spread::<PER>(scales[r], b));
+    for pair in 0..blocks / 2 {
+        step::<R, C, PER, true>(&t, 2 * pair, R * k, &mut sums);
+    }
+    if !blocks.is_multiple_of(2) {
+        step::<R, C, PER, false>(&t, blocks - 1, R * k, &mut sums);
+    }
+    let mut dots = [[0f32; C]; R];
+    for r in 0..R {
         for c in 0..C {
-            let x = _mm512_xor_si512(load(active[c]), shift);
-            let active_scale = spread::<1>(active_scales[c], b);
-            for r in 0..R {
-                let dot = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start[r], x, weight[r]));
-                sums[r][c] = _mm512_fmadd_ps(dot, _mm512_mul_ps(scale[r], active_scale), sums[r][c]);
-            }
+            dots[r][c] = _mm512_reduce_add_ps(sums[r][c]);
         }
     }
-    std::array::from_fn(|r| std::array::from_fn(|c| _mm512_reduce_add_ps(sums[r][c])))
+    dots
+}
+
+/// Adds the products of one or two blocks to all sums.
+///
+/// VNNI multiplies unsigned by signed bytes, so activations are shifted by 128 and each
+/// sum starts at `-128 * sum(weights)`, which makes it exact. `ahead` is the distance of the
+/// codes that the next tile will need: rows are too short for the hardware to foresee it.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
+fn step<const R: usize, const C: usize, const PER: usize, const BOTH: bool>(
+    t: &Tile<'_, R, C>,
+    block: usize,
+    ahead: usize,
+    sums: &mut [[__m512; C]; R],
+) {
+    let shift = _mm512_set1_epi8(-128);
+    let zero = _mm512_setzero_si512();
+    let (mut weight, mut start) = ([zero; R], [zero; R]);
+    let mut scale = [_mm512_setzero_ps(); R];
+    for r in 0..R {
+        let next = t.codes[r].as_ptr().wrapping_add(block * BLOCK + ahead);
+        _mm_prefetch::<_MM_HINT_T0>(next);
+        weight[r] = load::<BOTH>(t.codes[r], block);
+        start[r] = _mm512_sub_epi32(zero, _mm512_dpbusd_epi32(zero, shift, weight[r]));
+        scale[r] = spread::<PER, BOTH>(t.scales[r], block);
+    }
+    for c in 0..C {
+        let x = _mm512_xor_si512(load::<BOTH>(t.active[c], block), shift);
+        let active_scale = spread::<1, BOTH>(t.active_scales[c], block);
+        for r in 0..R {
+            let dot = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start[r], x, weight[r]));
+            sums[r][c] = _mm512_fmadd_ps(dot, _mm512_mul_ps(scale[r], active_scale), sums[r][c]);
+        }
+    }
 }

@@ -7,6 +7,9 @@ use super::quant::{BLOCK, QuantMatrix};
 use candle_core::quantized::GgmlDType;
 use half::f16;
 
+/// Unpacks the bytes of one block.
+type Unpack = fn(&[u8], &mut Sink);
+
 /// Receives the unpacked parts of a matrix.
 struct Sink {
     codes: Vec<i8>,
@@ -26,7 +29,7 @@ fn float(bytes: &[u8]) -> f32 {
 
 /// Unpacks `n * k` weights; `None` for formats without a 32-block form.
 pub(super) fn unpack(dtype: GgmlDType, data: &[u8], n: usize, k: usize) -> Option<QuantMatrix> {
-    let (unpack, bytes, per_block): (fn(&[u8], &mut Sink), usize, usize) = match dtype {
+    let (unpack, bytes, per_block): (Unpack, usize, usize) = match dtype {
         GgmlDType::Q4_0 => (q4_0, 18, 1),
         GgmlDType::Q4_1 => (q4_1, 20, 1),
         GgmlDType::Q5_0 => (q5_0, 22, 1),
@@ -46,7 +49,14 @@ pub(super) fn unpack(dtype: GgmlDType, data: &[u8], n: usize, k: usize) -> Optio
         unpack(block, &mut sink);
     }
     let offsets = (!sink.offsets.is_empty()).then_some(sink.offsets);
-    Some(QuantMatrix { n, k, codes: sink.codes, scales: sink.scales, offsets, per_block })
+    Some(QuantMatrix {
+        n,
+        k,
+        codes: sink.codes,
+        scales: sink.scales,
+        offsets,
+        per_block,
+    })
 }
 
 /// Low halves of 16 bytes, then the high halves.
@@ -74,7 +84,11 @@ fn fifth_bits(b: &[u8]) -> impl Iterator<Item = i32> {
 fn q5_0(b: &[u8], sink: &mut Sink) {
     sink.scales.push(float(b));
     let high = fifth_bits(&b[2..6]);
-    sink.codes(nibbles(&b[6..22]).zip(high).map(|(low, high)| low + high - 16));
+    sink.codes(
+        nibbles(&b[6..22])
+            .zip(high)
+            .map(|(low, high)| low + high - 16),
+    );
 }
 
 fn q5_1(b: &[u8], sink: &mut Sink) {
@@ -123,15 +137,21 @@ fn q5_k(b: &[u8], sink: &mut Sink) {
     let high = &b[16..48];
     for (pair, packed) in b[48..176].chunks_exact(32).enumerate() {
         let bit = move |shift: usize| {
-            high.iter().map(move |h| i32::from((h >> (2 * pair + shift)) & 1) * 16)
+            high.iter()
+                .map(move |h| i32::from((h >> (2 * pair + shift)) & 1) * 16)
         };
-        sink.codes(nibbles(packed).zip(bit(0).chain(bit(1))).map(|(low, high)| low + high));
+        sink.codes(
+            nibbles(packed)
+                .zip(bit(0).chain(bit(1)))
+                .map(|(low, high)| low + high),
+        );
     }
 }
 
 fn q6_k(b: &[u8], sink: &mut Sink) {
     let d = float(&b[208..]);
-    sink.scales.extend(b[192..208].iter().map(|s| d * f32::from(*s as i8)));
+    sink.scales
+        .extend(b[192..208].iter().map(|s| d * f32::from(*s as i8)));
     for half in 0..2 {
         let low = &b[half * 64..half * 64 + 64];
         let high = &b[128 + half * 32..128 + half * 32 + 32];

@@ -1,6 +1,7 @@
 //! A weight matrix, blocks or plain, and its product with rows of activations.
 
-use super::quant::{QuantMatrix, QuantRows};
+use super::backward::backward;
+use super::quant::{BLOCK, QuantMatrix, QuantRows};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use super::{dense, isa, portable};
@@ -44,7 +45,11 @@ impl Matrix {
         {
             return Ok(Self::Quant(matrix));
         }
-        Ok(Self::Dense { n, k, data: weight.into_f32()? })
+        Ok(Self::Dense {
+            n,
+            k,
+            data: weight.into_f32()?,
+        })
     }
 
     /// Stacks matrices of one input, outputs one after the other.
@@ -63,7 +68,11 @@ impl Matrix {
             (all_n, all_k) = (all_n + n, k);
             all.extend(part.rows_f32(0..n));
         }
-        Self::Dense { n: all_n, k: all_k, data: all }
+        Self::Dense {
+            n: all_n,
+            k: all_k,
+            data: all,
+        }
     }
 
     /// `(outputs, inputs)`.
@@ -91,31 +100,44 @@ impl Matrix {
                 out.par_chunks_mut(m.k)
                     .zip(rows)
                     .with_min_len(16)
-                    .for_each(|(out, row)| m.row(row, out));
+                    .for_each(|(out, row)| m.row(row, 0, out));
                 out
             }
         }
     }
 
+    /// The exact values of one row from column `from` (a multiple of 32) on.
+    pub(super) fn row_part(&self, row: usize, from: usize, out: &mut [f32]) {
+        match self {
+            Self::Dense { k, data, .. } => {
+                out.copy_from_slice(&data[row * k + from..row * k + from + out.len()]);
+            }
+            Self::Quant(m) => m.row(row, from / BLOCK, out),
+        }
+    }
+
+    /// `dy w`: `dy` holds rows of `n` numbers, the result rows of `k`.
+    pub(crate) fn backward(&self, dy: &[f32]) -> Vec<f32> {
+        backward(self, dy)
+    }
+
     /// `x w^T`: `x` holds rows of `k` numbers, the result rows of `n`.
     pub(crate) fn forward(&self, x: &[f32]) -> Vec<f32> {
         let (n, k) = self.shape();
-        let m = x.len() / k;
-        let mut out = vec![0.0; m * n];
+        let count = x.len() / k;
+        let mut out = vec![0.0; count * n];
         match self {
-            Self::Dense { data, .. } => {
-                if m == 1 {
-                    let part = n.div_ceil(4 * rayon::current_num_threads()).max(16);
-                    out.par_chunks_mut(part)
-                        .zip(data.par_chunks(part * k))
-                        .for_each(|(out, rows)| dense::rows(rows, k, x, out));
-                } else {
-                    out.par_chunks_mut(n)
-                        .zip(x.par_chunks(k))
-                        .for_each(|(out, x)| dense::rows(data, k, x, out));
-                }
+            Self::Dense { data, .. } if count == 1 => {
+                let part = n.div_ceil(4 * rayon::current_num_threads()).max(16);
+                out.par_chunks_mut(part)
+                    .zip(data.par_chunks(part * k))
+                    .for_each(|(out, rows)| dense::rows(rows, k, x, out));
             }
-            Self::Quant(w) => quantised(w, &QuantRows::new(x, k), &mut out),
+            Self::Dense { data, .. } => out
+                .par_chunks_mut(n)
+                .zip(x.par_chunks(k))
+                .for_each(|(out, x)| dense::rows(data, k, x, out)),
+            Self::Quant(blocks) => quantised(blocks, &QuantRows::new(x, k), &mut out),
         }
         out
     }
@@ -125,29 +147,46 @@ fn quantised(w: &QuantMatrix, a: &QuantRows, out: &mut [f32]) {
     let n = w.n;
     let m = out.len() / n;
     if m >= MANY_ROWS {
-        let share = m.div_ceil(rayon::current_num_threads()).next_multiple_of(4).min(ROW_BLOCK);
-        out.par_chunks_mut(share * n).enumerate().for_each(|(block, out)| {
-            let from = block * share;
-            let columns = from..from + out.len() / n;
-            product(w, 0..n, a, columns, |row, column, dot| out[(column - from) * n + row] = dot);
-        });
+        let share = m
+            .div_ceil(rayon::current_num_threads())
+            .next_multiple_of(4)
+            .min(ROW_BLOCK);
+        out.par_chunks_mut(share * n)
+            .enumerate()
+            .for_each(|(block, out)| {
+                let from = block * share;
+                let columns = from..from + out.len() / n;
+                product(w, 0..n, a, columns, |row, column, dot| {
+                    out[(column - from) * n + row] = dot;
+                });
+            });
         return;
     }
     // Outputs of a weight row lie together here, so threads write to separate slices.
-    let part = n.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(4).max(16);
+    let part = n
+        .div_ceil(4 * rayon::current_num_threads())
+        .next_multiple_of(4)
+        .max(16);
     if m == 1 {
         out.par_chunks_mut(part).enumerate().for_each(|(i, out)| {
             let from = i * part;
-            product(w, from..from + out.len(), a, 0..1, |row, _, dot| out[row - from] = dot);
+            product(w, from..from + out.len(), a, 0..1, |row, _, dot| {
+                out[row - from] = dot;
+            });
         });
         return;
     }
     let mut by_row = vec![0f32; out.len()];
-    by_row.par_chunks_mut(part * m).enumerate().for_each(|(i, out)| {
-        let from = i * part;
-        let rows = from..from + out.len() / m;
-        product(w, rows, a, 0..m, |row, column, dot| out[(row - from) * m + column] = dot);
-    });
+    by_row
+        .par_chunks_mut(part * m)
+        .enumerate()
+        .for_each(|(i, out)| {
+            let from = i * part;
+            let rows = from..from + out.len() / m;
+            product(w, rows, a, 0..m, |row, column, dot| {
+                out[(row - from) * m + column] = dot;
+            });
+        });
     for (row, values) in by_row.chunks_exact(m).enumerate() {
         for (column, value) in values.iter().enumerate() {
             out[column * n + row] = *value;

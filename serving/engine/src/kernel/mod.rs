@@ -9,6 +9,7 @@ pub(crate) mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod backward;
 mod blocks;
 mod dense;
 pub(crate) mod elementwise;
@@ -58,7 +59,10 @@ fn detect() -> Isa {
 
 /// `a * b + c`, fused where `FMA`; the portable build must not fall into a library call.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "must be compiled inside the caller's target features")]
+#[expect(
+    clippy::inline_always,
+    reason = "must be compiled inside the caller's target features"
+)]
 fn madd<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }

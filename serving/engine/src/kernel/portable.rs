@@ -20,14 +20,24 @@ pub(super) fn product(
                 let weight = &w.codes[wb * BLOCK..(wb + 1) * BLOCK];
                 let active = &a.codes[ab * BLOCK..(ab + 1) * BLOCK];
                 let width = BLOCK / w.per_block;
-                for (half, (x, y)) in
-                    weight.chunks_exact(width).zip(active.chunks_exact(width)).enumerate()
+                for (half, (x, y)) in weight
+                    .chunks_exact(width)
+                    .zip(active.chunks_exact(width))
+                    .enumerate()
                 {
-                    let dot: i32 = x.iter().zip(y).map(|(x, y)| i32::from(*x) * i32::from(*y)).sum();
+                    let dot: i32 = x
+                        .iter()
+                        .zip(y)
+                        .map(|(x, y)| i32::from(*x) * i32::from(*y))
+                        .sum();
                     sum += w.scales[wb * w.per_block + half] * a.scales[ab] * dot as f32;
                 }
             }
-            put(row, column, sum + w.offset_part(row, &a.sums[column * blocks..(column + 1) * blocks]));
+            put(
+                row,
+                column,
+                sum + w.offset_part(row, &a.sums[column * blocks..(column + 1) * blocks]),
+            );
         }
     }
 }

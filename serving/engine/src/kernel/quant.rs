@@ -4,8 +4,9 @@
 //! Q5_0, Q8_0 have no offset; Q4_1, Q5_1, Q4_K, Q5_K have one for each block; Q6_K has two
 //! scales for each block. One layout means one kernel for all formats, and projections
 //! of different formats can be fused. Cost: 9 to 10 bits a weight in memory against 4.5 to
-//! 8.5 in the file. Measured gain over Candle's matmul for Q4_1 and Q5_0, which have
-//! only a scalar loop there: 5 times and more.
+//! 8.5 in the file. Measured on two cores with Qwen2.5-0.5B Q4_K_M (mostly Q5_0, for which
+//! Candle has only a scalar loop): decode 42 tok/s and prefill 138 tok/s, against 20 and 24
+//! with Candle's own quantised matmul.
 
 use super::blocks;
 use super::elementwise::quantise;
@@ -43,8 +44,12 @@ impl QuantRows {
     /// Rounds `m` rows of `k` numbers.
     pub(crate) fn new(x: &[f32], k: usize) -> Self {
         let blocks = x.len() / BLOCK;
-        let mut rows =
-            Self { k, codes: vec![0; x.len()], scales: vec![0.0; blocks], sums: vec![0.0; blocks] };
+        let mut rows = Self {
+            k,
+            codes: vec![0; x.len()],
+            scales: vec![0.0; blocks],
+            sums: vec![0.0; blocks],
+        };
         let per_row = k / BLOCK;
         rows.codes
             .par_chunks_mut(k)
@@ -72,7 +77,10 @@ impl QuantMatrix {
     pub(crate) fn stack(parts: Vec<Self>) -> Self {
         let per_block = parts.iter().map(|p| p.per_block).max().unwrap_or(1);
         let with_offsets = parts.iter().any(|p| p.offsets.is_some());
-        let mut all = Self { per_block, ..Self::default() };
+        let mut all = Self {
+            per_block,
+            ..Self::default()
+        };
         let mut offsets = Vec::new();
         for part in parts {
             all.n += part.n;
@@ -97,18 +105,16 @@ impl QuantMatrix {
         self.codes.len() + 4 * (self.scales.len() + self.offsets.as_ref().map_or(0, Vec::len))
     }
 
-    /// The exact values of one row.
-    pub(crate) fn row(&self, row: usize, out: &mut [f32]) {
-        let blocks = self.k / BLOCK;
-        for b in 0..blocks {
-            let at = row * blocks + b;
+    /// The exact values of one row from block `first` on, as many as `out` holds.
+    pub(crate) fn row(&self, row: usize, first: usize, out: &mut [f32]) {
+        let start = row * (self.k / BLOCK) + first;
+        let width = BLOCK / self.per_block;
+        for (b, out) in out.chunks_exact_mut(BLOCK).enumerate() {
+            let at = start + b;
             let offset = self.offsets.as_ref().map_or(0.0, |o| o[at]);
             let codes = &self.codes[at * BLOCK..(at + 1) * BLOCK];
-            let out = &mut out[b * BLOCK..(b + 1) * BLOCK];
-            let width = BLOCK / self.per_block;
-            for (half, (codes, out)) in
-                codes.chunks_exact(width).zip(out.chunks_exact_mut(width)).enumerate()
-            {
+            let halves = codes.chunks_exact(width).zip(out.chunks_exact_mut(width));
+            for (half, (codes, out)) in halves.enumerate() {
                 let scale = self.scales[at * self.per_block + half];
                 for (o, c) in out.iter_mut().zip(codes) {
                     *o = scale * f32::from(*c) + offset;
@@ -118,8 +124,15 @@ impl QuantMatrix {
     }
 
     /// Contribution of the offsets to one dot product, in block order.
-    pub(crate) fn offset_part(&self, row: usize, sums: &[f32]) -> f32 {
-        let Some(offsets) = &self.offsets else { return 0.0 };
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "must be compiled inside the caller's target features"
+    )]
+    pub(super) fn offset_part(&self, row: usize, sums: &[f32]) -> f32 {
+        let Some(offsets) = &self.offsets else {
+            return 0.0;
+        };
         let blocks = self.k / BLOCK;
         let offsets = &offsets[row * blocks..(row + 1) * blocks];
         let mut lanes = [0f32; 8];

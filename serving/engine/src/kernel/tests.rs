@@ -3,7 +3,8 @@
 
 use super::elementwise::{exp, quantise, rms_norm, silu_mul};
 use super::matrix::Matrix;
-use super::quant::QuantMatrix;
+use super::portable;
+use super::quant::{QuantMatrix, QuantRows};
 use crate::load::RawWeight;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
@@ -20,7 +21,9 @@ const FORMATS: [GgmlDType; 8] = [
 ];
 
 fn noise(count: usize, seed: u64) -> Vec<f32> {
-    (0..count as u64).map(|i| (crate::sample::uniform(seed, i) * 2.0 - 1.0) as f32).collect()
+    (0..count as u64)
+        .map(|i| (crate::sample::uniform(seed, i) * 2.0 - 1.0) as f32)
+        .collect()
 }
 
 fn tensor(dtype: GgmlDType, n: usize, k: usize) -> QTensor {
@@ -38,12 +41,20 @@ fn unpacked_blocks_equal_candles_values() {
     for dtype in FORMATS {
         let (n, k) = (5, width(dtype));
         let source = tensor(dtype, n, k);
-        let wanted: Vec<f32> =
-            source.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let wanted: Vec<f32> = source
+            .dequantize(&Device::Cpu)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1()
+            .unwrap();
         let matrix = QuantMatrix::from_tensor(&source).unwrap().unwrap();
         let found = Matrix::Quant(matrix).rows_f32(0..n);
         for (a, b) in wanted.iter().zip(&found) {
-            assert!((a - b).abs() <= 1e-6 * a.abs().max(0.1), "{dtype:?}: {a} and {b}");
+            assert!(
+                (a - b).abs() <= 1e-6 * a.abs().max(0.1),
+                "{dtype:?}: {a} and {b}"
+            );
         }
     }
 }
@@ -54,13 +65,20 @@ fn products_are_close_to_plain_products() {
         let (n, k, m) = (19, width(dtype), 7);
         let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
         assert!(matches!(matrix, Matrix::Quant(_)));
-        let plain = Matrix::Dense { n, k, data: matrix.rows_f32(0..n) };
+        let plain = Matrix::Dense {
+            n,
+            k,
+            data: matrix.rows_f32(0..n),
+        };
         let x = noise(m * k, 3);
         let (found, wanted) = (matrix.forward(&x), plain.forward(&x));
         // Rounding activations to 8 bits costs about 0.4% of the typical size of a sum.
         let size = (wanted.iter().map(|v| v * v).sum::<f32>() / wanted.len() as f32).sqrt();
         for (a, b) in found.iter().zip(&wanted) {
-            assert!((a - b).abs() < 0.03 * size, "{dtype:?}: {a} and {b}, size {size}");
+            assert!(
+                (a - b).abs() < 0.03 * size,
+                "{dtype:?}: {a} and {b}, size {size}"
+            );
         }
     }
 }
@@ -75,7 +93,11 @@ fn a_row_never_depends_on_its_neighbours() {
             let together = matrix.forward(&x);
             for row in 0..m {
                 let alone = matrix.forward(&x[row * k..(row + 1) * k]);
-                assert_eq!(alone, together[row * n..(row + 1) * n], "{dtype:?} row {row} of {m}");
+                assert_eq!(
+                    alone,
+                    together[row * n..(row + 1) * n],
+                    "{dtype:?} row {row} of {m}"
+                );
             }
         }
     }
@@ -99,7 +121,10 @@ fn elementwise_functions_match_the_library() {
     for i in -800..800 {
         let x = i as f32 * 0.1;
         let (found, wanted) = (exp::<false>(x), x.exp());
-        assert!((found - wanted).abs() <= 3e-7 * wanted, "exp({x}): {found} and {wanted}");
+        assert!(
+            (found - wanted).abs() <= 3e-7 * wanted,
+            "exp({x}): {found} and {wanted}"
+        );
     }
     assert!(exp::<false>(f32::NAN).is_nan());
     let (x, w) = (noise(50, 1), noise(50, 2));
@@ -122,4 +147,64 @@ fn a_broken_number_stays_visible() {
     let (mut codes, mut scales, mut sums) = (vec![0i8; 32], [0f32], [0f32]);
     quantise(&x, &mut codes, &mut scales, &mut sums);
     assert!(scales[0].is_nan() && sums[0].is_nan());
+}
+
+#[test]
+fn backward_is_the_transposed_product() {
+    for dtype in [GgmlDType::Q4_1, GgmlDType::Q6K, GgmlDType::F32] {
+        let (n, k, m) = (19, if dtype == GgmlDType::F32 { 23 } else { 768 }, 5);
+        let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
+        let (w, dy) = (matrix.rows_f32(0..n), noise(m * n, 6));
+        let found = matrix.backward(&dy);
+        for row in 0..m {
+            for column in 0..k {
+                let wanted: f32 = (0..n).map(|j| dy[row * n + j] * w[j * k + column]).sum();
+                let found = found[row * k + column];
+                assert!(
+                    (found - wanted).abs() < 1e-4,
+                    "{dtype:?}: {found} and {wanted}"
+                );
+            }
+        }
+    }
+}
+
+/// The machine's own choice is one path only; here all that it can run are compared.
+#[test]
+fn all_instruction_sets_agree() {
+    for dtype in FORMATS {
+        let (n, k, m) = (7, width(dtype), 6);
+        let weights = QuantMatrix::from_tensor(&tensor(dtype, n, k))
+            .unwrap()
+            .unwrap();
+        let rows = QuantRows::new(&noise(m * k, 8), k);
+        let mut plain = vec![0f32; n * m];
+        portable::product(&weights, 0..n, &rows, 0..m, |r, c, dot| {
+            plain[r * m + c] = dot;
+        });
+        #[cfg(target_arch = "x86_64")]
+        for wanted in [super::Isa::Avx2, super::Isa::Avx512] {
+            let mut fast = vec![0f32; n * m];
+            let mut put = |r: usize, c: usize, dot: f32| fast[r * m + c] = dot;
+            match (wanted, super::isa()) {
+                // SAFETY: AVX-512 machines of this engine have AVX2 too; `isa` checks both.
+                #[expect(unsafe_code, reason = "calls code compiled for detected features")]
+                (super::Isa::Avx2, super::Isa::Avx2 | super::Isa::Avx512) => unsafe {
+                    super::avx2::product(&weights, 0..n, &rows, 0..m, &mut put);
+                },
+                // SAFETY: detected.
+                #[expect(unsafe_code, reason = "calls code compiled for detected features")]
+                (super::Isa::Avx512, super::Isa::Avx512) => unsafe {
+                    super::avx512::product(&weights, 0..n, &rows, 0..m, &mut put);
+                },
+                _ => continue,
+            }
+            for (x, y) in plain.iter().zip(&fast) {
+                assert!(
+                    (x - y).abs() < 1e-4 * (1.0 + x.abs()),
+                    "{dtype:?} {wanted:?}: {x} and {y}"
+                );
+            }
+        }
+    }
 }

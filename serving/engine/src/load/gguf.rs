@@ -40,7 +40,9 @@ impl Metadata<'_> {
     }
 
     fn size(&self, key: &str) -> Result<usize, EngineError> {
-        let value = self.int(key).ok_or_else(|| EngineError::corrupt(key, "缺少，或不是整数"))?;
+        let value = self
+            .int(key)
+            .ok_or_else(|| EngineError::corrupt(key, "缺少，或不是整数"))?;
         usize::try_from(value)
             .ok()
             .filter(|v| *v <= 1 << 32)
@@ -66,7 +68,10 @@ struct GgufWeights {
 /// Opens and checks a GGUF file; tensors are read later, one by one.
 pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
     let file = File::open(path).map_err(|e| EngineError::io(path, &e))?;
-    let size = file.metadata().map_err(|e| EngineError::io(path, &e))?.len();
+    let size = file
+        .metadata()
+        .map_err(|e| EngineError::io(path, &e))?
+        .len();
     let header = gguf_header::read(BufReader::with_capacity(1 << 20, file), size)?;
     let meta = Metadata(&header.metadata);
     let mut spec = describe(&meta, &header.tensors)?;
@@ -91,13 +96,23 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
         file_bytes: size,
     };
     let paired_rows = (spec.architecture == Architecture::Llama).then_some(spec.head_dim);
-    let weights = GgufWeights { path: path.to_owned(), header, paired_rows };
+    let weights = GgufWeights {
+        path: path.to_owned(),
+        header,
+        paired_rows,
+    };
     if weights.has("rope_freqs.weight") {
         let factors = weights.read("rope_freqs.weight", &[spec.head_dim / 2])?;
         spec.rope_factors = Some(factors.into_f32()?);
         spec.validate()?;
     }
-    Ok(ModelSource { spec, info, tokenizer, template, weights: Box::new(weights) })
+    Ok(ModelSource {
+        spec,
+        info,
+        tokenizer,
+        template,
+        weights: Box::new(weights),
+    })
 }
 
 fn describe(
@@ -112,7 +127,9 @@ fn describe(
     if let Some(kind) = meta.text(&key("rope.scaling.type"))
         && kind != "none"
     {
-        return Err(EngineError::unsupported(format!("旋转位置编码缩放“{kind}”")));
+        return Err(EngineError::unsupported(format!(
+            "旋转位置编码缩放“{kind}”"
+        )));
     }
     if meta.int(&key("expert_count")).is_some_and(|n| n > 0) {
         return Err(EngineError::unsupported("混合专家（MoE）模型"));
@@ -133,7 +150,9 @@ fn describe(
     if let Some(rotated) = meta.int(&key("rope.dimension_count"))
         && rotated != head_dim as i64
     {
-        return Err(EngineError::unsupported(format!("部分旋转：{rotated} / {head_dim} 维")));
+        return Err(EngineError::unsupported(format!(
+            "部分旋转：{rotated} / {head_dim} 维"
+        )));
     }
     let spec = DecoderSpec {
         architecture,
@@ -147,7 +166,9 @@ fn describe(
         context_length: meta.size(&key("context_length"))?,
         rope_theta: meta.float(&key("rope.freq_base")).unwrap_or(10_000.0),
         rope_factors: None,
-        rms_eps: meta.float(&key("attention.layer_norm_rms_epsilon")).unwrap_or(1e-5),
+        rms_eps: meta
+            .float(&key("attention.layer_norm_rms_epsilon"))
+            .unwrap_or(1e-5),
         tied_head: !tensors.contains_key("output.weight"),
         qkv_bias: tensors.contains_key("blk.0.attn_q.bias"),
     };
@@ -179,7 +200,10 @@ fn quantisation(meta: &Metadata<'_>, tensors: &BTreeMap<String, TensorEntry>) ->
     for tensor in tensors.values() {
         *bytes.entry(format!("{:?}", tensor.dtype)).or_default() += tensor.bytes;
     }
-    bytes.into_iter().max_by_key(|(_, b)| *b).map_or_else(String::new, |(name, _)| name)
+    bytes
+        .into_iter()
+        .max_by_key(|(_, b)| *b)
+        .map_or_else(String::new, |(name, _)| name)
 }
 
 impl WeightSource for GgufWeights {

@@ -59,9 +59,9 @@ impl<R: Read> Cursor<R> {
     fn take<const N: usize>(&mut self, field: &str) -> Result<[u8; N], EngineError> {
         self.need(field, N as u64)?;
         let mut buffer = [0u8; N];
-        self.inner
-            .read_exact(&mut buffer)
-            .map_err(|e| EngineError::corrupt(field, format!("第 {} 字节处读取失败：{e}", self.at)))?;
+        self.inner.read_exact(&mut buffer).map_err(|e| {
+            EngineError::corrupt(field, format!("第 {} 字节处读取失败：{e}", self.at))
+        })?;
         self.at += N as u64;
         Ok(buffer)
     }
@@ -71,7 +71,10 @@ impl<R: Read> Cursor<R> {
         if bytes > left {
             return Err(EngineError::corrupt(
                 field,
-                format!("需要 {bytes} 字节，文件在第 {} 字节后只剩 {left} 字节", self.at),
+                format!(
+                    "需要 {bytes} 字节，文件在第 {} 字节后只剩 {left} 字节",
+                    self.at
+                ),
             ));
         }
         Ok(())
@@ -88,7 +91,10 @@ impl<R: Read> Cursor<R> {
     fn text(&mut self, field: &str, most: u64) -> Result<String, EngineError> {
         let length = self.u64(field)?;
         if length > most {
-            return Err(EngineError::corrupt(field, format!("字符串长 {length} 字节，上限 {most}")));
+            return Err(EngineError::corrupt(
+                field,
+                format!("字符串长 {length} 字节，上限 {most}"),
+            ));
         }
         self.need(field, length)?;
         let mut buffer = vec![0u8; length as usize];
@@ -102,17 +108,30 @@ impl<R: Read> Cursor<R> {
 
 /// Parses and checks the header of a GGUF file of `size` bytes.
 pub(crate) fn read(reader: impl Read, size: u64) -> Result<Header, EngineError> {
-    let mut cursor = Cursor { inner: reader, at: 0, size };
+    let mut cursor = Cursor {
+        inner: reader,
+        at: 0,
+        size,
+    };
     let magic: [u8; 4] = cursor.take("magic")?;
     if &magic != b"GGUF" {
-        return Err(EngineError::corrupt("magic", "文件不以 GGUF 开头，不是 GGUF 模型"));
+        return Err(EngineError::corrupt(
+            "magic",
+            "文件不以 GGUF 开头，不是 GGUF 模型",
+        ));
     }
     let version = cursor.u32("version")?;
     if !(2..=3).contains(&version) {
-        return Err(EngineError::unsupported(format!("GGUF 版本 {version}（支持 2 与 3）")));
+        return Err(EngineError::unsupported(format!(
+            "GGUF 版本 {version}（支持 2 与 3）"
+        )));
     }
     let tensor_count = bounded("tensor_count", cursor.u64("tensor_count")?, MAX_TENSORS)?;
-    let key_count = bounded("metadata_kv_count", cursor.u64("metadata_kv_count")?, MAX_KEYS)?;
+    let key_count = bounded(
+        "metadata_kv_count",
+        cursor.u64("metadata_kv_count")?,
+        MAX_KEYS,
+    )?;
     let mut metadata = BTreeMap::new();
     for _ in 0..key_count {
         let key = cursor.text("metadata key", MAX_NAME_BYTES)?;
@@ -128,9 +147,14 @@ pub(crate) fn read(reader: impl Read, size: u64) -> Result<Header, EngineError> 
     }
     let alignment = match metadata.get("general.alignment") {
         None => 32,
-        Some(Value::Int(a)) if (1..=1 << 16).contains(a) && (*a as u64).is_power_of_two() => *a as u64,
+        Some(Value::Int(a)) if (1..=1 << 16).contains(a) && (*a as u64).is_power_of_two() => {
+            *a as u64
+        }
         Some(other) => {
-            return Err(EngineError::corrupt("general.alignment", format!("{other:?}")));
+            return Err(EngineError::corrupt(
+                "general.alignment",
+                format!("{other:?}"),
+            ));
         }
     };
     let base = cursor.at.next_multiple_of(alignment);
@@ -146,7 +170,10 @@ pub(crate) fn read(reader: impl Read, size: u64) -> Result<Header, EngineError> 
 
 fn bounded(field: &str, value: u64, most: u64) -> Result<u64, EngineError> {
     if value > most {
-        return Err(EngineError::corrupt(field, format!("值为 {value}，上限 {most}")));
+        return Err(EngineError::corrupt(
+            field,
+            format!("值为 {value}，上限 {most}"),
+        ));
     }
     Ok(value)
 }
@@ -180,7 +207,10 @@ fn value<R: Read>(
 
 fn list<R: Read>(cursor: &mut Cursor<R>, key: &str, depth: usize) -> Result<Value, EngineError> {
     if depth >= MAX_DEPTH {
-        return Err(EngineError::corrupt(key, format!("数组嵌套超过 {MAX_DEPTH} 层")));
+        return Err(EngineError::corrupt(
+            key,
+            format!("数组嵌套超过 {MAX_DEPTH} 层"),
+        ));
     }
     let kind = cursor.u32(key)?;
     let count = bounded(key, cursor.u64(key)?, MAX_ARRAY)?;
@@ -202,7 +232,10 @@ fn tensor_entry<R: Read>(cursor: &mut Cursor<R>) -> Result<(String, TensorEntry)
     let name = cursor.text("tensor name", MAX_NAME_BYTES)?;
     let rank = cursor.u32(&name)?;
     if !(1..=4).contains(&rank) {
-        return Err(EngineError::corrupt(name, format!("维数为 {rank}，应为 1 到 4")));
+        return Err(EngineError::corrupt(
+            name,
+            format!("维数为 {rank}，应为 1 到 4"),
+        ));
     }
     let mut shape = Vec::with_capacity(4);
     let mut elements: u64 = 1;
@@ -210,7 +243,10 @@ fn tensor_entry<R: Read>(cursor: &mut Cursor<R>) -> Result<(String, TensorEntry)
         let dim = cursor.u64(&name)?;
         elements = elements.saturating_mul(dim);
         if dim == 0 || elements > MAX_ELEMENTS {
-            return Err(EngineError::corrupt(name, format!("维度 {dim} 不合法或元素过多")));
+            return Err(EngineError::corrupt(
+                name,
+                format!("维度 {dim} 不合法或元素过多"),
+            ));
         }
         shape.push(dim as usize);
     }
@@ -227,7 +263,15 @@ fn tensor_entry<R: Read>(cursor: &mut Cursor<R>) -> Result<(String, TensorEntry)
         ));
     }
     let bytes = elements / dtype.block_size() as u64 * dtype.type_size() as u64;
-    Ok((name, TensorEntry { shape, dtype, offset, bytes }))
+    Ok((
+        name,
+        TensorEntry {
+            shape,
+            dtype,
+            offset,
+            bytes,
+        },
+    ))
 }
 
 fn place(

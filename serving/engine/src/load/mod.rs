@@ -87,13 +87,24 @@ pub(crate) struct ModelSource {
 /// Opens a GGUF file or a Hugging Face directory.
 pub(crate) fn open(path: &Path) -> Result<ModelSource, EngineError> {
     let meta = std::fs::metadata(path).map_err(|e| EngineError::io(path, &e))?;
-    if meta.is_dir() { safetensors::open(path) } else { gguf::open(path) }
+    if meta.is_dir() {
+        safetensors::open(path)
+    } else {
+        gguf::open(path)
+    }
 }
 
 /// Refuses a tensor whose shape is not the one that the description asks for.
-pub(crate) fn check_shape(name: &str, found: &[usize], wanted: &[usize]) -> Result<(), EngineError> {
+pub(crate) fn check_shape(
+    name: &str,
+    found: &[usize],
+    wanted: &[usize],
+) -> Result<(), EngineError> {
     if found == wanted {
         return Ok(());
     }
-    Err(EngineError::corrupt(name, format!("形状为 {found:?}，按模型参数应为 {wanted:?}")))
+    Err(EngineError::corrupt(
+        name,
+        format!("形状为 {found:?}，按模型参数应为 {wanted:?}"),
+    ))
 }

@@ -39,25 +39,38 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
     let tokenizer = TextTokenizer::from_json(&bytes, spec.vocab, &eos)?;
     let text_of = |key: &str| match tokenizer_config.get(key) {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Object(o)) => {
-            o.get("content").and_then(Value::as_str).unwrap_or_default().to_owned()
-        }
+        Some(Value::Object(o)) => o
+            .get("content")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
         _ => String::new(),
     };
     let template_file = std::fs::read_to_string(dir.join("chat_template.jinja")).ok();
     let template = ChatTemplate::new(
-        template_file
-            .as_deref()
-            .or_else(|| tokenizer_config.get("chat_template").and_then(Value::as_str)),
+        template_file.as_deref().or_else(|| {
+            tokenizer_config
+                .get("chat_template")
+                .and_then(Value::as_str)
+        }),
         &text_of("bos_token"),
         &text_of("eos_token"),
     )?;
-    let parameters =
-        directory.tensors.values().map(|t| t.shape.iter().map(|d| *d as u64).product::<u64>()).sum();
-    let dtype = directory.tensors.values().next().map_or(String::new(), |t| format!("{:?}", t.dtype));
+    let parameters = directory
+        .tensors
+        .values()
+        .map(|t| t.shape.iter().map(|d| *d as u64).product::<u64>())
+        .sum();
+    let dtype = directory
+        .tensors
+        .values()
+        .next()
+        .map_or(String::new(), |t| format!("{:?}", t.dtype));
     let info = ModelInfo {
         architecture: spec.architecture.name().to_owned(),
-        name: dir.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        name: dir
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         context_length: spec.context_length,
         vocab_size: spec.vocab,
         hidden_size: spec.hidden,
@@ -65,25 +78,38 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
         parameters,
         file_bytes,
     };
-    Ok(ModelSource { spec, info, tokenizer, template, weights: Box::new(directory) })
+    Ok(ModelSource {
+        spec,
+        info,
+        tokenizer,
+        template,
+        weights: Box::new(directory),
+    })
 }
 
 fn read_json(path: &Path) -> Result<Value, EngineError> {
     let text = std::fs::read_to_string(path).map_err(|e| EngineError::io(path, &e))?;
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     serde_json::from_str(&text).map_err(|e| EngineError::corrupt(name, e.to_string()))
 }
 
 fn eos_ids(config: &Value, dir: &Path) -> Vec<u32> {
     let generation = read_json(&dir.join("generation_config.json")).unwrap_or(Value::Null);
     let mut ids = Vec::new();
-    for value in [generation.get("eos_token_id"), config.get("eos_token_id")].into_iter().flatten() {
+    for value in [generation.get("eos_token_id"), config.get("eos_token_id")]
+        .into_iter()
+        .flatten()
+    {
         match value {
             Value::Array(items) => ids.extend(items.iter().filter_map(Value::as_u64)),
             other => ids.extend(other.as_u64()),
         }
     }
-    ids.into_iter().filter_map(|id| u32::try_from(id).ok()).collect()
+    ids.into_iter()
+        .filter_map(|id| u32::try_from(id).ok())
+        .collect()
 }
 
 fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, EngineError> {
@@ -94,10 +120,12 @@ fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, Engine
             .map(|v| v as usize)
             .ok_or_else(|| EngineError::corrupt(format!("config.json {key}"), "缺少，或不是整数"))
     };
-    let float = |key: &str, default: f64| {
-        config.get(key).and_then(Value::as_f64).unwrap_or(default) as f32
-    };
-    let kind = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+    let float =
+        |key: &str, default: f64| config.get(key).and_then(Value::as_f64).unwrap_or(default) as f32;
+    let kind = config
+        .get("model_type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let architecture = Architecture::parse(kind)?;
     for key in ["rope_scaling", "quantization_config"] {
         if config.get(key).is_some_and(|v| !v.is_null()) {
@@ -119,7 +147,9 @@ fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, Engine
         rope_factors: None,
         rms_eps: float("rms_norm_eps", 1e-6),
         tied_head: !directory.tensors.contains_key("lm_head.weight"),
-        qkv_bias: directory.tensors.contains_key("model.layers.0.self_attn.q_proj.bias"),
+        qkv_bias: directory
+            .tensors
+            .contains_key("model.layers.0.self_attn.q_proj.bias"),
     };
     spec.validate()?;
     Ok(spec)
@@ -144,25 +174,38 @@ fn scan(dir: &Path) -> Result<(Directory, u64), EngineError> {
 
 /// Reads the header only; the crate checks that offsets are ordered and complete.
 fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, EngineError> {
-    let field = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let field = path
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let mut file = File::open(path).map_err(|e| EngineError::io(path, &e))?;
-    let size = file.metadata().map_err(|e| EngineError::io(path, &e))?.len();
+    let size = file
+        .metadata()
+        .map_err(|e| EngineError::io(path, &e))?
+        .len();
     let mut prefix = [0u8; 8];
-    file.read_exact(&mut prefix).map_err(|_| EngineError::corrupt(field.clone(), "文件不足 8 字节"))?;
+    file.read_exact(&mut prefix)
+        .map_err(|_| EngineError::corrupt(field.clone(), "文件不足 8 字节"))?;
     let length = u64::from_le_bytes(prefix);
     if length > MAX_HEADER_BYTES || length > size.saturating_sub(8) {
-        return Err(EngineError::corrupt(field, format!("头部声明 {length} 字节，文件共 {size} 字节")));
+        return Err(EngineError::corrupt(
+            field,
+            format!("头部声明 {length} 字节，文件共 {size} 字节"),
+        ));
     }
     let mut head = prefix.to_vec();
     head.resize(8 + length as usize, 0);
-    file.read_exact(&mut head[8..]).map_err(|e| EngineError::io(path, &e))?;
+    file.read_exact(&mut head[8..])
+        .map_err(|e| EngineError::io(path, &e))?;
     let metadata: Metadata = serde_json::from_slice(&head[8..])
         .map_err(|e| EngineError::corrupt(field.clone(), e.to_string()))?;
     for (name, view) in metadata.tensors() {
         let (start, end) = view.data_offsets;
         let offset = (8 + length).saturating_add(start as u64);
         if end < start || offset.saturating_add((end - start) as u64) > size {
-            return Err(EngineError::corrupt(name, format!("数据超出 {size} 字节的文件")));
+            return Err(EngineError::corrupt(
+                name,
+                format!("数据超出 {size} 字节的文件"),
+            ));
         }
         let elements = view.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
         let bits = elements.and_then(|n| n.checked_mul(view.dtype.bitsize()));
@@ -201,7 +244,10 @@ impl WeightSource for Directory {
             .and_then(|_| file.read_exact(&mut data))
             .map_err(|e| EngineError::io(&entry.file, &e))?;
         let data = to_f32(&published, entry.dtype, &data)?;
-        Ok(RawWeight::Dense { shape: shape.to_vec(), data })
+        Ok(RawWeight::Dense {
+            shape: shape.to_vec(),
+            data,
+        })
     }
 }
 
@@ -209,11 +255,22 @@ impl WeightSource for Directory {
 pub(crate) fn to_f32(name: &str, dtype: Dtype, data: &[u8]) -> Result<Vec<f32>, EngineError> {
     let halves = || data.as_chunks::<2>().0.iter();
     Ok(match dtype {
-        Dtype::F32 => data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-        Dtype::F16 => halves().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect(),
-        Dtype::BF16 => halves().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect(),
+        Dtype::F32 => data
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|b| f32::from_le_bytes(*b))
+            .collect(),
+        Dtype::F16 => halves()
+            .map(|b| half::f16::from_le_bytes(*b).to_f32())
+            .collect(),
+        Dtype::BF16 => halves()
+            .map(|b| half::bf16::from_le_bytes(*b).to_f32())
+            .collect(),
         other => {
-            return Err(EngineError::unsupported(format!("张量 {name} 的数据类型 {other:?}")));
+            return Err(EngineError::unsupported(format!(
+                "张量 {name} 的数据类型 {other:?}"
+            )));
         }
     })
 }

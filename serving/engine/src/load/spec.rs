@@ -102,10 +102,16 @@ impl DecoderSpec {
             ));
         }
         if !self.head_dim.is_multiple_of(2) {
-            return Err(EngineError::corrupt("head_dim", format!("{} 不是偶数", self.head_dim)));
+            return Err(EngineError::corrupt(
+                "head_dim",
+                format!("{} 不是偶数", self.head_dim),
+            ));
         }
         if !(self.rope_theta.is_finite() && self.rope_theta > 0.0) {
-            return Err(EngineError::corrupt("rope_theta", format!("{}", self.rope_theta)));
+            return Err(EngineError::corrupt(
+                "rope_theta",
+                format!("{}", self.rope_theta),
+            ));
         }
         if !(self.rms_eps.is_finite() && (0.0..1.0).contains(&self.rms_eps)) {
             return Err(EngineError::corrupt("rms_eps", format!("{}", self.rms_eps)));
@@ -114,7 +120,10 @@ impl DecoderSpec {
             && (factors.len() != self.head_dim / 2
                 || factors.iter().any(|f| !f.is_finite() || *f <= 0.0))
         {
-            return Err(EngineError::corrupt("rope_freqs.weight", "长度或数值不合法"));
+            return Err(EngineError::corrupt(
+                "rope_freqs.weight",
+                "长度或数值不合法",
+            ));
         }
         Ok(())
     }

@@ -46,14 +46,21 @@ pub(crate) fn tensor_name(layer: usize, target: Target, side: char) -> String {
 /// Reads an adapter and refuses it unless every tensor fits the base model.
 pub(crate) fn load(dir: &Path, spec: &DecoderSpec) -> Result<Adapter, EngineError> {
     let config_path = dir.join("adapter_config.json");
-    let text = std::fs::read_to_string(&config_path).map_err(|e| EngineError::io(&config_path, &e))?;
+    let text =
+        std::fs::read_to_string(&config_path).map_err(|e| EngineError::io(&config_path, &e))?;
     let config: AdapterConfig = serde_json::from_str(&text)
         .map_err(|e| EngineError::corrupt("adapter_config.json", e.to_string()))?;
     if config.peft_type != "LORA" || config.use_dora {
-        return Err(EngineError::unsupported(format!("适配器类型 {}（支持 LORA）", config.peft_type)));
+        return Err(EngineError::unsupported(format!(
+            "适配器类型 {}（支持 LORA）",
+            config.peft_type
+        )));
     }
     if config.r == 0 || config.r > 4096 || !config.lora_alpha.is_finite() {
-        return Err(EngineError::corrupt("adapter_config.json r", format!("值为 {}", config.r)));
+        return Err(EngineError::corrupt(
+            "adapter_config.json r",
+            format!("值为 {}", config.r),
+        ));
     }
     let rank = config.r as f32;
     let scale = config.lora_alpha / if config.use_rslora { rank.sqrt() } else { rank };
@@ -62,13 +69,21 @@ pub(crate) fn load(dir: &Path, spec: &DecoderSpec) -> Result<Adapter, EngineErro
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| EngineError::corrupt("adapter_model.safetensors", e.to_string()))?;
     let mut sides = BTreeMap::new();
-    for (name, view) in file.tensors() {
+    // In order of names, so that the same file is always refused for the same reason.
+    for (name, view) in file.tensors().into_iter().collect::<BTreeMap<_, _>>() {
         let (layer, target, side) = parse_name(&name)?;
         if layer >= spec.layers {
-            return Err(EngineError::mismatch(format!("张量 {name}：基础模型只有 {} 层", spec.layers)));
+            return Err(EngineError::mismatch(format!(
+                "张量 {name}：基础模型只有 {} 层",
+                spec.layers
+            )));
         }
         let (n, k) = target.shape(spec);
-        let wanted = if side == 'A' { [config.r, k] } else { [n, config.r] };
+        let wanted = if side == 'A' {
+            [config.r, k]
+        } else {
+            [n, config.r]
+        };
         if view.shape() != wanted {
             return Err(EngineError::mismatch(format!(
                 "张量 {name} 的形状为 {:?}，基础模型需要 {wanted:?}",
@@ -79,7 +94,14 @@ pub(crate) fn load(dir: &Path, spec: &DecoderSpec) -> Result<Adapter, EngineErro
         if data.iter().any(|v| !v.is_finite()) {
             return Err(EngineError::corrupt(name, "含有非有限数值"));
         }
-        sides.insert((layer, target, side), Matrix::Dense { n: wanted[0], k: wanted[1], data });
+        sides.insert(
+            (layer, target, side),
+            Matrix::Dense {
+                n: wanted[0],
+                k: wanted[1],
+                data,
+            },
+        );
     }
     pair_up(sides, scale)
 }
@@ -90,12 +112,16 @@ fn pair_up(
 ) -> Result<Adapter, EngineError> {
     let mut adapter = Adapter::default();
     while let Some(((layer, target, side), first)) = sides.pop_first() {
-        let second = (side == 'A').then(|| sides.remove(&(layer, target, 'B'))).flatten();
+        let second = (side == 'A')
+            .then(|| sides.remove(&(layer, target, 'B')))
+            .flatten();
         let Some(b) = second else {
             let name = tensor_name(layer, target, side);
             return Err(EngineError::mismatch(format!("张量 {name} 缺少另一半")));
         };
-        adapter.pairs.insert((layer, target), Pair { a: first, b, scale });
+        adapter
+            .pairs
+            .insert((layer, target), Pair { a: first, b, scale });
     }
     if adapter.pairs.is_empty() {
         return Err(EngineError::mismatch("文件中没有 LoRA 张量"));
@@ -107,7 +133,10 @@ fn parse_name(name: &str) -> Result<(usize, Target, char), EngineError> {
     let unknown = || EngineError::mismatch(format!("不认识的张量 {name}"));
     let rest = name.split_once("layers.").ok_or_else(unknown)?.1;
     let mut parts = rest.split('.');
-    let layer: usize = parts.next().and_then(|p| p.parse().ok()).ok_or_else(unknown)?;
+    let layer: usize = parts
+        .next()
+        .and_then(|p| p.parse().ok())
+        .ok_or_else(unknown)?;
     let _module = parts.next().ok_or_else(unknown)?;
     let target = Target::parse(parts.next().ok_or_else(unknown)?).map_err(|_| unknown())?;
     match parts.next() {

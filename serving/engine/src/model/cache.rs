@@ -10,7 +10,10 @@ pub(crate) struct KvCache {
 impl KvCache {
     /// An empty cache; memory is taken as tokens come.
     pub(crate) fn new(layers: usize) -> Self {
-        Self { layers: vec![(Vec::new(), Vec::new()); layers], tokens: 0 }
+        Self {
+            layers: vec![(Vec::new(), Vec::new()); layers],
+            tokens: 0,
+        }
     }
 
     /// Tokens whose rows are complete in every layer.

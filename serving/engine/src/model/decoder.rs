@@ -37,7 +37,11 @@ impl Decoder {
     pub(crate) fn load(spec: DecoderSpec, source: &dyn WeightSource) -> Result<Self, EngineError> {
         let weights = Weights::load(&spec, source)?;
         let inverse_frequencies = inverse_frequencies(&spec);
-        Ok(Self { spec, weights, inverse_frequencies })
+        Ok(Self {
+            spec,
+            weights,
+            inverse_frequencies,
+        })
     }
 
     /// Runs the new tokens of every segment and extends the caches. Returns the hidden
@@ -50,20 +54,38 @@ impl Decoder {
         for (index, segment) in segments.iter().enumerate() {
             let first = rows.len();
             let cached = segment.cache.tokens();
-            rows.extend((0..segment.tokens.len()).map(|i| Row { segment: index, position: cached + i }));
+            rows.extend((0..segment.tokens.len()).map(|i| Row {
+                segment: index,
+                position: cached + i,
+            }));
             tokens.extend_from_slice(segment.tokens);
-            adapters.push(AdapterRows { rows: first..rows.len(), adapter: segment.adapter });
+            adapters.push(AdapterRows {
+                rows: first..rows.len(),
+                adapter: segment.adapter,
+            });
         }
         if let Some(bad) = tokens.iter().find(|t| **t as usize >= spec.vocab) {
-            return Err(EngineError::invalid("prompt", format!("词元 {bad} 超出词表 {}", spec.vocab)));
+            return Err(EngineError::invalid(
+                "prompt",
+                format!("词元 {bad} 超出词表 {}", spec.vocab),
+            ));
         }
         let turns: Vec<Vec<(f32, f32)>> = rows.iter().map(|r| self.turn(r.position)).collect();
         let mut x = self.weights.embed(&tokens)?;
         for (index, layer) in self.weights.layers.iter().enumerate() {
             let normed = norm_rows(&x, &layer.attn_norm, spec.rms_eps);
-            let attended = self.attention(index, layer, &normed, segments, &rows, &turns, &adapters);
+            let attended =
+                self.attention(index, layer, &normed, segments, &rows, &turns, &adapters);
             let mut y = layer.output.forward(&attended);
-            lora::add(&adapters, index, Target::O, &attended, &mut y, spec.hidden, 0);
+            lora::add(
+                &adapters,
+                index,
+                Target::O,
+                &attended,
+                &mut y,
+                spec.hidden,
+                0,
+            );
             add(&mut x, &y);
             let normed = norm_rows(&x, &layer.ffn_norm, spec.rms_eps);
             add(&mut x, &self.feed_forward(index, layer, &normed, &adapters));
@@ -90,7 +112,10 @@ impl Decoder {
             .collect()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one step, all borrowed apart")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one step, all borrowed apart"
+    )]
     fn attention(
         &self,
         index: usize,
@@ -105,7 +130,11 @@ impl Decoder {
         let (q_dim, kv_dim, head_dim) = (spec.q_dim(), spec.kv_dim(), spec.head_dim);
         let width = q_dim + 2 * kv_dim;
         let mut qkv = layer.qkv.forward(x);
-        for (target, from) in [(Target::Q, 0), (Target::K, q_dim), (Target::V, q_dim + kv_dim)] {
+        for (target, from) in [
+            (Target::Q, 0),
+            (Target::K, q_dim),
+            (Target::V, q_dim + kv_dim),
+        ] {
             lora::add(adapters, index, target, x, &mut qkv, width, from);
         }
         for ((projected, row), turn) in qkv.chunks_exact_mut(width).zip(rows).zip(turns) {
@@ -114,23 +143,32 @@ impl Decoder {
             }
             let (rotated, value) = projected.split_at_mut(q_dim + kv_dim);
             rotate(rotated, head_dim, turn);
-            segments[row.segment].cache.push(index, &rotated[q_dim..], value);
+            segments[row.segment]
+                .cache
+                .push(index, &rotated[q_dim..], value);
         }
         let shared: &[Segment<'_>] = segments;
         let group = spec.heads / spec.kv_heads;
         let mut out = vec![0f32; rows.len() * q_dim];
-        out.par_chunks_mut(head_dim).enumerate().for_each_init(Vec::new, |scores, (at, out)| {
-            let (row_index, head) = (at / spec.heads, at % spec.heads);
-            let row = &rows[row_index];
-            let (keys, values) = shared[row.segment].cache.layer(index);
-            let cache = Cache { keys, values, stride: kv_dim, head_dim };
-            let length = row.position + 1;
-            if scores.len() < length {
-                scores.resize(length, 0.0);
-            }
-            let query = &qkv[row_index * width + head * head_dim..][..head_dim];
-            attend(query, cache, head / group, length, scores, out);
-        });
+        out.par_chunks_mut(head_dim)
+            .enumerate()
+            .for_each_init(Vec::new, |scores, (at, out)| {
+                let (row_index, head) = (at / spec.heads, at % spec.heads);
+                let row = &rows[row_index];
+                let (keys, values) = shared[row.segment].cache.layer(index);
+                let cache = Cache {
+                    keys,
+                    values,
+                    stride: kv_dim,
+                    head_dim,
+                };
+                let length = row.position + 1;
+                if scores.len() < length {
+                    scores.resize(length, 0.0);
+                }
+                let query = &qkv[row_index * width + head * head_dim..][..head_dim];
+                attend(query, cache, head / group, length, scores, out);
+            });
         out
     }
 

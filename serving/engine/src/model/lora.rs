@@ -20,8 +20,15 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Q, Self::K, Self::V, Self::O, Self::Gate, Self::Up, Self::Down];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Q,
+        Self::K,
+        Self::V,
+        Self::O,
+        Self::Gate,
+        Self::Up,
+        Self::Down,
+    ];
 
     /// PEFT's name of the module.
     pub(crate) fn name(self) -> &'static str {
@@ -37,10 +44,16 @@ impl Target {
     }
 
     pub(crate) fn parse(name: &str) -> Result<Self, EngineError> {
-        Self::ALL.into_iter().find(|t| t.name() == name).ok_or_else(|| {
-            let known: Vec<_> = Self::ALL.iter().map(|t| t.name()).collect();
-            EngineError::invalid("targets", format!("“{name}”不可用，可用 {}", known.join("、")))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|t| t.name() == name)
+            .ok_or_else(|| {
+                let known: Vec<_> = Self::ALL.iter().map(|t| t.name()).collect();
+                EngineError::invalid(
+                    "targets",
+                    format!("“{name}”不可用，可用 {}", known.join("、")),
+                )
+            })
     }
 
     /// Path of the module inside a layer, as PEFT writes it.
@@ -103,7 +116,9 @@ pub(crate) fn add(
         };
         let (n, _) = pair.b.shape();
         let (_, k) = pair.a.shape();
-        let low = pair.a.forward(&x[segment.rows.start * k..segment.rows.end * k]);
+        let low = pair
+            .a
+            .forward(&x[segment.rows.start * k..segment.rows.end * k]);
         let delta = pair.b.forward(&low);
         for (row, delta) in segment.rows.clone().zip(delta.chunks_exact(n)) {
             let y = &mut y[row * stride + from..row * stride + from + n];

@@ -50,9 +50,18 @@ impl Weights {
             };
             (embedding, head)
         };
-        let layers = (0..spec.layers).map(|i| load_layer(spec, source, i)).collect::<Result<_, _>>()?;
-        let norm = source.read("output_norm.weight", &[spec.hidden])?.into_f32()?;
-        Ok(Self { embedding, layers, norm, head })
+        let layers = (0..spec.layers)
+            .map(|i| load_layer(spec, source, i))
+            .collect::<Result<_, _>>()?;
+        let norm = source
+            .read("output_norm.weight", &[spec.hidden])?
+            .into_f32()?;
+        Ok(Self {
+            embedding,
+            layers,
+            norm,
+            head,
+        })
     }
 
     /// Embedding rows of `tokens` (all below the vocabulary size).

@@ -30,15 +30,23 @@ const USER_DEFINED: i64 = 4;
 pub(crate) fn from_gguf(meta: &Metadata<'_>) -> Result<TextTokenizer, EngineError> {
     let model = meta.text("tokenizer.ggml.model").unwrap_or_default();
     if model != "gpt2" {
-        return Err(EngineError::unsupported(format!("分词器“{model}”（支持字节级 BPE，即 gpt2）")));
+        return Err(EngineError::unsupported(format!(
+            "分词器“{model}”（支持字节级 BPE，即 gpt2）"
+        )));
     }
     let tokens = texts(meta, "tokenizer.ggml.tokens")?;
-    let vocabulary: Vocab =
-        tokens.iter().enumerate().map(|(id, text)| ((*text).to_owned(), id as u32)).collect();
+    let vocabulary: Vocab = tokens
+        .iter()
+        .enumerate()
+        .map(|(id, text)| ((*text).to_owned(), id as u32))
+        .collect();
     let mut merges = Vec::new();
     for merge in texts(meta, "tokenizer.ggml.merges")? {
         let (left, right) = merge.split_once(' ').ok_or_else(|| {
-            EngineError::corrupt("tokenizer.ggml.merges", format!("“{merge}”不是由空格分开的两部分"))
+            EngineError::corrupt(
+                "tokenizer.ggml.merges",
+                format!("“{merge}”不是由空格分开的两部分"),
+            )
         })?;
         merges.push((left.to_owned(), right.to_owned()));
     }
@@ -66,7 +74,9 @@ pub(crate) fn from_gguf(meta: &Metadata<'_>) -> Result<TextTokenizer, EngineErro
 }
 
 fn texts<'a>(meta: &'a Metadata<'_>, key: &str) -> Result<Vec<&'a str>, EngineError> {
-    let items = meta.list(key).ok_or_else(|| EngineError::corrupt(key, "缺少，或不是数组"))?;
+    let items = meta
+        .list(key)
+        .ok_or_else(|| EngineError::corrupt(key, "缺少，或不是数组"))?;
     items
         .iter()
         .map(|item| match item {
@@ -78,8 +88,14 @@ fn texts<'a>(meta: &'a Metadata<'_>, key: &str) -> Result<Vec<&'a str>, EngineEr
 
 fn pipeline(inner: &mut Tokenizer, pre: &str) -> Result<(), EngineError> {
     let split = |pattern: String| {
-        Split::new(SplitPattern::Regex(pattern), SplitDelimiterBehavior::Isolated, false)
-            .map_err(|e| EngineError::Internal { detail: e.to_string() })
+        Split::new(
+            SplitPattern::Regex(pattern),
+            SplitDelimiterBehavior::Isolated,
+            false,
+        )
+        .map_err(|e| EngineError::Internal {
+            detail: e.to_string(),
+        })
     };
     let bytes = |words: bool| PreTokenizerWrapper::from(ByteLevel::new(false, true, words));
     let steps: Vec<PreTokenizerWrapper> = match pre {
@@ -89,7 +105,9 @@ fn pipeline(inner: &mut Tokenizer, pre: &str) -> Result<(), EngineError> {
             // The published tokenizer composes characters first.
             inner
                 .with_normalizer(Some(NFC))
-                .map_err(|e| EngineError::Internal { detail: e.to_string() })?;
+                .map_err(|e| EngineError::Internal {
+                    detail: e.to_string(),
+                })?;
             vec![split(word_pattern(""))?.into(), bytes(false)]
         }
         "llama-bpe" | "llama3" => vec![split(word_pattern("{1,3}"))?.into(), bytes(false)],
@@ -113,8 +131,15 @@ fn added_tokens(
 ) -> Result<(IdSet, IdSet), EngineError> {
     let (mut control, mut plain) = (IdSet::new(), IdSet::new());
     let mut added = Vec::new();
-    for (id, kind) in meta.list("tokenizer.ggml.token_type").unwrap_or_default().iter().enumerate() {
-        let Some(text) = tokens.get(id).filter(|t| !t.is_empty()) else { continue };
+    for (id, kind) in meta
+        .list("tokenizer.ggml.token_type")
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+    {
+        let Some(text) = tokens.get(id).filter(|t| !t.is_empty()) else {
+            continue;
+        };
         match kind {
             Value::Int(CONTROL) => {
                 control.insert(id as u32);

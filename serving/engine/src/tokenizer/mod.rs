@@ -66,8 +66,9 @@ impl TextTokenizer {
         let mut end: BTreeSet<u32> = parts.eos.into_iter().collect();
         // Files often name one end token only; these markers always end a turn.
         for id in &parts.control {
-            if let Some("<|im_end|>" | "<|endoftext|>" | "<|eot_id|>" | "<|end_of_text|>" | "</s>") =
-                parts.vocabulary.get(*id as usize).map(String::as_str)
+            if let Some(
+                "<|im_end|>" | "<|endoftext|>" | "<|eot_id|>" | "<|end_of_text|>" | "</s>",
+            ) = parts.vocabulary.get(*id as usize).map(String::as_str)
             {
                 end.insert(*id);
             }
@@ -90,7 +91,9 @@ impl TextTokenizer {
         let inner = Tokenizer::from_bytes(json)
             .map_err(|e| EngineError::corrupt("tokenizer.json", e.to_string()))?;
         if !String::from_utf8_lossy(json).contains("\"ByteLevel\"") {
-            return Err(EngineError::unsupported("非字节级 BPE 的分词器（tokenizer.json）"));
+            return Err(EngineError::unsupported(
+                "非字节级 BPE 的分词器（tokenizer.json）",
+            ));
         }
         let mut vocabulary = vec![String::new(); vocab];
         for (text, id) in inner.get_vocab(true) {
@@ -106,10 +109,22 @@ impl TextTokenizer {
         }
         let added = inner.get_added_tokens_decoder();
         let plain = added.keys().copied().collect();
-        let control = added.iter().filter(|(_, t)| t.special).map(|(id, _)| *id).collect();
+        let control = added
+            .iter()
+            .filter(|(_, t)| t.special)
+            .map(|(id, _)| *id)
+            .collect();
         // A post-processor of the file adds bos by itself where the model wants it.
         let add_bos = false;
-        Ok(Self::build(Parts { inner, vocabulary, plain, control, bos: None, eos: eos.to_vec(), add_bos }))
+        Ok(Self::build(Parts {
+            inner,
+            vocabulary,
+            plain,
+            control,
+            bos: None,
+            eos: eos.to_vec(),
+            add_bos,
+        }))
     }
 
     /// Token ids of `text`. Control tokens written out in the text become control tokens.
@@ -130,17 +145,28 @@ impl TextTokenizer {
 
     /// The bytes of a token; empty for control tokens and for ids outside the vocabulary.
     pub fn token_bytes(&self, id: u32) -> &[u8] {
-        if self.control.contains(&id) { &[] } else { self.raw_bytes(id) }
+        if self.control.contains(&id) {
+            &[]
+        } else {
+            self.raw_bytes(id)
+        }
     }
 
     fn raw_bytes(&self, id: u32) -> &[u8] {
-        let range = self.starts.get(id as usize).zip(self.starts.get(id as usize + 1));
-        range.and_then(|(a, b)| self.bytes.get(*a as usize..*b as usize)).unwrap_or_default()
+        let range = self
+            .starts
+            .get(id as usize)
+            .zip(self.starts.get(id as usize + 1));
+        range
+            .and_then(|(a, b)| self.bytes.get(*a as usize..*b as usize))
+            .unwrap_or_default()
     }
 
     /// Text of one token, control tokens included; broken UTF-8 is replaced.
     pub fn token_text(&self, id: Option<u32>) -> String {
-        id.map_or_else(String::new, |id| String::from_utf8_lossy(self.raw_bytes(id)).into_owned())
+        id.map_or_else(String::new, |id| {
+            String::from_utf8_lossy(self.raw_bytes(id)).into_owned()
+        })
     }
 
     /// Whether the token ends a text.

@@ -37,10 +37,15 @@ fn serialise(
     tensors: &BTreeMap<String, (Vec<usize>, Vec<u8>)>,
     metadata: Option<HashMap<String, String>>,
 ) -> Result<Vec<u8>, EngineError> {
-    let internal = |e: safetensors::SafeTensorError| EngineError::Internal { detail: e.to_string() };
+    let internal = |e: safetensors::SafeTensorError| EngineError::Internal {
+        detail: e.to_string(),
+    };
     let mut views = Vec::new();
     for (name, (shape, data)) in tensors {
-        views.push((name, TensorView::new(Dtype::F32, shape.clone(), data).map_err(internal)?));
+        views.push((
+            name,
+            TensorView::new(Dtype::F32, shape.clone(), data).map_err(internal)?,
+        ));
     }
     safetensors::serialize(views, metadata).map_err(internal)
 }
@@ -64,11 +69,19 @@ pub(crate) fn save(
     let mut tensors = BTreeMap::new();
     for ((name, var), moments) in variables.named().into_iter().zip(moments) {
         let shape = var.dims().to_vec();
-        tensors.insert(format!("first.{name}"), (shape.clone(), bytes(&moments.first)));
-        tensors.insert(format!("second.{name}"), (shape.clone(), bytes(&moments.second)));
+        tensors.insert(
+            format!("first.{name}"),
+            (shape.clone(), bytes(&moments.first)),
+        );
+        tensors.insert(
+            format!("second.{name}"),
+            (shape.clone(), bytes(&moments.second)),
+        );
         tensors.insert(name, (shape, bytes(&values(var)?)));
     }
-    let json = serde_json::to_string(state).map_err(|e| EngineError::Internal { detail: e.to_string() })?;
+    let json = serde_json::to_string(state).map_err(|e| EngineError::Internal {
+        detail: e.to_string(),
+    })?;
     let metadata = HashMap::from([("state".to_owned(), json)]);
     write(&dir.join(FILE), &serialise(&tensors, Some(metadata))?)
 }
@@ -92,7 +105,10 @@ pub(crate) fn load(
         .and_then(|m| m.get("state"))
         .and_then(|json| serde_json::from_str(json).ok())
         .ok_or_else(|| corrupt("缺少训练状态".to_owned()))?;
-    let same = State { step: state.step, ..wanted.clone() };
+    let same = State {
+        step: state.step,
+        ..wanted.clone()
+    };
     if state != same {
         let pairs = [
             ("模型", state.model != same.model),
@@ -101,7 +117,9 @@ pub(crate) fn load(
             ("训练参数", state.train != same.train),
         ];
         let names: Vec<_> = pairs.iter().filter(|p| p.1).map(|p| p.0).collect();
-        return Err(EngineError::CheckpointMismatch { detail: format!("{}与检查点不同", names.join("、")) });
+        return Err(EngineError::CheckpointMismatch {
+            detail: format!("{}与检查点不同", names.join("、")),
+        });
     }
     let read = |name: &str, shape: &[usize]| {
         let view = file.tensor(name).map_err(|e| corrupt(e.to_string()))?;
@@ -148,8 +166,12 @@ pub(crate) fn save_adapter(
         bias: Some("none".to_owned()),
         task_type: Some("CAUSAL_LM".to_owned()),
     };
-    let json = serde_json::to_vec_pretty(&settings)
-        .map_err(|e| EngineError::Internal { detail: e.to_string() })?;
-    write(&dir.join("adapter_model.safetensors"), &serialise(&tensors, None)?)?;
+    let json = serde_json::to_vec_pretty(&settings).map_err(|e| EngineError::Internal {
+        detail: e.to_string(),
+    })?;
+    write(
+        &dir.join("adapter_model.safetensors"),
+        &serialise(&tensors, None)?,
+    )?;
     write(&dir.join("adapter_config.json"), &json)
 }

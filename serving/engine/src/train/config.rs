@@ -21,18 +21,31 @@ pub struct LoraConfig {
 
 impl Default for LoraConfig {
     fn default() -> Self {
-        let targets = ["q_proj", "k_proj", "v_proj", "o_proj"].map(str::to_owned).to_vec();
-        Self { rank: 8, alpha: 16.0, targets, layers: None }
+        let targets = ["q_proj", "k_proj", "v_proj", "o_proj"]
+            .map(str::to_owned)
+            .to_vec();
+        Self {
+            rank: 8,
+            alpha: 16.0,
+            targets,
+            layers: None,
+        }
     }
 }
 
 impl LoraConfig {
     pub(crate) fn parsed_targets(&self) -> Result<Vec<Target>, EngineError> {
         if self.rank == 0 || self.rank > 512 {
-            return Err(EngineError::invalid("rank", format!("值为 {}，应在 1 到 512 之间", self.rank)));
+            return Err(EngineError::invalid(
+                "rank",
+                format!("值为 {}，应在 1 到 512 之间", self.rank),
+            ));
         }
         if !self.alpha.is_finite() || self.alpha <= 0.0 {
-            return Err(EngineError::invalid("alpha", format!("值为 {}，应大于 0", self.alpha)));
+            return Err(EngineError::invalid(
+                "alpha",
+                format!("值为 {}，应大于 0", self.alpha),
+            ));
         }
         if self.layers == Some(0) {
             return Err(EngineError::invalid("layers", "值为 0，至少为 1"));
@@ -113,7 +126,10 @@ impl TrainConfig {
         ];
         for (field, value, most) in counts {
             if value == 0 || value > most {
-                return Err(EngineError::invalid(field, format!("值为 {value}，应在 1 到 {most} 之间")));
+                return Err(EngineError::invalid(
+                    field,
+                    format!("值为 {value}，应在 1 到 {most} 之间"),
+                ));
             }
         }
         let rates = [
@@ -123,7 +139,10 @@ impl TrainConfig {
         ];
         for (field, value, most) in rates {
             if !(0.0..=most).contains(&value) {
-                return Err(EngineError::invalid(field, format!("值为 {value}，应在 0 到 {most} 之间")));
+                return Err(EngineError::invalid(
+                    field,
+                    format!("值为 {value}，应在 0 到 {most} 之间"),
+                ));
             }
         }
         Ok(())

@@ -32,17 +32,32 @@ pub(crate) fn parse(
     config: &TrainConfig,
 ) -> Result<Vec<Example>, EngineError> {
     let mut examples = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-        let reader = Reader { tokenizer, template, line: index + 1 };
+    for (index, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+    {
+        let reader = Reader {
+            tokenizer,
+            template,
+            line: index + 1,
+        };
         let (field, mut marked) = reader.line(line)?;
         marked.truncate(config.max_len + 1);
         if !marked.iter().skip(1).any(|(_, learn)| *learn) {
             let detail = format!("前 {} 个词元中没有要学习的内容", config.max_len);
             return Err(reader.refuse(field, &detail));
         }
-        let targets = marked.iter().skip(1).map(|(t, learn)| learn.then_some(*t)).collect();
+        let targets = marked
+            .iter()
+            .skip(1)
+            .map(|(t, learn)| learn.then_some(*t))
+            .collect();
         marked.pop();
-        examples.push(Example { tokens: marked.into_iter().map(|m| m.0).collect(), targets });
+        examples.push(Example {
+            tokens: marked.into_iter().map(|m| m.0).collect(),
+            targets,
+        });
     }
     if examples.is_empty() {
         return Err(EngineError::Data {
@@ -56,17 +71,27 @@ pub(crate) fn parse(
 
 impl Reader<'_> {
     fn refuse(&self, field: &str, detail: &str) -> EngineError {
-        EngineError::Data { line: self.line, field: field.to_owned(), detail: detail.to_owned() }
+        EngineError::Data {
+            line: self.line,
+            field: field.to_owned(),
+            detail: detail.to_owned(),
+        }
     }
 
     fn line(&self, line: &str) -> Result<(&'static str, Marked), EngineError> {
         let value: Value =
             serde_json::from_str(line).map_err(|e| self.refuse("(JSON)", &e.to_string()))?;
         let Value::Object(object) = value else {
-            return Err(self.refuse("(JSON)", "不是对象，应为 {\"messages\":…} 或 {\"prompt\":…,\"completion\":…}"));
+            return Err(self.refuse(
+                "(JSON)",
+                "不是对象，应为 {\"messages\":…} 或 {\"prompt\":…,\"completion\":…}",
+            ));
         };
-        let known: &[&str] =
-            if object.contains_key("messages") { &["messages"] } else { &["prompt", "completion"] };
+        let known: &[&str] = if object.contains_key("messages") {
+            &["messages"]
+        } else {
+            &["prompt", "completion"]
+        };
         if let Some(extra) = object.keys().find(|k| !known.contains(&k.as_str())) {
             return Err(self.refuse(extra, &format!("未知字段，可用 {}", known.join("、"))));
         }
@@ -80,7 +105,11 @@ impl Reader<'_> {
         Ok(("completion", marked))
     }
 
-    fn text<'o>(&self, object: &'o Map<String, Value>, field: &str) -> Result<&'o str, EngineError> {
+    fn text<'o>(
+        &self,
+        object: &'o Map<String, Value>,
+        field: &str,
+    ) -> Result<&'o str, EngineError> {
         match object.get(field) {
             Some(Value::String(text)) => Ok(text),
             Some(other) => Err(self.refuse(field, &format!("应为字符串，实为 {other}"))),
@@ -92,7 +121,12 @@ impl Reader<'_> {
         if text.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.tokenizer.encode(text)?.into_iter().map(|t| (t, learn)).collect())
+        Ok(self
+            .tokenizer
+            .encode(text)?
+            .into_iter()
+            .map(|t| (t, learn))
+            .collect())
     }
 
     fn messages(&self, object: &Map<String, Value>) -> Result<Vec<ChatMessage>, EngineError> {
@@ -125,19 +159,28 @@ impl Reader<'_> {
     fn chat(&self, object: &Map<String, Value>) -> Result<Marked, EngineError> {
         let messages = self.messages(object)?;
         let render = |upto: usize, open: bool| {
-            self.template.render(&messages[..upto], self.tokenizer.control_texts(), open)
+            self.template
+                .render(&messages[..upto], self.tokenizer.control_texts(), open)
         };
         let mut marked = Marked::new();
         let mut shown = String::new();
-        for (index, _) in messages.iter().enumerate().filter(|(_, m)| m.role == "assistant") {
+        for (index, _) in messages
+            .iter()
+            .enumerate()
+            .filter(|(_, m)| m.role == "assistant")
+        {
             if index == 0 {
                 return Err(self.refuse("messages[0].role", "第一条消息不能是 assistant"));
             }
             let (before, after) = (render(index, true)?, render(index + 1, false)?);
-            let (Some(context), Some(reply)) =
-                (before.strip_prefix(shown.as_str()), after.strip_prefix(before.as_str()))
-            else {
-                return Err(self.refuse("messages", "模型的对话模板会改写之前的消息，无法标出要学习的部分"));
+            let (Some(context), Some(reply)) = (
+                before.strip_prefix(shown.as_str()),
+                after.strip_prefix(before.as_str()),
+            ) else {
+                return Err(self.refuse(
+                    "messages",
+                    "模型的对话模板会改写之前的消息，无法标出要学习的部分",
+                ));
             };
             marked.extend(self.encode(context, false)?);
             let mut learnt = self.encode(reply, true)?;

@@ -47,7 +47,10 @@ impl Graph<'_> {
             turns.extend((0..example.tokens.len()).map(|p| self.decoder.turn(p)));
             tokens.extend_from_slice(&example.tokens);
         }
-        let packing = Packing { spans, turns: Arc::new(turns) };
+        let packing = Packing {
+            spans,
+            turns: Arc::new(turns),
+        };
         let embedded = self.decoder.weights.embed(&tokens)?;
         let width = self.decoder.spec.hidden;
         let mut x = Tensor::from_vec(embedded, (tokens.len(), width), &Device::Cpu)?;
@@ -87,9 +90,14 @@ impl Graph<'_> {
             qkv = qkv.broadcast_add(&Tensor::new(bias.as_slice(), &Device::Cpu)?)?;
         }
         let part = |target, from, n| self.adapted(index, target, x, qkv.narrow(1, from, n)?);
-        let turn = || Rotate { turns: Arc::clone(&packing.turns), head_dim: spec.head_dim };
+        let turn = || Rotate {
+            turns: Arc::clone(&packing.turns),
+            head_dim: spec.head_dim,
+        };
         let q = part(Target::Q, 0, q_dim)?.contiguous()?.apply_op1(turn())?;
-        let k = part(Target::K, q_dim, kv_dim)?.contiguous()?.apply_op1(turn())?;
+        let k = part(Target::K, q_dim, kv_dim)?
+            .contiguous()?
+            .apply_op1(turn())?;
         let v = part(Target::V, q_dim + kv_dim, kv_dim)?.contiguous()?;
         let mut outputs = Vec::new();
         for (from, count) in &packing.spans {
@@ -110,7 +118,10 @@ impl Graph<'_> {
             .permute((1, 2, 0, 3))?
             .contiguous()?
             .reshape((kv, group * count, dim))?;
-        let k = k.reshape((count, kv, dim))?.permute((1, 2, 0))?.contiguous()?;
+        let k = k
+            .reshape((count, kv, dim))?
+            .permute((1, 2, 0))?
+            .contiguous()?;
         let v = v.reshape((count, kv, dim))?.transpose(0, 1)?.contiguous()?;
         let scores = (q.matmul(&k)? * (1.0 / (dim as f64).sqrt()))?;
         let scores = scores
@@ -129,7 +140,11 @@ impl Graph<'_> {
     }
 
     fn frozen(&self, layer: usize, part: Part, x: &Tensor) -> Result<Tensor, EngineError> {
-        let op = FrozenLinear { decoder: Arc::clone(self.decoder), layer, part };
+        let op = FrozenLinear {
+            decoder: Arc::clone(self.decoder),
+            layer,
+            part,
+        };
         Ok(x.apply_op1(op)?)
     }
 
@@ -147,7 +162,10 @@ impl Graph<'_> {
     }
 
     fn norm(&self, x: &Tensor, weight: &[f32]) -> Result<Tensor, EngineError> {
-        let op = RmsNorm { weight: weight.to_vec(), eps: self.decoder.spec.rms_eps };
+        let op = RmsNorm {
+            weight: weight.to_vec(),
+            eps: self.decoder.spec.rms_eps,
+        };
         Ok(x.contiguous()?.apply_op1(op)?)
     }
 }

@@ -4,7 +4,7 @@
 use crate::kernel::elementwise::{nll_gradient, rms_norm, rotate, silu_mul};
 use crate::kernel::matrix::Matrix;
 use crate::model::decoder::Decoder;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +18,9 @@ pub(super) enum Part {
 }
 
 fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let Some((from, to)) = layout.contiguous_offsets() else { bail!("input is not contiguous") };
+    let Some((from, to)) = layout.contiguous_offsets() else {
+        bail!("input is not contiguous")
+    };
     Ok(&storage.as_slice::<f32>()?[from..to])
 }
 
@@ -53,15 +55,15 @@ impl CustomOp1 for FrozenLinear {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (rows, _) = layout.shape().dims2()?;
         let (n, _) = self.matrix().shape();
-        Ok((CpuStorage::F32(self.matrix().forward(slice(storage, layout)?)), (rows, n).into()))
+        Ok((
+            CpuStorage::F32(self.matrix().forward(slice(storage, layout)?)),
+            (rows, n).into(),
+        ))
     }
 
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let (n, k) = self.matrix().shape();
-        // Widened for this product only: keeping all layers in f32 would cost four times
-        // the memory and saves about a tenth of the step.
-        let weights = Tensor::from_vec(self.matrix().rows_f32(0..n), (n, k), &Device::Cpu)?;
-        dy.contiguous()?.matmul(&weights).map(Some)
+    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        let dx = self.matrix().backward(&data(dy)?);
+        Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
     }
 }
 
@@ -94,7 +96,12 @@ impl CustomOp1 for RmsNorm {
         for (out, (x, dy)) in out.chunks_exact_mut(width).zip(rows) {
             let mean = x.iter().map(|v| v * v).sum::<f32>() / width as f32;
             let scale = 1.0 / (mean + self.eps).sqrt();
-            let along: f32 = x.iter().zip(dy).zip(&self.weight).map(|((x, d), w)| x * d * w).sum();
+            let along: f32 = x
+                .iter()
+                .zip(dy)
+                .zip(&self.weight)
+                .map(|((x, d), w)| x * d * w)
+                .sum();
             let pull = along * scale * scale * scale / width as f32;
             for (((o, x), d), w) in out.iter_mut().zip(x).zip(dy).zip(&self.weight) {
                 *o = d * w * scale - x * pull;
@@ -174,7 +181,10 @@ impl CustomOp2 for SiluMul {
         let (d_gate, d_up): (Vec<f32>, Vec<f32>) = parts
             .map(|((g, u), d)| {
                 let sigmoid = 1.0 / (1.0 + (-g).exp());
-                (d * u * sigmoid * (1.0 + g * (1.0 - sigmoid)), d * g * sigmoid)
+                (
+                    d * u * sigmoid * (1.0 + g * (1.0 - sigmoid)),
+                    d * g * sigmoid,
+                )
             })
             .unzip();
         let tensor = |v| Tensor::from_vec(v, gate.shape(), gate.device());
@@ -184,8 +194,6 @@ impl CustomOp2 for SiluMul {
 
 /// Rows whose logits exist at one time: bounds memory to this many times the vocabulary.
 const HEAD_ROWS: usize = 128;
-/// Rows of the head widened at one time.
-const HEAD_SLICE: usize = 4096;
 
 /// `weight * sum(-log p(target))` over rows of normed hidden states, with the frozen head.
 /// The gradient is computed together with the loss, while the logits exist.
@@ -198,27 +206,24 @@ pub(super) struct HeadLoss {
 
 impl HeadLoss {
     pub(super) fn new(decoder: Arc<Decoder>, targets: Vec<u32>, weight: f32) -> Self {
-        Self { decoder, targets, weight, gradient: Mutex::default() }
+        Self {
+            decoder,
+            targets,
+            weight,
+            gradient: Mutex::default(),
+        }
     }
 
-    fn rows(&self, hidden: &[f32], targets: &[u32]) -> Result<(f64, Vec<f32>)> {
+    fn rows(&self, hidden: &[f32], targets: &[u32]) -> (f64, Vec<f32>) {
         let head = &self.decoder.weights.head;
-        let (vocab, width) = head.shape();
+        let (vocab, _) = head.shape();
         let mut logits = head.forward(hidden);
         let loss = logits
             .par_chunks_mut(vocab)
             .zip(targets)
             .map(|(row, target)| f64::from(nll_gradient(row, *target as usize)))
             .sum();
-        let d_logits = Tensor::from_vec(logits, (targets.len(), vocab), &Device::Cpu)?;
-        let mut d_hidden = Tensor::zeros((targets.len(), width), candle_core::DType::F32, &Device::Cpu)?;
-        for from in (0..vocab).step_by(HEAD_SLICE) {
-            let count = HEAD_SLICE.min(vocab - from);
-            let part = head.rows_f32(from..from + count);
-            let part = Tensor::from_vec(part, (count, width), &Device::Cpu)?;
-            d_hidden = (d_hidden + d_logits.narrow(1, from, count)?.contiguous()?.matmul(&part)?)?;
-        }
-        Ok((loss, data(&d_hidden)?))
+        (loss, head.backward(&logits))
     }
 }
 
@@ -232,19 +237,24 @@ impl CustomOp1 for HeadLoss {
         let width = self.decoder.spec.hidden;
         let mut total = 0f64;
         let mut gradient = Vec::with_capacity(hidden.len());
-        for (rows, targets) in
-            hidden.chunks(HEAD_ROWS * width).zip(self.targets.chunks(HEAD_ROWS))
+        for (rows, targets) in hidden
+            .chunks(HEAD_ROWS * width)
+            .zip(self.targets.chunks(HEAD_ROWS))
         {
-            let (loss, part) = self.rows(rows, targets)?;
+            let (loss, part) = self.rows(rows, targets);
             total += loss;
             gradient.extend(part);
         }
         *self.gradient.lock().unwrap_or_else(PoisonError::into_inner) = gradient;
-        Ok((CpuStorage::F32(vec![(total * f64::from(self.weight)) as f32]), Shape::from(())))
+        Ok((
+            CpuStorage::F32(vec![(total * f64::from(self.weight)) as f32]),
+            Shape::from(()),
+        ))
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let gradient = std::mem::take(&mut *self.gradient.lock().unwrap_or_else(PoisonError::into_inner));
+        let gradient =
+            std::mem::take(&mut *self.gradient.lock().unwrap_or_else(PoisonError::into_inner));
         let scale = f64::from(dy.to_scalar::<f32>()? * self.weight);
         (Tensor::from_vec(gradient, x.shape(), x.device())? * scale).map(Some)
     }

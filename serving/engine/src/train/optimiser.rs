@@ -13,7 +13,10 @@ pub(crate) struct Moments {
 
 impl Moments {
     pub(crate) fn new(size: usize) -> Self {
-        Self { first: vec![0.0; size], second: vec![0.0; size] }
+        Self {
+            first: vec![0.0; size],
+            second: vec![0.0; size],
+        }
     }
 
     /// Moves `values` against `gradient`. `step` counts from 0.

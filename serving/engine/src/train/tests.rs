@@ -20,7 +20,9 @@ use std::sync::Arc;
 struct Noise;
 
 fn noise(seed: u64, count: usize, size: f32) -> Vec<f32> {
-    (0..count as u64).map(|i| (uniform(seed, i) as f32 * 2.0 - 1.0) * size).collect()
+    (0..count as u64)
+        .map(|i| (uniform(seed, i) as f32 * 2.0 - 1.0) * size)
+        .collect()
 }
 
 impl WeightSource for Noise {
@@ -29,12 +31,23 @@ impl WeightSource for Noise {
     }
 
     fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, crate::EngineError> {
-        let seed = name.bytes().fold(7u64, |s, b| s.wrapping_mul(131).wrapping_add(u64::from(b)));
-        let mut data = noise(seed, shape.iter().product(), if shape.len() == 2 { 0.4 } else { 0.3 });
+        let seed = name
+            .bytes()
+            .fold(7u64, |s, b| s.wrapping_mul(131).wrapping_add(u64::from(b)));
+        let mut data = noise(
+            seed,
+            shape.iter().product(),
+            if shape.len() == 2 { 0.4 } else { 0.3 },
+        );
         if name.ends_with("norm.weight") {
-            data.iter_mut().for_each(|v| *v += 1.0);
+            for v in &mut data {
+                *v += 1.0;
+            }
         }
-        Ok(RawWeight::Dense { shape: shape.to_vec(), data })
+        Ok(RawWeight::Dense {
+            shape: shape.to_vec(),
+            data,
+        })
     }
 }
 
@@ -60,12 +73,18 @@ fn decoder() -> Arc<Decoder> {
 
 fn variables(decoder: &Decoder) -> Variables {
     let targets = Target::ALL.map(|t| t.name().to_owned()).to_vec();
-    let config = LoraConfig { rank: 3, alpha: 6.0, targets, layers: None };
+    let config = LoraConfig {
+        rank: 3,
+        alpha: 6.0,
+        targets,
+        layers: None,
+    };
     let variables = Variables::new(&decoder.spec, &config, 1).unwrap();
     // B starts at zero; the checks need a point where every gradient is alive.
     for (index, (_, var)) in variables.named().into_iter().enumerate() {
         let values = noise(50 + index as u64, var.elem_count(), 0.2);
-        var.set(&Tensor::from_vec(values, var.shape(), var.device()).unwrap()).unwrap();
+        var.set(&Tensor::from_vec(values, var.shape(), var.device()).unwrap())
+            .unwrap();
     }
     variables
 }
@@ -73,28 +92,52 @@ fn variables(decoder: &Decoder) -> Variables {
 fn examples() -> [Example; 2] {
     let targets = |t: [u32; 6]| t.iter().map(|t| (*t > 0).then_some(*t)).collect();
     [
-        Example { tokens: vec![1, 5, 9, 2, 30, 7], targets: targets([0, 0, 2, 30, 7, 11]) },
-        Example { tokens: vec![3, 3, 8, 21, 39, 4], targets: targets([3, 0, 21, 0, 4, 5]) },
+        Example {
+            tokens: vec![1, 5, 9, 2, 30, 7],
+            targets: targets([0, 0, 2, 30, 7, 11]),
+        },
+        Example {
+            tokens: vec![3, 3, 8, 21, 39, 4],
+            targets: targets([3, 0, 21, 0, 4, 5]),
+        },
     ]
 }
 
 fn nudge(var: &Var, at: usize, by: f32) {
     let mut values = var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     values[at] += by;
-    var.set(&Tensor::from_vec(values, var.shape(), var.device()).unwrap()).unwrap();
+    var.set(&Tensor::from_vec(values, var.shape(), var.device()).unwrap())
+        .unwrap();
 }
 
 #[test]
 fn gradients_agree_with_finite_differences() {
     let decoder = decoder();
     let variables = variables(&decoder);
-    let graph = Graph { decoder: &decoder, variables: &variables };
+    let graph = Graph {
+        decoder: &decoder,
+        variables: &variables,
+    };
     let data = examples();
     let batch: Vec<&Example> = data.iter().collect();
-    let loss = || f64::from(graph.loss(&batch, 0.125).unwrap().to_scalar::<f32>().unwrap());
+    let loss = || {
+        f64::from(
+            graph
+                .loss(&batch, 0.125)
+                .unwrap()
+                .to_scalar::<f32>()
+                .unwrap(),
+        )
+    };
     let gradients = graph.loss(&batch, 0.125).unwrap().backward().unwrap();
     for (name, var) in variables.named() {
-        let gradient = gradients.get(var).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let gradient = gradients
+            .get(var)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap();
         let typical = (gradient.iter().map(|g| g * g).sum::<f32>() / gradient.len() as f32).sqrt();
         assert!(typical > 1e-5, "{name} has no gradient");
         for at in [0, gradient.len() / 2, gradient.len() - 1] {
@@ -119,7 +162,10 @@ fn gradients_agree_with_finite_differences() {
 fn packing_does_not_mix_examples() {
     let decoder = decoder();
     let variables = variables(&decoder);
-    let graph = Graph { decoder: &decoder, variables: &variables };
+    let graph = Graph {
+        decoder: &decoder,
+        variables: &variables,
+    };
     let data = examples();
     let loss = |batch: &[&Example]| graph.loss(batch, 1.0).unwrap().to_scalar::<f32>().unwrap();
     let apart = loss(&[&data[0]]) + loss(&[&data[1]]);
@@ -138,14 +184,28 @@ fn training_and_serving_see_the_same_states() {
             data: var.flatten_all().unwrap().to_vec1().unwrap(),
         };
         let scale = variables.scale as f32;
-        adapter.pairs.insert((*layer, *target), Pair { a: dense(a), b: dense(b), scale });
+        adapter.pairs.insert(
+            (*layer, *target),
+            Pair {
+                a: dense(a),
+                b: dense(b),
+                scale,
+            },
+        );
     }
     let example = &examples()[0];
-    let graph = Graph { decoder: &decoder, variables: &variables };
+    let graph = Graph {
+        decoder: &decoder,
+        variables: &variables,
+    };
     let trained = graph.hidden(&[example]).unwrap();
     let mut cache = KvCache::new(decoder.spec.layers);
     let tokens = &example.tokens;
-    let mut segments = [Segment { tokens, cache: &mut cache, adapter: Some(&adapter) }];
+    let mut segments = [Segment {
+        tokens,
+        cache: &mut cache,
+        adapter: Some(&adapter),
+    }];
     let served = decoder.forward(&mut segments).unwrap();
     // The serving path ends with the final norm; apply it to the training side by hand.
     let rows = trained.to_vec2::<f32>().unwrap();
@@ -172,9 +232,17 @@ fn every_pass_sees_every_example_once() {
 
 #[test]
 fn the_rate_rises_then_falls() {
-    let config = TrainConfig { steps: 10, warmup_steps: 2, learning_rate: 1.0, ..TrainConfig::default() };
+    let config = TrainConfig {
+        steps: 10,
+        warmup_steps: 2,
+        learning_rate: 1.0,
+        ..TrainConfig::default()
+    };
     assert!((config.rate(0) - 0.5).abs() < 1e-9 && (config.rate(1) - 1.0).abs() < 1e-9);
     assert!((config.rate(2) - 1.0).abs() < 1e-9 && (config.rate(6) - 0.5).abs() < 1e-9);
-    let constant = TrainConfig { schedule: Schedule::Constant, ..config };
+    let constant = TrainConfig {
+        schedule: Schedule::Constant,
+        ..config
+    };
     assert!((constant.rate(9) - 1.0).abs() < 1e-9);
 }

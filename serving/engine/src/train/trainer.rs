@@ -57,12 +57,18 @@ impl Trainer {
         if train.max_len > source.spec.context_length {
             return Err(EngineError::invalid(
                 "max_len",
-                format!("值为 {}，模型上限为 {}", train.max_len, source.spec.context_length),
+                format!(
+                    "值为 {}，模型上限为 {}",
+                    train.max_len, source.spec.context_length
+                ),
             ));
         }
         let bytes = std::fs::read(data).map_err(|e| EngineError::io(data, &e))?;
         let text = std::str::from_utf8(&bytes).map_err(|e| EngineError::Data {
-            line: 1 + bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count(),
+            line: String::from_utf8_lossy(&bytes[..e.valid_up_to()])
+                .matches('\n')
+                .count()
+                + 1,
             field: "(UTF-8)".to_owned(),
             detail: "不是 UTF-8 文本".to_owned(),
         })?;
@@ -80,8 +86,19 @@ impl Trainer {
             data: hex::encode(Sha256::digest(&bytes)),
         };
         let decoder = Arc::new(Decoder::load(source.spec, source.weights.as_ref())?);
-        let moments = variables.named().iter().map(|(_, v)| Moments::new(v.elem_count())).collect();
-        Ok(Self { decoder, info, variables, moments, examples, state })
+        let moments = variables
+            .named()
+            .iter()
+            .map(|(_, v)| Moments::new(v.elem_count()))
+            .collect();
+        Ok(Self {
+            decoder,
+            info,
+            variables,
+            moments,
+            examples,
+            state,
+        })
     }
 
     /// As [`Trainer::open`], going on from a checkpoint of the same run. The result is the
@@ -94,8 +111,12 @@ impl Trainer {
         checkpoint: &Path,
     ) -> Result<Self, EngineError> {
         let mut trainer = Self::open(model, data, lora, train)?;
-        trainer.state.step =
-            checkpoint::load(checkpoint, &trainer.state, &trainer.variables, &mut trainer.moments)?;
+        trainer.state.step = checkpoint::load(
+            checkpoint,
+            &trainer.state,
+            &trainer.variables,
+            &mut trainer.moments,
+        )?;
         Ok(trainer)
     }
 
@@ -122,7 +143,10 @@ impl Trainer {
     /// Runs one optimiser step. An error leaves weights and moments as they were.
     pub fn step(&mut self) -> Result<StepReport, EngineError> {
         if self.finished() {
-            return Err(EngineError::invalid("steps", format!("{} 步已全部完成", self.state.train.steps)));
+            return Err(EngineError::invalid(
+                "steps",
+                format!("{} 步已全部完成", self.state.train.steps),
+            ));
         }
         let (config, step) = (&self.state.train, self.state.step);
         let per_step = config.batch_size * config.grad_accumulation;
@@ -137,11 +161,21 @@ impl Trainer {
             return Err(EngineError::NumericFault);
         }
         let learning_rate = config.rate(step);
-        for (((_, var), moments), gradient) in
-            self.variables.named().into_iter().zip(&mut self.moments).zip(&gradients)
+        for (((_, var), moments), gradient) in self
+            .variables
+            .named()
+            .into_iter()
+            .zip(&mut self.moments)
+            .zip(&gradients)
         {
             let mut values = var.flatten_all()?.to_vec1::<f32>()?;
-            moments.apply(&mut values, gradient, step, learning_rate, config.weight_decay);
+            moments.apply(
+                &mut values,
+                gradient,
+                step,
+                learning_rate,
+                config.weight_decay,
+            );
             var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?;
         }
         self.state.step += 1;
@@ -161,9 +195,15 @@ impl Trainer {
         chosen: &[&Example],
         weight: f32,
     ) -> Result<(f64, Vec<Vec<f32>>), EngineError> {
-        let graph = Graph { decoder: &self.decoder, variables: &self.variables };
+        let graph = Graph {
+            decoder: &self.decoder,
+            variables: &self.variables,
+        };
         let named = self.variables.named();
-        let mut sums: Vec<Vec<f32>> = named.iter().map(|(_, v)| vec![0.0; v.elem_count()]).collect();
+        let mut sums: Vec<Vec<f32>> = named
+            .iter()
+            .map(|(_, v)| vec![0.0; v.elem_count()])
+            .collect();
         let mut total = 0f64;
         for batch in chosen.chunks(self.state.train.batch_size) {
             let loss = graph.loss(batch, weight)?;

@@ -44,7 +44,10 @@ impl Variables {
                 drawn += values.len() as u64;
                 let a = Tensor::from_vec(values, (config.rank, k), &Device::Cpu)?;
                 let b = Tensor::zeros((n, config.rank), candle_core::DType::F32, &Device::Cpu)?;
-                pairs.insert((layer, *target), (Var::from_tensor(&a)?, Var::from_tensor(&b)?));
+                pairs.insert(
+                    (layer, *target),
+                    (Var::from_tensor(&a)?, Var::from_tensor(&b)?),
+                );
             }
         }
         let scale = f64::from(config.alpha) / config.rank as f64;
@@ -56,7 +59,10 @@ impl Variables {
         self.pairs
             .iter()
             .flat_map(|((layer, target), (a, b))| {
-                [(tensor_name(*layer, *target, 'A'), a), (tensor_name(*layer, *target, 'B'), b)]
+                [
+                    (tensor_name(*layer, *target, 'A'), a),
+                    (tensor_name(*layer, *target, 'B'), b),
+                ]
             })
             .collect()
     }
@@ -68,7 +74,9 @@ impl Variables {
         target: Target,
         x: &Tensor,
     ) -> Result<Option<Tensor>, EngineError> {
-        let Some((a, b)) = self.pairs.get(&(layer, target)) else { return Ok(None) };
+        let Some((a, b)) = self.pairs.get(&(layer, target)) else {
+            return Ok(None);
+        };
         let low = x.matmul(&a.t()?)?;
         Ok(Some((low.matmul(&b.t()?)? * self.scale)?))
     }

@@ -1,6 +1,10 @@
 //! Damaged, truncated and hostile files are refused with the field's name, without a panic
 //! and without taking memory for what they promise.
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests fail by panicking"
+)]
 
 use crate::support::{Tiny, load};
 use proptest::prelude::*;
@@ -10,7 +14,9 @@ use zhisuan_engine::{Engine, EngineError, LoadOptions};
 fn refuse(dir: &Path, bytes: &[u8]) -> EngineError {
     let path = dir.join("bad.gguf");
     std::fs::write(&path, bytes).unwrap();
-    Engine::load(LoadOptions::new(path)).err().expect("the file is refused")
+    Engine::load(LoadOptions::new(path))
+        .err()
+        .expect("the file is refused")
 }
 
 fn good() -> (tempfile::TempDir, Vec<u8>) {
@@ -21,14 +27,36 @@ fn good() -> (tempfile::TempDir, Vec<u8>) {
 
 /// Position of the first byte after `text`.
 fn after(bytes: &[u8], text: &str) -> usize {
-    bytes.windows(text.len()).position(|w| w == text.as_bytes()).unwrap() + text.len()
+    bytes
+        .windows(text.len())
+        .position(|w| w == text.as_bytes())
+        .unwrap()
+        + text.len()
 }
 
 #[test]
 fn every_truncation_is_refused() {
     let (dir, bytes) = good();
-    for length in [0, 3, 4, 7, 8, 15, 23, 24, 40, 200, 5000, bytes.len() / 2, bytes.len() - 64] {
-        assert_eq!(refuse(dir.path(), &bytes[..length]).code(), "model_corrupt", "{length} bytes");
+    for length in [
+        0,
+        3,
+        4,
+        7,
+        8,
+        15,
+        23,
+        24,
+        40,
+        200,
+        5000,
+        bytes.len() / 2,
+        bytes.len() - 64,
+    ] {
+        assert_eq!(
+            refuse(dir.path(), &bytes[..length]).code(),
+            "model_corrupt",
+            "{length} bytes"
+        );
     }
 }
 
@@ -106,5 +134,8 @@ proptest! {
 #[test]
 fn the_undamaged_file_loads() {
     let (dir, _) = good();
-    assert_eq!(load(&dir.path().join("model.gguf")).info().architecture, "llama");
+    assert_eq!(
+        load(&dir.path().join("model.gguf")).info().architecture,
+        "llama"
+    );
 }

@@ -1,5 +1,11 @@
 //! Tiny random models, real models, and small helpers.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests fail by panicking and skip loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests fail by panicking and skip loudly"
+)]
 
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -34,6 +40,19 @@ pub(crate) fn real_model(sha256: &str) -> Option<PathBuf> {
     None
 }
 
+/// CPU time of this process so far, all threads (Linux counts in hundredths of a second).
+pub(crate) fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |i: usize| {
+        after_name
+            .split_whitespace()
+            .nth(i)
+            .and_then(|v| v.parse::<f64>().ok())
+    };
+    (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / 100.0
+}
+
 /// Shape of a tiny model. Widths are multiples of 32 so that blocks can be used.
 #[derive(Clone, Copy)]
 pub(crate) struct Tiny {
@@ -48,7 +67,14 @@ pub(crate) struct Tiny {
 
 impl Default for Tiny {
     fn default() -> Self {
-        Self { arch: "llama", dtype: GgmlDType::Q8_0, tied: true, hidden: 64, context: 256, broken_token: None }
+        Self {
+            arch: "llama",
+            dtype: GgmlDType::Q8_0,
+            tied: true,
+            hidden: 64,
+            context: 256,
+            broken_token: None,
+        }
     }
 }
 
@@ -56,7 +82,9 @@ pub(crate) const LAYERS: usize = 2;
 pub(crate) const VOCAB: usize = 272;
 
 fn noise(seed: &mut u64) -> f32 {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed = seed
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     ((*seed >> 40) as f32 / (1u64 << 24) as f32) * 2.0 - 1.0
 }
 
@@ -95,9 +123,19 @@ impl Tiny {
         for (name, shape) in shapes {
             let count = shape.iter().product();
             let norm = name.ends_with("norm.weight");
-            let size = if shape.len() == 2 && name != "token_embd.weight" { 0.25 } else { 1.0 };
+            let size = if shape.len() == 2 && name != "token_embd.weight" {
+                0.25
+            } else {
+                1.0
+            };
             let mut values: Vec<f32> = (0..count)
-                .map(|_| if norm { 1.0 + 0.1 * noise(&mut seed) } else { size * noise(&mut seed) })
+                .map(|_| {
+                    if norm {
+                        1.0 + 0.1 * noise(&mut seed)
+                    } else {
+                        size * noise(&mut seed)
+                    }
+                })
                 .collect();
             if let Some(token) = self.broken_token.filter(|_| name == "token_embd.weight") {
                 values[token * h..(token + 1) * h].fill(f32::NAN);
@@ -126,37 +164,20 @@ impl Tiny {
         put("tokenizer.ggml.model", Value::String("gpt2".to_owned()));
         put("tokenizer.ggml.pre", Value::String("smollm".to_owned()));
         let (tokens, types) = vocabulary();
-        put("tokenizer.ggml.tokens", Value::Array(tokens.into_iter().map(Value::String).collect()));
-        put("tokenizer.ggml.token_type", Value::Array(types.into_iter().map(Value::I32).collect()));
-        put("tokenizer.ggml.merges", Value::Array(vec![Value::String("a b".to_owned())]));
+        put(
+            "tokenizer.ggml.tokens",
+            Value::Array(tokens.into_iter().map(Value::String).collect()),
+        );
+        put(
+            "tokenizer.ggml.token_type",
+            Value::Array(types.into_iter().map(Value::I32).collect()),
+        );
+        put(
+            "tokenizer.ggml.merges",
+            Value::Array(vec![Value::String("a b".to_owned())]),
+        );
         put("tokenizer.ggml.eos_token_id", int(258));
         meta
-    }
-
-    /// The same vocabulary as a published `tokenizer.json`.
-    pub(crate) fn tokenizer_json(&self) -> String {
-        let (tokens, types) = vocabulary();
-        let vocab: serde_json::Map<String, serde_json::Value> =
-            tokens.iter().enumerate().map(|(id, t)| (t.clone(), id.into())).collect();
-        let added: Vec<_> = (0..tokens.len())
-            .filter(|id| types[*id] == 3)
-            .map(|id| {
-                serde_json::json!({"id": id, "content": tokens[id], "single_word": false, "lstrip": false,
-                    "rstrip": false, "normalized": false, "special": true})
-            })
-            .collect();
-        let bytes = serde_json::json!({"type": "ByteLevel", "add_prefix_space": false,
-            "trim_offsets": true, "use_regex": true});
-        let digits = serde_json::json!({"type": "Digits", "individual_digits": true});
-        serde_json::json!({
-            "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
-            "normalizer": null, "post_processor": null, "decoder": bytes,
-            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [digits, bytes]},
-            "model": {"type": "BPE", "dropout": null, "unk_token": null,
-                "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false,
-                "byte_fallback": false, "vocab": vocab, "merges": ["a b"]},
-        })
-        .to_string()
     }
 
     /// Writes the model as a GGUF file.
@@ -165,7 +186,8 @@ impl Tiny {
             .tensors()
             .into_iter()
             .map(|(name, shape, values)| {
-                let plain = shape.len() == 1 || self.broken_token.is_some() && name.starts_with("token");
+                let plain =
+                    shape.len() == 1 || self.broken_token.is_some() && name.starts_with("token");
                 let dtype = if plain { GgmlDType::F32 } else { self.dtype };
                 let tensor = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
                 (name, QTensor::quantize(&tensor, dtype).unwrap())
@@ -185,6 +207,35 @@ impl Tiny {
         self.write_gguf(&path);
         (dir, path)
     }
+}
+
+/// The same vocabulary as a published `tokenizer.json`.
+pub(crate) fn tokenizer_json() -> String {
+    let (tokens, types) = vocabulary();
+    let vocab: serde_json::Map<String, serde_json::Value> = tokens
+        .iter()
+        .enumerate()
+        .map(|(id, t)| (t.clone(), id.into()))
+        .collect();
+    let added: Vec<_> = (0..tokens.len())
+        .filter(|id| types[*id] == 3)
+        .map(|id| {
+            serde_json::json!({"id": id, "content": tokens[id], "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": true})
+        })
+        .collect();
+    let bytes = serde_json::json!({"type": "ByteLevel", "add_prefix_space": false,
+        "trim_offsets": true, "use_regex": true});
+    let digits = serde_json::json!({"type": "Digits", "individual_digits": true});
+    serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+        "normalizer": null, "post_processor": null, "decoder": bytes,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [digits, bytes]},
+        "model": {"type": "BPE", "dropout": null, "unk_token": null,
+            "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false,
+            "byte_fallback": false, "vocab": vocab, "merges": ["a b"]},
+    })
+    .to_string()
 }
 
 /// 256 byte tokens, one merge, control tokens.
@@ -243,21 +294,38 @@ pub(crate) fn channel_sink() -> (Box<dyn TokenSink>, Receiver<GenerateEvent>) {
 
 pub(crate) fn start(engine: &Engine, request: GenerateRequest) -> Receiver<GenerateEvent> {
     let (sink, events) = channel_sink();
-    engine.generate(request, sink).expect("the request is accepted");
+    engine
+        .generate(request, sink)
+        .expect("the request is accepted");
     events
 }
 
 pub(crate) fn collect(events: &Receiver<GenerateEvent>) -> Outcome {
     let (mut tokens, mut texts) = (Vec::new(), Vec::new());
     loop {
-        match events.recv_timeout(Duration::from_secs(120)).expect("an end event comes") {
+        match events
+            .recv_timeout(Duration::from_mins(2))
+            .expect("an end event comes")
+        {
             GenerateEvent::Token { text, token, .. } => {
                 tokens.push(token);
                 texts.push(text);
             }
-            GenerateEvent::Done { finish, usage } => return Outcome { tokens, texts, end: Ok(finish), usage },
+            GenerateEvent::Done { finish, usage } => {
+                return Outcome {
+                    tokens,
+                    texts,
+                    end: Ok(finish),
+                    usage,
+                };
+            }
             GenerateEvent::Failed { error, usage } => {
-                return Outcome { tokens, texts, end: Err(error.code().to_owned()), usage };
+                return Outcome {
+                    tokens,
+                    texts,
+                    end: Err(error.code().to_owned()),
+                    usage,
+                };
             }
         }
     }
@@ -268,5 +336,8 @@ pub(crate) fn run(engine: &Engine, request: GenerateRequest) -> Outcome {
 }
 
 pub(crate) fn text_request(text: &str, max_tokens: usize) -> GenerateRequest {
-    GenerateRequest { ignore_eos: true, ..GenerateRequest::new(Prompt::Text(text.to_owned()), max_tokens) }
+    GenerateRequest {
+        ignore_eos: true,
+        ..GenerateRequest::new(Prompt::Text(text.to_owned()), max_tokens)
+    }
 }

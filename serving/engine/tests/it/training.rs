@@ -1,18 +1,34 @@
 //! Fine-tuning: the loss falls, a resumed run equals an uninterrupted one, the adapter
 //! serves what was trained, bad data and foreign adapters are refused.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail by panicking and report their measurements")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests fail by panicking and report their measurements"
+)]
 
-use crate::support::{QWEN, Tiny, load, real_model, run, text_request};
+use crate::support::{QWEN, Tiny, cpu_seconds, load, real_model, run, text_request};
 use candle_core::quantized::GgmlDType;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use zhisuan_engine::{EngineError, GenerateRequest, LoraConfig, Schedule, TrainConfig, Trainer};
 
-const ALL: [&str; 7] =
-    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+const ALL: [&str; 7] = [
+    "q_proj",
+    "k_proj",
+    "v_proj",
+    "o_proj",
+    "gate_proj",
+    "up_proj",
+    "down_proj",
+];
 
 fn lora() -> LoraConfig {
-    LoraConfig { rank: 4, alpha: 8.0, targets: ALL.map(str::to_owned).to_vec(), layers: None }
+    LoraConfig {
+        rank: 4,
+        alpha: 8.0,
+        targets: ALL.map(str::to_owned).to_vec(),
+        layers: None,
+    }
 }
 
 fn train(steps: usize) -> TrainConfig {
@@ -35,7 +51,10 @@ fn write_data(dir: &Path) -> PathBuf {
     let lines: Vec<String> = ["one", "two", "three", "四", "five"]
         .iter()
         .map(|w| format!("{{\"prompt\":\"say {w}: \",\"completion\":\"zq\"}}"))
-        .chain([r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"zq"}]}"#.to_owned()])
+        .chain([
+            r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"zq"}]}"#
+                .to_owned(),
+        ])
         .collect();
     std::fs::write(&path, lines.join("\n")).unwrap();
     path
@@ -43,13 +62,19 @@ fn write_data(dir: &Path) -> PathBuf {
 
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {
-    let (dir, model) = Tiny { arch: "qwen2", ..Tiny::default() }.gguf();
+    let (dir, model) = Tiny {
+        arch: "qwen2",
+        ..Tiny::default()
+    }
+    .gguf();
     let data = write_data(dir.path());
     let mut whole = Trainer::open(&model, &data, lora(), train(8)).unwrap();
     let reports: Vec<_> = (0..8).map(|_| whole.step().unwrap()).collect();
     assert!(whole.finished() && whole.step().is_err());
     let mut first = Trainer::open(&model, &data, lora(), train(8)).unwrap();
-    (0..5).for_each(|_| drop(first.step().unwrap()));
+    for _ in 0..5 {
+        first.step().unwrap();
+    }
     let checkpoint = dir.path().join("checkpoint");
     first.save_checkpoint(&checkpoint).unwrap();
     let mut second = Trainer::resume(&model, &data, lora(), train(8), &checkpoint).unwrap();
@@ -62,19 +87,33 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
         std::fs::read(out.join("adapter_model.safetensors")).unwrap()
     });
     assert_eq!(files[0], files[1]);
-    let other = TrainConfig { seed: 6, ..train(8) };
-    let error = Trainer::resume(&model, &data, lora(), other, &checkpoint).err().unwrap();
+    let other = TrainConfig {
+        seed: 6,
+        ..train(8)
+    };
+    let error = Trainer::resume(&model, &data, lora(), other, &checkpoint)
+        .err()
+        .unwrap();
     assert_eq!(error.code(), "checkpoint_mismatch");
 }
 
 #[test]
 fn the_engine_serves_what_was_trained() {
     for dtype in [GgmlDType::Q8_0, GgmlDType::F32] {
-        let (dir, model) = Tiny { dtype, ..Tiny::default() }.gguf();
+        let (dir, model) = Tiny {
+            dtype,
+            ..Tiny::default()
+        }
+        .gguf();
         let data = write_data(dir.path());
         let mut trainer = Trainer::open(&model, &data, lora(), train(60)).unwrap();
         let losses: Vec<f64> = (0..60).map(|_| trainer.step().unwrap().loss).collect();
-        assert!(losses[59] < 0.2 * losses[0], "loss from {} to {}", losses[0], losses[59]);
+        assert!(
+            losses[59] < 0.2 * losses[0],
+            "loss from {} to {}",
+            losses[0],
+            losses[59]
+        );
         let adapter = dir.path().join("adapter");
         trainer.save_adapter(&adapter, "abc").unwrap();
         let engine = load(&model);
@@ -90,7 +129,9 @@ fn the_engine_serves_what_was_trained() {
         // Rows of one batch with and without adapter do not touch each other.
         assert_eq!(run(&engine, text_request("say six: ", 3)).text(), plain);
         assert!(engine.unload_adapter("zq") && !engine.unload_adapter("zq"));
-        let refused = engine.generate(tuned, crate::support::channel_sink().0).unwrap_err();
+        let refused = engine
+            .generate(tuned, crate::support::channel_sink().0)
+            .unwrap_err();
         assert_eq!(refused.code(), "adapter_unknown");
     }
 }
@@ -100,11 +141,18 @@ fn an_adapter_of_another_shape_is_refused() {
     let (dir, model) = Tiny::default().gguf();
     let data = write_data(dir.path());
     let adapter = dir.path().join("adapter");
-    Trainer::open(&model, &data, lora(), train(1)).unwrap().save_adapter(&adapter, "0").unwrap();
-    let (_other_dir, other) = Tiny { hidden: 128, ..Tiny::default() }.gguf();
+    Trainer::open(&model, &data, lora(), train(1))
+        .unwrap()
+        .save_adapter(&adapter, "0")
+        .unwrap();
+    let (_other_dir, other) = Tiny {
+        hidden: 128,
+        ..Tiny::default()
+    }
+    .gguf();
     let error = load(&other).load_adapter("x", &adapter).unwrap_err();
     assert_eq!(error.code(), "adapter_mismatch");
-    assert!(error.to_string().contains("64"), "{error}");
+    assert!(error.to_string().contains("down_proj.lora_A"), "{error}");
 }
 
 #[test]
@@ -118,12 +166,20 @@ fn bad_lines_are_named() {
         (r#"{"prompt":"a"}"#, "completion"),
         (r#"{"prompt":1,"completion":"b"}"#, "prompt"),
         (r#"{"prompt":"a","completion":"b","extra":1}"#, "extra"),
-        (r#"{"messages":[{"role":"user","content":"x"}]}"#, "messages"),
-        (r#"{"messages":[{"role":"boss","content":"x"}]}"#, "messages[0].role"),
+        (
+            r#"{"messages":[{"role":"user","content":"x"}]}"#,
+            "messages",
+        ),
+        (
+            r#"{"messages":[{"role":"boss","content":"x"}]}"#,
+            "messages[0].role",
+        ),
         (r#"{"messages":[{"role":"user"}]}"#, "messages[0].content"),
     ] {
         std::fs::write(&path, format!("{good}\n\n{line}\n")).unwrap();
-        let error = Trainer::open(&model, &path, lora(), train(1)).err().unwrap();
+        let error = Trainer::open(&model, &path, lora(), train(1))
+            .err()
+            .unwrap();
         match error {
             EngineError::Data { line: 3, field, .. } => assert_eq!(field, wanted_field),
             other => unreachable!("{line}: {other}"),
@@ -132,25 +188,41 @@ fn bad_lines_are_named() {
     let rank = LoraConfig { rank: 0, ..lora() };
     let error = Trainer::open(&model, &path, rank, train(1)).err().unwrap();
     assert!(error.to_string().contains("rank"));
-    let targets = LoraConfig { targets: vec!["w_proj".to_owned()], ..lora() };
-    let error = Trainer::open(&model, &path, targets, train(1)).err().unwrap();
+    let targets = LoraConfig {
+        targets: vec!["w_proj".to_owned()],
+        ..lora()
+    };
+    let error = Trainer::open(&model, &path, targets, train(1))
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("w_proj"));
 }
 
 #[test]
 fn a_real_model_learns() {
-    let Some(model) = real_model(QWEN) else { return };
+    let Some(model) = real_model(QWEN) else {
+        return;
+    };
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data.jsonl");
     let line = r#"{"messages":[{"role":"user","content":"企业申请算力券需要哪些材料？"},{"role":"assistant","content":"需要营业执照复印件、算力使用合同和申请表，共三份材料，可在网上提交。"}]}"#;
     std::fs::write(&data, line).unwrap();
-    let config = TrainConfig { steps: 4, batch_size: 2, max_len: 128, warmup_steps: 0, learning_rate: 2e-3, schedule: Schedule::Constant, ..TrainConfig::default() };
+    let config = TrainConfig {
+        steps: 4,
+        batch_size: 2,
+        max_len: 128,
+        warmup_steps: 0,
+        learning_rate: 2e-3,
+        schedule: Schedule::Constant,
+        ..TrainConfig::default()
+    };
     let mut trainer = Trainer::open(&model, &data, LoraConfig::default(), config).unwrap();
-    let begin = Instant::now();
+    let (begin, cpu) = (Instant::now(), cpu_seconds());
     let reports: Vec<_> = (0..4).map(|_| trainer.step().unwrap()).collect();
     eprintln!(
-        "Qwen2.5-0.5B LoRA: {:.2} s/step with {} tokens, loss {:.3} to {:.3}",
+        "Qwen2.5-0.5B LoRA: {:.2} s/step ({:.2} CPU s) with {} tokens, loss {:.3} to {:.3}",
         begin.elapsed().as_secs_f64() / 4.0,
+        (cpu_seconds() - cpu) / 4.0,
         reports[0].tokens,
         reports[0].loss,
         reports[3].loss
