@@ -175,7 +175,7 @@ async fn tell_live_replicas(rooms: &Rooms) -> Result<(), Error> {
 fn run_background(rooms: &Rooms, options: &Options, orders: mpsc::UnboundedReceiver<Outgoing>) {
     let dispatcher = Dispatcher {
         core: rooms.core.clone(),
-        reads: rooms.kept.reads.clone(),
+        reads: rooms.kept.order_reads.clone(),
         sessions: rooms.sessions.clone(),
         live: rooms.live.clone(),
         logs: rooms.kept.logs.clone(),

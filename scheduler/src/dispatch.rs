@@ -13,9 +13,7 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use zhisuan_core::{
-    DeviceSlice, Effect, Event, Job, NodeName, Outcome, TaskRef, TaskReport, Verdict,
-};
+use zhisuan_core::{DeviceSlice, Effect, Event, Job, NodeName, Outcome, TaskRef, TaskReport};
 use zhisuan_proto::v1::{self, job_spec::Work, scheduler_message::Message as Order};
 
 pub(crate) struct Dispatcher {
@@ -96,13 +94,7 @@ impl Dispatcher {
             }
             Effect::JobChanged(id) => self.live.changed(id.0),
             Effect::JobEnded(job) => {
-                if job
-                    .attempts
-                    .iter()
-                    .any(|attempt| matches!(attempt.verdict, Some(Verdict::Lost { .. })))
-                {
-                    tokio::spawn(close_logs(self.logs.clone(), job.clone()));
-                }
+                tokio::spawn(close_logs(self.logs.clone(), job.clone()));
                 self.live.ended(job.id.0);
             }
             Effect::Overclaimed {
@@ -183,7 +175,7 @@ impl Dispatcher {
     }
 }
 
-/// Tasks whose worker was lost never said that they ended; their followers must not wait for ever.
+/// A task whose worker was lost never said that it ended; its followers must not wait for ever.
 async fn close_logs(logs: Logs, job: Box<Job>) {
     for attempt in &job.attempts {
         for task in 0..attempt.tasks.len() as u32 {

@@ -80,6 +80,10 @@ impl Drop for Orders {
         let mine = |_: &String, session: &Session| session.number == self.number;
         let was_open = self.sessions.by_node.remove_if(&self.node, mine).is_some();
         if let Some(previous) = self.previous.take().filter(|_| was_open) {
+            // Orders that were given while the stranger stood at the door.
+            while let Ok(order) = self.queue.try_recv() {
+                let _ = previous.orders.send(order);
+            }
             self.sessions.by_node.insert(self.node.clone(), previous);
         }
     }

@@ -4,9 +4,12 @@ use crate::ledger::Source;
 use crate::quote::sum;
 use crate::state::Submission;
 use crate::{Effect, Job, JobId, JobSpec, JobState, Millis, Refusal, State, TenantName, Verdict};
+use std::collections::BTreeSet;
 
 /// Most jobs in one submission.
 const MAX_JOBS: usize = 10_000;
+/// Most different requests of one tenant that may wait.
+const MAX_VARIETY: usize = 512;
 /// How long an idempotency key is remembered.
 const KEY_MS: u64 = 24 * 3_600_000;
 /// How often keys that are too old are dropped: a look at every key per submission is too dear.
@@ -71,6 +74,7 @@ impl State {
             return Err(Refusal::invalid("specs", specs.len(), accepted));
         }
         let payer = self.tenant(tenant)?.clone();
+        self.check_variety(tenant, specs)?;
         let mut holds = Vec::with_capacity(specs.len());
         for (index, spec) in specs.iter().enumerate() {
             spec.validate(&format!("specs[{index}]"))?;
@@ -109,6 +113,17 @@ impl State {
             });
         }
         Ok(holds)
+    }
+
+    /// A pass looks at every different request once, so their number is bounded per tenant.
+    fn check_variety(&self, tenant: &TenantName, specs: &[JobSpec]) -> Result<(), Refusal> {
+        let fresh: BTreeSet<_> = specs.iter().map(JobSpec::shape).collect();
+        let variety = self.waiting.variety(tenant) + fresh.len();
+        if variety > MAX_VARIETY {
+            let accepted = format!("at most {MAX_VARIETY} jobs that wait with different requests");
+            return Err(Refusal::invalid("specs", variety, accepted));
+        }
+        Ok(())
     }
 
     fn repeated(
@@ -174,6 +189,13 @@ impl State {
         let job = self.jobs.get(&id).ok_or(Refusal::UnknownJob(id))?;
         if job.state == JobState::Queued {
             return Ok(self.finish(id, JobState::Cancelled, now));
+        }
+        // An attempt that ends because a node was lost would be tried again.
+        let current = self.jobs.get_mut(&id).and_then(|job| job.current_mut());
+        if let Some(attempt) = current
+            && matches!(attempt.verdict, Some(Verdict::Lost { .. }))
+        {
+            attempt.verdict = Some(Verdict::Cancelled);
         }
         Ok(self.stop_all(id, Verdict::Cancelled, "cancelled"))
     }

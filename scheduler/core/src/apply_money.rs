@@ -117,10 +117,18 @@ impl State {
         if job.spec.time_limit_ms.is_some() {
             return Vec::new();
         }
-        let window = self
-            .prices(now)
-            .and_then(|version| Ok((version.version, sum(&self.hold_lines(&job.spec, version)?)?)));
-        let Ok((version, window_micro)) = window else {
+        // When today's book has no price for it, the price that it was held at goes on.
+        let bound = self.ledger.book.version(job.price_version);
+        let window = [self.prices(now).ok(), bound]
+            .into_iter()
+            .flatten()
+            .find_map(|version| {
+                let window = self
+                    .hold_lines(&job.spec, version)
+                    .and_then(|lines| sum(&lines));
+                window.ok().map(|micro| (version.version, micro))
+            });
+        let Some((version, window_micro)) = window else {
             return Vec::new();
         };
         if job.held_micro >= window_micro / 2 {

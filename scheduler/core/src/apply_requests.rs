@@ -6,7 +6,7 @@ use crate::{Effect, Event, Millis, Refusal, RequestId, State};
 
 const MAX_TOKENS: u64 = 1_000_000_000;
 /// How long a settled request is remembered for a repeated settlement.
-const SETTLED_MS: u64 = 3_600_000;
+const SETTLED_MS: u64 = 24 * 3_600_000;
 /// How often what is too old is dropped: a look at every record per request would be too dear.
 const SWEEP_MS: u64 = 60_000;
 

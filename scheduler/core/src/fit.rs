@@ -2,7 +2,7 @@
 
 use crate::{DeviceSlice, Node, NodeState, Resources, WorkKind};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a node lacks, in the order in which the checks are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,11 +74,38 @@ pub(crate) fn fit(shape: &Shape, node: &Node) -> Result<Vec<DeviceSlice>, FitFai
     Ok(slices)
 }
 
-/// The fullest devices that still have room, so that whole ones stay whole.
+/// Devices of one kind, so that one price holds for all of them: the kind that was asked for, or
+/// the first of the node that has room.
 fn fit_devices(ask: &Resources, node: &Node) -> Result<Vec<DeviceSlice>, FitFailure> {
     if ask.devices == 0 {
         return Ok(Vec::new());
     }
+    if !ask.device_kind.is_empty() {
+        return fit_kind(ask, &ask.device_kind, node);
+    }
+    let mut nearest = FitFailure {
+        short: Shortfall::DeviceKind,
+        asked: u64::from(ask.devices),
+        free: 0,
+    };
+    let mut seen = BTreeSet::new();
+    for device in &node.spec.devices {
+        if !seen.insert(&device.kind) {
+            continue;
+        }
+        match fit_kind(ask, &device.kind, node) {
+            Ok(slices) => return Ok(slices),
+            Err(failure) if (failure.short, failure.free) > (nearest.short, nearest.free) => {
+                nearest = failure;
+            }
+            Err(_) => {}
+        }
+    }
+    Err(nearest)
+}
+
+/// The fullest devices that still have room, so that whole ones stay whole.
+fn fit_kind(ask: &Resources, kind: &str, node: &Node) -> Result<Vec<DeviceSlice>, FitFailure> {
     let asked = u64::from(ask.devices);
     let fail = |short, free| Err(FitFailure { short, asked, free });
     let mut of_kind = 0_u64;
@@ -87,7 +114,7 @@ fn fit_devices(ask: &Resources, node: &Node) -> Result<Vec<DeviceSlice>, FitFail
     // Of the devices with too little memory, the one that comes nearest: free, asked.
     let mut little = (0, memory_of(ask, 0));
     for (index, (device, free)) in node.spec.devices.iter().zip(&node.free).enumerate() {
-        if !ask.device_kind.is_empty() && ask.device_kind != device.kind {
+        if device.kind != kind {
             continue;
         }
         of_kind += 1;

@@ -30,7 +30,7 @@ impl Default for Limits {
             lease_ms: 15_000,
             slice_ms: 60_000,
             window_ms: 3_600_000,
-            request_ms: 3_600_000,
+            request_ms: 24 * 3_600_000,
         }
     }
 }

@@ -74,6 +74,11 @@ impl Waiting {
         }
     }
 
+    /// Different requests of one tenant that wait.
+    pub(crate) fn variety(&self, tenant: &TenantName) -> usize {
+        self.queues.get(tenant).map_or(0, BTreeMap::len)
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.length
     }

@@ -4,6 +4,9 @@
 use crate::{Event, JobId, Millis, NodeName, State, TaskRef, TaskReport, TaskRun};
 use std::collections::BTreeMap;
 
+/// Time that an attempt may take to start, beside its limit.
+const PREPARE_MS: u64 = 3_600_000;
+
 /// One sign of life of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
@@ -99,7 +102,13 @@ impl State {
         });
         let limited = self.jobs.values().filter_map(|job| {
             let attempt = job.current().filter(|attempt| attempt.verdict.is_none())?;
-            let ends = attempt.started_at?.plus(job.spec.time_limit_ms?);
+            let limit = job.spec.time_limit_ms?;
+            // An attempt that never starts (a model that never arrives) does not keep its place
+            // and its hold for ever.
+            let ends = match attempt.started_at {
+                Some(started) => started.plus(limit),
+                None => attempt.placed_at.plus(limit).plus(PREPARE_MS),
+            };
             (ends <= now).then_some(Event::LimitReached { job: job.id })
         });
         let expired = self

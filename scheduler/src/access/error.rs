@@ -127,9 +127,6 @@ pub(crate) enum AccessError {
     /// No such key, or none that the caller may see.
     #[error("no key has the id {0}")]
     UnknownId(String),
-    /// Too many sign-ins are open.
-    #[error("too many sign-in links or sessions are open")]
-    Full,
 }
 
 impl From<AccessError> for Status {
@@ -148,13 +145,6 @@ impl From<AccessError> for Status {
                 error.to_string(),
             )
             .hint("zhisuan key list 可列出密钥编号"),
-            AccessError::Full => Problem::new(
-                Code::ResourceExhausted,
-                "ZS-SIGN-IN-FULL",
-                "未使用的登录链接或会话过多",
-                error.to_string(),
-            )
-            .hint("请十分钟后重试"),
             AccessError::Store(_) | AccessError::Damaged { .. } | AccessError::Random(_) => {
                 Problem::internal("keys", &error)
             }

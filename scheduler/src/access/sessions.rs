@@ -8,8 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const LINK_MS: i64 = 10 * 60 * 1000;
 /// How long a console session lasts, milliseconds.
 pub(crate) const SESSION_MS: i64 = 12 * 3600 * 1000;
-/// Most links and most sessions at a time.
-const MAX_OPEN: usize = 10_000;
+/// Most unused links of one key. The oldest makes room, so that nobody can lock out anybody.
+const MAX_LINKS: usize = 8;
+/// Most sessions of one key, likewise.
+const MAX_SESSIONS: usize = 64;
 
 /// By the hash of the token: the key that stands behind it and when it ends.
 type Tokens = HashMap<String, (String, i64)>;
@@ -23,7 +25,9 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) fn new_link(&self, key_id: &str, now_ms: i64) -> Result<(String, i64), AccessError> {
         let until = now_ms.saturating_add(LINK_MS);
-        let token = add(&mut lock(&self.links), key_id, until, now_ms)?;
+        let mut links = lock(&self.links);
+        make_room(&mut links, key_id, MAX_LINKS, now_ms);
+        let token = add(&mut links, key_id, until)?;
         Ok((token, until))
     }
 
@@ -34,7 +38,9 @@ impl Sessions {
             return Ok(None);
         };
         let until = now_ms.saturating_add(SESSION_MS);
-        add(&mut lock(&self.open), &key_id, until, now_ms).map(Some)
+        let mut open = lock(&self.open);
+        make_room(&mut open, &key_id, MAX_SESSIONS, now_ms);
+        add(&mut open, &key_id, until).map(Some)
     }
 
     pub(crate) fn key_of(&self, cookie: &str, now_ms: i64) -> Option<String> {
@@ -48,13 +54,21 @@ impl Sessions {
     }
 }
 
-fn add(tokens: &mut Tokens, key_id: &str, until: i64, now_ms: i64) -> Result<String, AccessError> {
-    if tokens.len() >= MAX_OPEN {
-        tokens.retain(|_, (_, until)| now_ms < *until);
+/// Drops what has ended, and the oldest tokens of the key until it has fewer than `most`.
+fn make_room(tokens: &mut Tokens, key_id: &str, most: usize, now_ms: i64) {
+    tokens.retain(|_, (_, until)| now_ms < *until);
+    let of_key = tokens.iter().filter(|(_, (owner, _))| owner == key_id);
+    let mut mine: Vec<(i64, String)> = of_key
+        .map(|(token, (_, until))| (*until, token.clone()))
+        .collect();
+    mine.sort();
+    let surplus = (mine.len() + 1).saturating_sub(most);
+    for (_, token) in mine.iter().take(surplus) {
+        tokens.remove(token);
     }
-    if tokens.len() >= MAX_OPEN {
-        return Err(AccessError::Full);
-    }
+}
+
+fn add(tokens: &mut Tokens, key_id: &str, until: i64) -> Result<String, AccessError> {
     // Not a key: without the prefix, it can never be taken for one.
     let secret = keys::new_secret()?;
     let token = secret.trim_start_matches("zs-").to_owned();

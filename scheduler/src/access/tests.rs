@@ -128,6 +128,22 @@ fn a_link_works_once_and_a_session_ends_with_its_key() {
     assert_eq!(access.session(&cookie, 5000), None);
 }
 
+#[test]
+fn a_key_that_asks_for_many_links_drops_its_own_oldest_only() {
+    let access = access();
+    let (_, acme) = key(&access, Role::Tenant, "acme");
+    let (_, other) = key(&access, Role::Tenant, "other");
+    let (kept, _) = access.new_link(&other, 1).unwrap();
+    let links: Vec<String> = (2..11_000)
+        .map(|now_ms| access.new_link(&acme, now_ms).unwrap().0)
+        .collect();
+    let works = |token: &str| access.redeem(token, 11_000).unwrap().is_some();
+    assert!(works(&kept), "another key's link stays");
+    let (dropped, last) = links.split_at(links.len() - 8);
+    assert!(!dropped.iter().any(|token| works(token)));
+    assert!(last.iter().all(|token| works(token)));
+}
+
 fn service(access: &Access) -> AccessService {
     let tenants = Arc::new(FakeTenants::with(&["acme", "other"]));
     AccessService::new(

@@ -1,6 +1,6 @@
 //! What one group commit gathers: entries, changed jobs, bookings, answers and orders.
 
-use super::{Answer, Attached, Outgoing};
+use super::{Answer, Attached, Outgoing, Question};
 use crate::store::{Batch, Entry, JobRow};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::oneshot;
@@ -16,12 +16,14 @@ pub(super) struct Gathered {
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     orders: Vec<Effect>,
     serving: Vec<Job>,
+    questions: Vec<Question>,
 }
 
 /// What goes out once the batch is durable.
 pub(super) struct Ready {
     pub(super) answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     pub(super) outgoing: Outgoing,
+    pub(super) questions: Vec<Question>,
 }
 
 impl Gathered {
@@ -86,6 +88,10 @@ impl Gathered {
         self.answers.push((reply, answer));
     }
 
+    pub(super) fn ask(&mut self, question: Question) {
+        self.questions.push(question);
+    }
+
     /// The rows to write: one per changed job, as the state has it now.
     pub(super) fn take_batch(&mut self, state: &State) -> Batch {
         let mut batch = std::mem::take(&mut self.batch);
@@ -124,6 +130,7 @@ impl Gathered {
         Ready {
             answers: self.answers,
             outgoing,
+            questions: self.questions,
         }
     }
 }

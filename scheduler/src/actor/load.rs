@@ -15,17 +15,21 @@ pub(crate) struct Recovered {
 }
 
 pub(crate) fn recover(store: &mut impl Journal, limits: Limits) -> Result<Recovered, StoreError> {
-    let loaded = store.load()?;
+    let mut loaded = store.load()?;
     let damaged = |what, cause: String| StoreError::Damaged { what, cause };
-    let (mut sequence, mut state) = match loaded.snapshot {
-        None => (0, State::new(limits)),
-        Some((sequence, json)) => {
-            let state = serde_json::from_str(&json)
-                .map_err(|error| damaged("snapshot", error.to_string()))?;
-            (sequence, state)
+    let mut sequence = 0;
+    let mut state = State::new(limits);
+    if let Some((taken_at, json)) = loaded.snapshot.take() {
+        match serde_json::from_str(&json) {
+            Ok(snapshot) => (sequence, state) = (taken_at, snapshot),
+            Err(error) => {
+                // A snapshot only saves time: every event is kept.
+                tracing::warn!(%error, "the snapshot cannot be read; replaying every event");
+                loaded = store.load_all()?;
+            }
         }
-    };
-    let mut at = Millis(0);
+    }
+    let (mut at, loaded_at) = (Millis(0), loaded.last_at);
     // Indexes first: replay places and cancels jobs through them.
     state.resume(limits, at);
     let mut replayed = 0;
@@ -48,7 +52,7 @@ pub(crate) fn recover(store: &mut impl Journal, limits: Limits) -> Result<Recove
     Ok(Recovered {
         state,
         sequence,
-        at,
+        at: at.max(loaded_at),
         replayed,
     })
 }

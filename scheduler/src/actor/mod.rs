@@ -119,7 +119,7 @@ impl Core {
         Ok(async { answer.await.unwrap_or_else(|_| Err(stopped())) })
     }
 
-    /// Looks at the state between two batches.
+    /// Looks at the state after the next commit: no answer shows what is not durable.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&State, Millis) -> T + Send + 'static,

@@ -137,7 +137,7 @@ impl<S: Journal> Actor<S> {
                 Ok(false)
             }
             Command::Ask(question) => {
-                question(&self.state, self.clock.now());
+                gathered.ask(question);
                 Ok(false)
             }
             Command::Tick => {
@@ -207,6 +207,10 @@ impl<S: Journal> Actor<S> {
         }
         for (reply, answer) in ready.answers {
             let _ = reply.send(answer);
+        }
+        // After the commit: no answer shows what is not durable.
+        for question in ready.questions {
+            question(&self.state, self.clock.now());
         }
         Ok(())
     }

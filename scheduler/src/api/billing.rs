@@ -116,11 +116,19 @@ impl BillingService {
         .await
     }
 
-    /// On dedicated deployments the replicas' time is paid for and tokens are only counted.
-    fn priced(&self, model: &str) -> bool {
+    /// On dedicated deployments the replicas' time is paid for and tokens are only counted. The
+    /// route is the one that the gateway takes: with replicas first, then the tenant's own.
+    fn priced(&self, model: &str, tenant: &str) -> bool {
         let routes = self.deployments.routes();
         let routes = routes.borrow();
-        let route = routes.routes.iter().find(|route| route.model == model);
+        let seen = |route: &&v1::Route| {
+            route.model == model && (route.tenant.is_empty() || route.tenant == tenant)
+        };
+        let route = routes
+            .routes
+            .iter()
+            .filter(seen)
+            .max_by_key(|route| (!route.replicas.is_empty(), !route.tenant.is_empty()));
         route.is_none_or(|route| route.metering() != v1::Metering::Dedicated)
     }
 
@@ -276,8 +284,8 @@ impl Billing for BillingService {
         let tenant = tenant_of(&caller, &message.tenant)?;
         let event = Event::RequestAuthorized {
             request: RequestId(message.request_id),
+            priced: self.priced(&message.model, &tenant.0),
             tenant,
-            priced: self.priced(&message.model),
             model: message.model,
             max_prompt_tokens: message.max_prompt_tokens,
             max_completion_tokens: message.max_completion_tokens,

@@ -6,7 +6,7 @@ use super::{caller, failure, job_message, normalise, read, scope, tenant_of};
 use crate::access::Caller;
 use crate::actor::Core;
 use crate::artifacts::Artifacts;
-use crate::live::Live;
+use crate::live::{Changes, Live};
 use crate::logs::{LogTask, Logs};
 use crate::models::Models;
 use crate::store::{JobFilter, Reads, StoredJob};
@@ -37,6 +37,9 @@ fn unknown(id: u64) -> Status {
 impl JobsService {
     /// A job that the caller may see; others do not exist for it.
     pub(crate) async fn stored(&self, caller: &Caller, id: u64) -> Result<StoredJob, Status> {
+        if i64::try_from(id).is_err() {
+            return Err(unknown(id));
+        }
         let reads = self.reads.clone();
         let stored = read(move || reads.job(id))
             .await?
@@ -86,6 +89,25 @@ impl JobsService {
             .await?
             .pop()
             .ok_or_else(|| unknown(id))
+    }
+
+    /// Closes a followed log when its attempt is over: the end may come between the look at the
+    /// job and the first byte that is followed.
+    async fn close_after(self, task: LogTask, mut changes: Changes) {
+        loop {
+            let (reads, id) = (self.reads.clone(), task.job);
+            let stored = read(move || reads.job(id)).await.ok().flatten();
+            let current = stored.as_ref().and_then(|stored| stored.job.current());
+            if current.is_none_or(|attempt| attempt.number != task.attempt) {
+                break;
+            }
+            if !changes.changed().await {
+                break;
+            }
+        }
+        if let Err(error) = self.logs.close(task).await {
+            tracing::error!(%error, "a log cannot be closed");
+        }
     }
 
     pub(crate) async fn page_of_jobs(
@@ -248,6 +270,7 @@ impl Jobs for JobsService {
             .current()
             .is_some_and(|current| current.number == attempt);
         let chunks: LogStream = if ask.follow && current {
+            tokio::spawn(self.clone().close_after(task, changes));
             let chunks = self
                 .logs
                 .follow(task, ask.tail_lines)

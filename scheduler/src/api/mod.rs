@@ -73,6 +73,16 @@ pub(crate) fn unavailable(cause: &str) -> Status {
     zhisuan_proto::status(Code::Unavailable, message, &detail)
 }
 
+fn unreadable() -> Status {
+    let detail = ErrorDetail {
+        code: "ZS-STORE".to_owned(),
+        hint: "ask the operator to look at the scheduler's log".to_owned(),
+        message_zh: "调度器的数据库暂时读不出来，请联系运营方查看调度器日志。".to_owned(),
+        ..ErrorDetail::default()
+    };
+    zhisuan_proto::status(Code::Internal, "the scheduler's store cannot be read", &detail)
+}
+
 /// Runs a blocking read; a broken store is the server's fault, its details go to the log.
 pub(crate) async fn read<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
@@ -82,6 +92,6 @@ pub(crate) async fn read<T: Send + 'static>(
         .map_err(|error| unavailable(&error.to_string()))?
         .map_err(|error| {
             tracing::error!(%error, "a read failed");
-            unavailable("its store cannot be read")
+            unreadable()
         })
 }

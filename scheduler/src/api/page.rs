@@ -20,17 +20,18 @@ pub(crate) fn page(page: Option<&v1::Page>) -> Result<PageAsk, Status> {
             "1 to 1000",
         )));
     }
-    let bad = |_| {
+    let bad = || {
         words::refusal(&Refusal::invalid(
             "page.token",
             token,
             "the token of an earlier answer",
         ))
     };
-    let token = if token.is_empty() {
-        None
-    } else {
-        Some(token.parse().map_err(bad)?)
+    // Numbers that the store can have: larger ones cannot come from an answer.
+    let token = match token.parse::<i64>() {
+        _ if token.is_empty() => None,
+        Ok(number) => Some(u64::try_from(number).map_err(|_| bad())?),
+        Err(_) => return Err(bad()),
     };
     Ok(PageAsk {
         limit: if limit == 0 { 50 } else { limit },

@@ -14,7 +14,8 @@ use crate::sessions::Orders;
 use crate::words;
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use futures::stream::{FuturesOrdered, StreamExt as _};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tonic::{Status, Streaming};
 use zhisuan_core::{Event, Heartbeat, NodeName, Outcome, Refusal, TaskRef, TaskReport};
 use zhisuan_proto::v1::{
@@ -33,6 +34,8 @@ pub(super) struct Session {
     pub(super) node: NodeName,
     pub(super) replica_address: String,
     pub(super) outbound: Outbound,
+    /// Tasks that were found to be this node's, for reports that do not go through the core.
+    pub(super) mine: Mutex<BTreeSet<TaskRef>>,
 }
 
 impl Session {
@@ -84,13 +87,11 @@ impl Session {
             },
             Report::Ended(ended) => self.ended(ended).await,
             Report::Log(log) => {
-                self.log(log).await;
+                self.log(log).await?;
                 Ok(nothing())
             }
             Report::Progress(progress) => {
-                if let Some(task) = progress.task {
-                    self.service.live.set_progress(task.job_id, progress.text);
-                }
+                self.progress(progress).await?;
                 Ok(nothing())
             }
             Report::ReplicaReady(ready) => self.replica_ready(ready).await,
@@ -181,7 +182,9 @@ impl Session {
             attempt,
             task: number,
         };
-        if let Err(error) = self.service.logs.close(log).await {
+        if self.mine().remove(&task)
+            && let Err(error) = self.service.logs.close(log).await
+        {
             tracing::error!(node = %self.node, %error, "a log cannot be closed");
         }
         let attached = if ended.outputs.is_empty() {
@@ -198,13 +201,56 @@ impl Session {
             .await
     }
 
-    async fn log(&self, log: v1::TaskLog) {
-        let Some(task) = log.task else { return };
-        let (job, attempt, task) = (task.job_id, task.attempt, task.task);
-        let task = LogTask { job, attempt, task };
-        if let Err(error) = self.service.logs.append(task, log.offset, log.data).await {
+    /// Whether a task is this node's now; asked once per task.
+    async fn is_mine(&self, task: TaskRef) -> Result<bool, Status> {
+        if self.mine().contains(&task) {
+            return Ok(true);
+        }
+        let node = self.node.clone();
+        let owns = self
+            .service
+            .core
+            .ask(move |state, _| state.owns(task, &node));
+        let owns = owns.await.map_err(|error| failure(&error))?;
+        if owns {
+            self.mine().insert(task);
+        } else {
+            tracing::warn!(node = %self.node, ?task, "a report about another's task is refused");
+        }
+        Ok(owns)
+    }
+
+    fn mine(&self) -> MutexGuard<'_, BTreeSet<TaskRef>> {
+        self.mine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn progress(&self, progress: v1::TaskProgress) -> Result<(), Status> {
+        let Some(task) = progress.task.as_ref().map(task_ref) else {
+            return Ok(());
+        };
+        if self.is_mine(task).await? {
+            self.service.live.set_progress(task.job.0, progress.text);
+        }
+        Ok(())
+    }
+
+    async fn log(&self, log: v1::TaskLog) -> Result<(), Status> {
+        let Some(task) = log.task.as_ref().map(task_ref) else {
+            return Ok(());
+        };
+        if !self.is_mine(task).await? {
+            return Ok(());
+        }
+        let (job, attempt, number) = (task.job.0, task.attempt, task.task);
+        let kept = LogTask {
+            job,
+            attempt,
+            task: number,
+        };
+        if let Err(error) = self.service.logs.append(kept, log.offset, log.data).await {
             tracing::error!(node = %self.node, %error, "log bytes are lost");
         }
+        Ok(())
     }
 
     /// Before the job ends: its outputs belong to its tenant, its model is in the library.

@@ -111,6 +111,7 @@ impl WorkersService {
             node: NodeName(node),
             replica_address,
             outbound: outbound.clone(),
+            mine: std::sync::Mutex::default(),
         };
         session.run(&mut reports, &mut orders).await
     }

@@ -55,6 +55,22 @@ pub(crate) enum ArtifactError {
         /// Bytes.
         limit: u64,
     },
+    /// The tenant has too much already.
+    #[error("the tenant keeps {used} bytes, {bytes} more would exceed its quota of {quota} bytes")]
+    Quota {
+        /// Bytes that the tenant keeps.
+        used: u64,
+        /// Bytes of the file.
+        bytes: u64,
+        /// Bytes.
+        quota: u64,
+    },
+    /// The scheduler's disk is nearly full.
+    #[error("a file of {bytes} bytes would leave too little room on the scheduler's disk")]
+    Disk {
+        /// Bytes of the file.
+        bytes: u64,
+    },
     /// No such file, or none that the caller may see.
     #[error("no artifact {0}")]
     Unknown(String),
@@ -84,6 +100,20 @@ impl From<ArtifactError> for Status {
                 english,
             )
             .hint("请拆分文件，或由运营方提高上限"),
+            ArtifactError::Quota { used, bytes, quota } => Problem::new(
+                Code::ResourceExhausted,
+                "ZS-ARTIFACT-QUOTA",
+                format!("租户已存 {used} 字节，再存 {bytes} 字节将超过配额 {}", mib(quota >> 20)),
+                english,
+            )
+            .hint("请缩小文件；已上传过的文件可凭摘要直接使用，不另占配额"),
+            ArtifactError::Disk { bytes } => Problem::new(
+                Code::ResourceExhausted,
+                "ZS-ARTIFACT-DISK",
+                format!("调度服务的磁盘余量不足，存不下 {bytes} 字节的文件"),
+                english,
+            )
+            .hint("请联系运营方清理或扩充磁盘后重试"),
             ArtifactError::Unknown(sha256) => Problem::new(
                 Code::NotFound,
                 "ZS-ARTIFACT-UNKNOWN",

@@ -54,8 +54,8 @@ impl ArtifactService {
         };
         // What a worker puts belongs to nobody until the job's end names it.
         let tenant = (caller.role != Role::Worker).then(|| caller.tenant.clone());
-        let (artifacts, begun) = (self.artifacts.clone(), header.clone());
-        let mut upload = blocking(move || artifacts.begin(&begun)).await?;
+        let (artifacts, owner, begun) = (self.artifacts.clone(), tenant.clone(), header.clone());
+        let mut upload = blocking(move || artifacts.begin(owner.as_deref(), &begun)).await?;
         while let Some(message) = messages.next().await {
             let Some(Message::Data(data)) = message?.message else {
                 let problem =

@@ -36,12 +36,22 @@ impl Row {
     }
 }
 
+/// How much may be kept, bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) file_bytes: u64,
+    /// Of all files that one tenant may see.
+    pub(super) quota_bytes: u64,
+    /// What must stay free on the file system: the journal lies there too.
+    pub(super) reserve_bytes: u64,
+}
+
 struct Inner {
     folder: PathBuf,
     records: Arc<dyn Records>,
     /// By tenant and digest.
     rows: RwLock<BTreeMap<(String, String), Row>>,
-    limit_bytes: u64,
+    limits: Limits,
 }
 
 /// Handle to the files; cheap to clone.
@@ -51,6 +61,10 @@ pub(crate) struct Artifacts(Arc<Inner>);
 impl Artifacts {
     /// Most bytes of one file, unless the operator says otherwise.
     pub(crate) const DEFAULT_LIMIT_BYTES: u64 = 8 << 30;
+    /// Most bytes of all files of one tenant.
+    pub(crate) const DEFAULT_QUOTA_BYTES: u64 = 64 << 30;
+    /// Least bytes that an upload leaves free on the disk.
+    pub(crate) const RESERVE_BYTES: u64 = 1 << 30;
 
     /// Opens `<data_dir>/artifacts`, loads the rows and clears what an earlier process left half
     /// written.
@@ -58,6 +72,19 @@ impl Artifacts {
         data_dir: &Path,
         records: Arc<dyn Records>,
         limit_bytes: u64,
+    ) -> Result<Self, ArtifactError> {
+        let limits = Limits {
+            file_bytes: limit_bytes,
+            quota_bytes: Self::DEFAULT_QUOTA_BYTES,
+            reserve_bytes: Self::RESERVE_BYTES,
+        };
+        Self::open_with(data_dir, records, limits)
+    }
+
+    pub(super) fn open_with(
+        data_dir: &Path,
+        records: Arc<dyn Records>,
+        limits: Limits,
     ) -> Result<Self, ArtifactError> {
         let folder = data_dir.join("artifacts");
         let partial = folder.join("partial");
@@ -75,20 +102,27 @@ impl Artifacts {
             folder,
             records,
             rows: RwLock::new(rows),
-            limit_bytes,
+            limits,
         })))
     }
 
-    /// Starts to take a file; refuses a header that cannot come true.
-    pub(crate) fn begin(&self, header: &v1::Artifact) -> Result<Upload, ArtifactError> {
+    /// Starts to take a file for `tenant` (`None`: for nobody yet); refuses a header that cannot
+    /// come true and what there is no room for.
+    pub(crate) fn begin(
+        &self,
+        tenant: Option<&str>,
+        header: &v1::Artifact,
+    ) -> Result<Upload, ArtifactError> {
         check_digest("header.sha256", &header.sha256)?;
         check_name(&header.name)?;
-        if header.bytes > self.0.limit_bytes {
+        if header.bytes > self.0.limits.file_bytes {
             return Err(ArtifactError::TooLarge {
                 bytes: header.bytes,
-                limit: self.0.limit_bytes,
+                limit: self.0.limits.file_bytes,
             });
         }
+        self.check_quota(tenant, header)?;
+        self.check_disk(header.bytes)?;
         Upload::begin(&self.0.folder.join("partial"), &header.sha256, header.bytes)
     }
 
@@ -102,6 +136,8 @@ impl Artifacts {
         tenant: Option<&str>,
         now_ms: i64,
     ) -> Result<Row, ArtifactError> {
+        // Again: other uploads may have ended since this one began.
+        self.check_quota(tenant, header)?;
         upload.finish(&self.path(&header.sha256))?;
         match tenant {
             Some(tenant) => self.grant(tenant, &header.sha256, &header.name, now_ms),
@@ -175,6 +211,41 @@ impl Artifacts {
     pub(crate) fn path(&self, sha256: &str) -> PathBuf {
         let shelf = sha256.get(..2).unwrap_or("00");
         self.0.folder.join(shelf).join(sha256)
+    }
+
+    /// A file that the tenant has already costs nothing more.
+    fn check_quota(
+        &self,
+        tenant: Option<&str>,
+        header: &v1::Artifact,
+    ) -> Result<(), ArtifactError> {
+        let Some(tenant) = tenant else { return Ok(()) };
+        if self.row(tenant, &header.sha256).is_some() {
+            return Ok(());
+        }
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let mine = rows.range((tenant.to_owned(), String::new())..);
+        let used = mine
+            .take_while(|((owner, _), _)| owner == tenant)
+            .fold(0_u64, |sum, (_, row)| sum.saturating_add(row.bytes));
+        let quota = self.0.limits.quota_bytes;
+        if used.saturating_add(header.bytes) <= quota {
+            return Ok(());
+        }
+        Err(ArtifactError::Quota {
+            used,
+            bytes: header.bytes,
+            quota,
+        })
+    }
+
+    fn check_disk(&self, bytes: u64) -> Result<(), ArtifactError> {
+        let disk = rustix::fs::statvfs(&self.0.folder).map_err(std::io::Error::from)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free >= self.0.limits.reserve_bytes.saturating_add(bytes) {
+            return Ok(());
+        }
+        Err(ArtifactError::Disk { bytes })
     }
 
     fn len(&self, sha256: &str) -> Result<u64, ArtifactError> {

@@ -6,6 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
+use super::store::Limits;
 use super::{ArtifactService, Artifacts};
 use crate::access::testing::{FakeClock, FakeRecords, code, request};
 use crate::access::{Caller, Role};
@@ -25,9 +26,17 @@ struct Bench {
 }
 
 fn bench(limit: u64) -> Bench {
+    limited(Limits {
+        file_bytes: limit,
+        quota_bytes: 1 << 30,
+        reserve_bytes: 0,
+    })
+}
+
+fn limited(limits: Limits) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let records = Arc::new(FakeRecords::default());
-    let store = Artifacts::open(folder.path(), records.clone(), limit).unwrap();
+    let store = Artifacts::open_with(folder.path(), records.clone(), limits).unwrap();
     let service = ArtifactService::new(store.clone(), FakeClock::at(77).now());
     Bench {
         folder,
@@ -166,6 +175,46 @@ async fn wrong_bytes_leave_nothing() {
         Err(Status::cancelled("gone")),
     ]);
     assert!(bench.service.take(&acme, broken).await.is_err());
+    assert_eq!(files_under(&bench, "partial"), 0);
+}
+
+#[tokio::test]
+async fn a_tenant_keeps_no_more_than_its_quota() {
+    let bench = limited(Limits {
+        file_bytes: 100,
+        quota_bytes: 10,
+        reserve_bytes: 0,
+    });
+    let (acme, other) = (caller(Role::Tenant, "acme"), caller(Role::Tenant, "other"));
+    let worker = caller(Role::Worker, "centre");
+    // Two at once: each fits alone, the second to end does not fit any more.
+    let early = bench.store.begin(Some("acme"), &header(b"sixsix")).unwrap();
+    put(&bench, &acme, header(b"12345678"), b"12345678")
+        .await
+        .unwrap();
+    let late = bench.store.keep(early, &header(b"sixsix"), Some("acme"), 5);
+    assert_eq!(code(&late.unwrap_err().into()), "ZS-ARTIFACT-QUOTA");
+    let refused = put(&bench, &acme, header(b"abc"), b"abc").await;
+    assert_eq!(code(&refused.unwrap_err()), "ZS-ARTIFACT-QUOTA");
+    // To the last byte, what is there already, and what is not the tenant's: all taken.
+    put(&bench, &acme, header(b"ab"), b"ab").await.unwrap();
+    put(&bench, &acme, header(b"ab"), b"ab").await.unwrap();
+    for who in [&other, &worker] {
+        put(&bench, who, header(b"abc"), b"abc").await.unwrap();
+    }
+    assert_eq!(files_under(&bench, "partial"), 0);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_takes_nothing() {
+    let bench = limited(Limits {
+        file_bytes: 100,
+        quota_bytes: 100,
+        reserve_bytes: u64::MAX,
+    });
+    let acme = caller(Role::Tenant, "acme");
+    let refused = put(&bench, &acme, header(b"abc"), b"abc").await;
+    assert_eq!(code(&refused.unwrap_err()), "ZS-ARTIFACT-DISK");
     assert_eq!(files_under(&bench, "partial"), 0);
 }
 

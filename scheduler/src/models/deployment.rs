@@ -145,12 +145,7 @@ pub(crate) fn plan(
     asked.extend(request.adapters.iter().cloned());
     let viewer = (tenant != CENTRE).then_some(tenant.as_str());
     let served = served(&asked, registry, viewer)?;
-    let private = served.iter().find(|model| !model.tenant.is_empty());
-    let callers = match private {
-        Some(model) => model.tenant.clone(),
-        None if tenant == CENTRE => String::new(),
-        None => tenant.clone(),
-    };
+    let callers = callers(&served, &tenant)?;
     Ok(Deployment {
         name: name.clone(),
         models: served.iter().map(|model| model.name.clone()).collect(),
@@ -185,6 +180,24 @@ fn owner(request: &v1::DeployRequest, caller: &Caller) -> Result<String, ModelEr
         "空，或自己的租户",
         "empty, or your own tenant",
     ))
+}
+
+/// Who may call it: the owner of its private models, who must be one, else whoever deploys.
+fn callers(served: &[&Model], tenant: &str) -> Result<String, ModelError> {
+    let mut private = served.iter().filter(|model| !model.tenant.is_empty());
+    let Some(first) = private.next() else {
+        let everybody = tenant == CENTRE;
+        return Ok(if everybody { "" } else { tenant }.to_owned());
+    };
+    match private.find(|model| model.tenant != first.tenant) {
+        Some(other) => Err(ModelError::field(
+            "adapters",
+            &other.name,
+            &format!("与 {} 同属一个租户的私有模型", first.name),
+            &format!("private models of the owner of {}", first.name),
+        )),
+        None => Ok(first.tenant.clone()),
+    }
 }
 
 /// One base and adapters of it.

@@ -28,8 +28,13 @@ pub(crate) enum ModelError {
         nearest: String,
     },
     /// The name belongs to somebody else.
-    #[error("the name {0} belongs to another owner")]
-    NameTaken(String),
+    #[error("the name {name} belongs to another owner")]
+    NameTaken {
+        /// As asked for.
+        name: String,
+        /// Path of the field that has it.
+        field: &'static str,
+    },
     /// The version exists.
     #[error("{name} version {version} exists and never changes")]
     VersionExists {
@@ -103,12 +108,13 @@ impl From<ModelError> for Status {
                 )
                 .hint(hint)
             }
-            ModelError::NameTaken(name) => Problem::new(
+            ModelError::NameTaken { name, field } => Problem::new(
                 Code::AlreadyExists,
                 "ZS-MODEL-NAME-TAKEN",
                 format!("模型名 {name} 已被占用"),
                 english,
             )
+            .at(field, name, "a name that no other owner has")
             .hint("请换一个名字"),
             ModelError::VersionExists { name, version } => Problem::new(
                 Code::AlreadyExists,

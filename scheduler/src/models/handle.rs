@@ -5,6 +5,7 @@ use super::convert::{from_proto, to_proto};
 use super::error::ModelError;
 use super::model::Model;
 use super::registry::Registry;
+use super::shape;
 use crate::access::CENTRE;
 use crate::store::Records;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,6 +13,8 @@ use tonic::Status;
 use zhisuan_proto::v1;
 
 const KIND: &str = "model";
+/// Where a training job names the adapter that it makes.
+const OUTPUT_FIELD: &str = "spec.train.output_model";
 
 struct Inner {
     records: Arc<dyn Records>,
@@ -69,6 +72,13 @@ impl Models {
         wanted.created_at_ms = now_ms;
         let this = self.clone();
         tokio::task::spawn_blocking(move || this.keep(wanted)).await?
+    }
+
+    /// Whether [`Models::register`] would take an adapter of this name from a job of `tenant`:
+    /// asked before the job runs, so that hours of training are not refused at their end.
+    pub(crate) fn check_output(&self, name: &str, tenant: &str) -> Result<(), ModelError> {
+        shape::check_name(name, OUTPUT_FIELD)?;
+        self.with(|registry| registry.check_owner(name, tenant, OUTPUT_FIELD))
     }
 
     fn keep(&self, wanted: Model) -> Result<v1::ModelManifest, ModelError> {

@@ -16,12 +16,8 @@ impl Registry {
     pub(crate) fn admit(&self, mut wanted: Model) -> Result<Model, ModelError> {
         shape::check(&wanted, "model")?;
         self.check_base(&wanted)?;
+        self.check_owner(&wanted.name, &wanted.tenant, "model.name")?;
         let versions = self.models.get(&wanted.name);
-        if versions
-            .is_some_and(|versions| versions.values().any(|model| model.tenant != wanted.tenant))
-        {
-            return Err(ModelError::NameTaken(wanted.name));
-        }
         let newest = versions
             .and_then(|versions| versions.keys().last().copied())
             .unwrap_or(0);
@@ -43,6 +39,23 @@ impl Registry {
             ));
         }
         Ok(wanted)
+    }
+
+    /// Refuses a name that belongs to somebody else than `tenant` (empty: the centre).
+    pub(crate) fn check_owner(
+        &self,
+        name: &str,
+        tenant: &str,
+        field: &'static str,
+    ) -> Result<(), ModelError> {
+        let foreign = |model: &Model| model.tenant != tenant;
+        match self.models.get(name) {
+            Some(versions) if versions.values().any(foreign) => Err(ModelError::NameTaken {
+                name: name.to_owned(),
+                field,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn check_base(&self, wanted: &Model) -> Result<(), ModelError> {

@@ -14,11 +14,7 @@ const BASES: [&str; 2] = ["llama", "qwen2"];
 /// Refuses the first field that is not accepted; `path` is put before its name.
 pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
     let at = |field: &str| format!("{path}.{field}");
-    if !is_name(&model.name) {
-        let zh = "小写字母、数字、'.'、'-'、'_'，最多 96 个，不以 '.' 开头";
-        let en = "at most 96 lower-case letters, digits, '.', '-', '_', not starting with '.'";
-        return Err(ModelError::field(at("name"), &model.name, zh, en));
-    }
+    check_name(&model.name, at("name"))?;
     let architectures: &[&str] = match model.kind {
         Kind::Base => &BASES,
         Kind::Adapter => &["lora"],
@@ -79,6 +75,16 @@ pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
         }
     }
     Ok(())
+}
+
+/// Refuses a name that no model may have.
+pub(crate) fn check_name(name: &str, field: impl Into<String>) -> Result<(), ModelError> {
+    if is_name(name) {
+        return Ok(());
+    }
+    let zh = "小写字母、数字、'.'、'-'、'_'，最多 96 个，不以 '.' 开头";
+    let en = "at most 96 lower-case letters, digits, '.', '-', '_', not starting with '.'";
+    Err(ModelError::field(field, name, zh, en))
 }
 
 /// Names are addresses for callers and folders on workers.

@@ -176,6 +176,53 @@ fn registration_refuses_what_could_not_work() {
     );
 }
 
+#[tokio::test]
+async fn an_output_name_that_would_be_refused_is_refused_before_the_job_runs() {
+    let catalogue = Catalogue::load(None).unwrap();
+    let models = Models::open(Arc::new(FakeRecords::default()), &catalogue).unwrap();
+    let made = super::convert::to_proto(&adapter("my-lora", ""));
+    models.register(made, "acme", 5).await.unwrap();
+    models.check_output("my-lora", "acme").unwrap();
+    models.check_output("new-lora", "other").unwrap();
+    for (name, id) in [
+        ("my-lora", "ZS-MODEL-NAME-TAKEN"),
+        (SMOL, "ZS-MODEL-NAME-TAKEN"),
+        ("My Lora", "ZS-FIELD"),
+        ("", "ZS-FIELD"),
+    ] {
+        let refused = models.check_output(name, "other").unwrap_err().into();
+        let detail = zhisuan_proto::detail_of(&refused).unwrap();
+        assert_eq!(
+            (detail.code.as_str(), detail.field.as_str()),
+            (id, "spec.train.output_model"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn one_deployment_never_mixes_private_models_of_two_owners() {
+    let mut registry = registry();
+    for (name, tenant) in [("a-lora", "acme"), ("b-lora", "other"), ("c-lora", "acme")] {
+        registry.insert(Model {
+            version: 1,
+            ..adapter(name, tenant)
+        });
+    }
+    let boss = caller(Role::Operator, "centre");
+    let both = |adapter: &str| DeployRequest {
+        adapters: vec!["a-lora".into(), adapter.into()],
+        ..ask(QWEN)
+    };
+    let refused = plan(both("b-lora"), &boss, &registry, 5).unwrap_err();
+    assert!(
+        matches!(&refused, ModelError::Field { field, value, .. } if field == "adapters" && value == "b-lora"),
+        "{refused}"
+    );
+    let same = plan(both("c-lora"), &boss, &registry, 5).unwrap();
+    assert_eq!(same.callers, "acme");
+}
+
 #[test]
 fn tenants_see_their_own_and_the_centres() {
     let mut registry = registry();

@@ -88,12 +88,16 @@ pub struct Loaded {
     pub snapshot: Option<(u64, String)>,
     /// Events after the snapshot, in order.
     pub tail: Vec<Entry>,
+    /// When the last event was applied, also if it is in the snapshot.
+    pub last_at: Millis,
 }
 
 /// The actor's side: one writer.
 pub trait Journal: Send + 'static {
     /// Latest snapshot and the events after it.
     fn load(&mut self) -> Result<Loaded, StoreError>;
+    /// Every event from the first: what a restart begins from when its snapshot cannot be read.
+    fn load_all(&mut self) -> Result<Loaded, StoreError>;
     /// Makes a batch durable, all or nothing; returns after it cannot be lost.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
     /// Keeps a snapshot of the state after event `sequence`; older snapshots go.

@@ -40,6 +40,7 @@ CREATE TABLE posting (
     body           TEXT NOT NULL
 ) STRICT;
 CREATE INDEX posting_by_tenant ON posting (tenant, at_ms, id);
+CREATE INDEX posting_by_time ON posting (at_ms);
 CREATE TABLE record (
     kind TEXT NOT NULL,
     id   TEXT NOT NULL,

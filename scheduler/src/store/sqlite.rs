@@ -42,6 +42,16 @@ impl Sqlite {
 }
 
 impl Journal for Sqlite {
+    fn load_all(&mut self) -> Result<Loaded, StoreError> {
+        let tail = entries_after(&self.lock(), 0)?;
+        let last_at = tail.last().map(|entry| entry.at).unwrap_or_default();
+        Ok(Loaded {
+            snapshot: None,
+            tail,
+            last_at,
+        })
+    }
+
     fn load(&mut self) -> Result<Loaded, StoreError> {
         let connection = self.lock();
         let snapshot = connection
@@ -53,18 +63,20 @@ impl Journal for Sqlite {
             .map(Some)
             .or_else(none_if_no_rows)?;
         let after = snapshot.as_ref().map_or(0, |(sequence, _)| *sequence);
-        let mut statement = connection.prepare(
-            "SELECT sequence, at_ms, body FROM event WHERE sequence > ? ORDER BY sequence",
-        )?;
-        let rows = statement.query_map([after], |row| {
-            Ok(Entry {
-                sequence: row.get(0)?,
-                at: Millis(row.get(1)?),
-                body: row.get(2)?,
-            })
-        })?;
-        let tail = rows.collect::<Result<Vec<_>, _>>()?;
-        Ok(Loaded { snapshot, tail })
+        let tail = entries_after(&connection, after)?;
+        let last_at = connection
+            .query_row(
+                "SELECT at_ms FROM event ORDER BY sequence DESC LIMIT 1",
+                [],
+                |row| row.get(0),
+            )
+            .map(Some)
+            .or_else(none_if_no_rows)?;
+        Ok(Loaded {
+            snapshot,
+            tail,
+            last_at: Millis(last_at.unwrap_or(0)),
+        })
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
@@ -124,6 +136,19 @@ impl Records for Sqlite {
         )?;
         Ok(())
     }
+}
+
+fn entries_after(connection: &Connection, sequence: u64) -> Result<Vec<Entry>, StoreError> {
+    let mut statement = connection
+        .prepare("SELECT sequence, at_ms, body FROM event WHERE sequence > ? ORDER BY sequence")?;
+    let rows = statement.query_map([sequence], |row| {
+        Ok(Entry {
+            sequence: row.get(0)?,
+            at: Millis(row.get(1)?),
+            body: row.get(2)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?)
 }
 
 fn none_if_no_rows<T>(error: rusqlite::Error) -> Result<Option<T>, rusqlite::Error> {

@@ -96,16 +96,22 @@ impl Reads for Sqlite {
         to: Millis,
     ) -> Result<Vec<SkuTotal>, StoreError> {
         let connection = self.lock();
-        let mut statement = connection.prepare_cached(
+        // One text per question, so that each finds its index.
+        let whose = if tenant.is_some() {
+            "tenant = ?1"
+        } else {
+            "?1 IS NULL"
+        };
+        let query = format!(
             "SELECT sku, unit,
                     sum(CASE kind WHEN 'charge' THEN quantity ELSE -quantity END),
                     sum(CASE kind WHEN 'charge' THEN amount_micro ELSE -amount_micro END),
                     count(*)
              FROM posting
-             WHERE (?1 IS NULL OR tenant = ?1) AND at_ms >= ?2 AND at_ms < ?3
-               AND kind IN ('charge', 'reversal')
-             GROUP BY sku, unit ORDER BY sku",
-        )?;
+             WHERE {whose} AND at_ms >= ?2 AND at_ms < ?3 AND kind IN ('charge', 'reversal')
+             GROUP BY sku, unit ORDER BY sku"
+        );
+        let mut statement = connection.prepare_cached(&query)?;
         let rows = statement.query_map(params![tenant, from.0, to.0], |row| {
             Ok(SkuTotal {
                 sku: row.get(0)?,

@@ -62,10 +62,10 @@ pub(crate) fn refusal(refusal: &Refusal) -> Status {
         Refusal::Conflict(what) => Problem::new(
             Code::AlreadyExists,
             "ZS-CONFLICT",
-            format!("{what} 已用于别的内容"),
+            format!("{what} 已被占用"),
             english,
         )
-        .hint("请换一个键或编号"),
+        .hint("请换一个名称、键或编号；节点与位置须等占用它的作业结束"),
     }
     .status()
 }

@@ -56,8 +56,16 @@ pub(crate) fn gap(short: Shortfall, asked: u64, free: u64) -> Both {
             format!("{asked} free devices are asked for, {free} are free"),
         ),
         Shortfall::DeviceMemory => Both::new(
-            format!("需要 {asked} 张显存足够的加速卡，现有 {free} 张"),
-            format!("{asked} devices with enough free memory are asked for, {free} have it"),
+            format!(
+                "每张卡需要 {} 显存，最多只有 {} 空闲",
+                mib(asked),
+                mib(free)
+            ),
+            format!(
+                "{} of memory are asked for on each device, at most {} are free on one",
+                mib(asked),
+                mib(free)
+            ),
         ),
         Shortfall::Cpu => Both::new(
             format!("需要 {} 核，空闲 {} 核", cores(asked), cores(free)),
@@ -98,13 +106,19 @@ pub(crate) fn ceiling(short: Shortfall, asked: u64, most: u64) -> Both {
                  offers {most}"
             ),
         ),
-        Shortfall::DeviceMemory => Both::new(
+        // One device is large enough: it is their number on one node that is short.
+        Shortfall::DeviceMemory if most >= asked => Both::new(
+            format!("每张卡需要 {} 显存，没有节点有足够多这样的卡", mib(asked)),
             format!(
-                "没有节点有 {asked} 张显存足够的加速卡；单卡显存最大 {}",
-                mib(most)
+                "{} of memory are asked for on each device, no node has enough such devices",
+                mib(asked)
             ),
+        ),
+        Shortfall::DeviceMemory => Both::new(
+            format!("每张卡需要 {} 显存，最多只有 {}", mib(asked), mib(most)),
             format!(
-                "no node has {asked} devices with enough memory; the largest device has {}",
+                "{} of memory are asked for on each device, no device has more than {}",
+                mib(asked),
                 mib(most)
             ),
         ),

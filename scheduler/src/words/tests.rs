@@ -100,6 +100,45 @@ fn numbers_are_in_the_sentence_and_beside_it() {
 }
 
 #[test]
+fn device_memory_is_an_amount_and_not_a_count() {
+    let short = Shortfall::DeviceMemory;
+    let gap = fit_failure(&FitFailure {
+        short,
+        asked: 24_576,
+        free: 16_384,
+    });
+    let never = |most| {
+        reason(&Reason::Never {
+            short,
+            asked: 24_576,
+            most,
+            tasks: 1,
+        })
+    };
+    let (small, few) = (never(16_384), never(24_576));
+    for (sentence, wanted) in [
+        (&gap, "每张卡需要 24 GiB 显存，最多只有 16 GiB"),
+        (&small, "每张卡需要 24 GiB 显存，最多只有 16 GiB"),
+        (&few, "每张卡需要 24 GiB 显存，没有节点有足够多"),
+    ] {
+        check(sentence);
+        assert!(sentence.text_zh.contains(wanted), "{}", sentence.text_zh);
+        assert!(sentence.text_en.contains("24 GiB"), "{}", sentence.text_en);
+        assert!(!sentence.text_zh.contains("24576"), "{}", sentence.text_zh);
+    }
+}
+
+#[test]
+fn a_conflict_reads_well_whatever_is_taken() {
+    for what in ["room of job 5 on n1", "node n1 (it runs job 1)"] {
+        let status = refusal(&Refusal::Conflict(what.into()));
+        let detail = zhisuan_proto::detail_of(&status).unwrap();
+        assert_eq!(status.message(), format!("{what} is in use already"));
+        assert_eq!(detail.message_zh, format!("{what} 已被占用"));
+    }
+}
+
+#[test]
 fn every_verdict_speaks_both_languages() {
     let failed = |exit_code, message: &str| Verdict::Failed {
         exit_code,
