@@ -173,8 +173,13 @@ impl Session {
                 message: ended.message,
             },
         };
+        let mut outcome = outcome;
         if !ended.outputs.is_empty() || ended.model.is_some() {
-            self.keep_outputs(task, &ended.outputs, ended.model).await?;
+            let kept = self.keep_outputs(task, &ended.outputs, ended.model).await?;
+            if let (Err(refused), Outcome::Succeeded) = (kept, &outcome) {
+                // Work whose result nobody can use has not succeeded.
+                outcome = refused;
+            }
         }
         let (job, attempt, number) = (task.job.0, task.attempt, task.task);
         let log = LogTask {
@@ -253,13 +258,13 @@ impl Session {
         Ok(())
     }
 
-    /// Before the job ends: its outputs belong to its tenant, its model is in the library.
+    /// Before the job ends (a model that the library refuses is a failure): its outputs belong to its tenant, its model is in the library.
     async fn keep_outputs(
         &self,
         task: TaskRef,
         outputs: &HashMap<String, String>,
         model: Option<v1::ModelManifest>,
-    ) -> Result<(), Status> {
+    ) -> Result<Result<(), Outcome>, Status> {
         let node = self.node.clone();
         let owned = self.service.core.ask(move |state, _| {
             let job = state.jobs().get(&task.job);
@@ -267,7 +272,7 @@ impl Session {
             job.map(|job| job.tenant.0.clone())
         });
         let Some(tenant) = owned.await.map_err(|error| failure(&error))? else {
-            return Ok(());
+            return Ok(Ok(()));
         };
         let (artifacts, owner, files) = (
             self.service.artifacts.clone(),
@@ -295,9 +300,16 @@ impl Session {
             (lineage.job_id, lineage.attempt) = (task.job.0, task.attempt);
             if let Err(error) = self.service.models.register(model, &tenant, now_ms).await {
                 tracing::warn!(node = %self.node, ?task, %error, "a model is refused");
+                let status = Status::from(error);
+                let detail = zhisuan_proto::detail_of(&status).unwrap_or_default();
+                return Ok(Err(Outcome::Failed {
+                    exit_code: 0,
+                    code: detail.code,
+                    message: detail.message_zh,
+                }));
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     async fn replica_ready(&self, up: v1::ReplicaReady) -> Result<Pending, Status> {

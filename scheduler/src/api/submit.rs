@@ -21,6 +21,7 @@ impl JobsService {
             Some(Work::Train(train)) => {
                 self.models
                     .resolve(std::slice::from_ref(&train.base_model), &tenant.0)?;
+                self.models.check_output(&train.output_model, &tenant.0)?;
                 self.check_artifact(tenant, &train.dataset_sha256)
             }
             Some(Work::Batch(batch)) => {

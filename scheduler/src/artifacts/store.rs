@@ -38,6 +38,7 @@ impl Row {
 
 /// How much may be kept, bytes.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "every name ends with its unit")]
 pub(super) struct Limits {
     pub(super) file_bytes: u64,
     /// Of all files that one tenant may see.
