@@ -4,6 +4,7 @@ use crate::access::protect;
 use crate::console::Console;
 use crate::metrics::Metrics;
 use axum::Router;
+use axum::response::Redirect;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
@@ -13,6 +14,7 @@ use tonic::service::Routes;
 pub(crate) fn router(routes: Routes, console: Console, metrics: &Metrics) -> Router {
     let metrics = metrics.clone();
     let plain = Router::new()
+        .route("/", get(|| async { Redirect::to("/console") }))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(move || async move { metrics.render() }));
     // Everything that is not a page is a gRPC method and goes through the door.

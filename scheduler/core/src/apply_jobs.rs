@@ -193,7 +193,10 @@ impl State {
         // An attempt that ends because a node was lost would be tried again.
         let current = self.jobs.get_mut(&id).and_then(|job| job.current_mut());
         if let Some(attempt) = current
-            && matches!(attempt.verdict, Some(Verdict::Lost { .. }))
+            && matches!(
+                attempt.verdict,
+                Some(Verdict::Lost { .. } | Verdict::Returned { .. })
+            )
         {
             attempt.verdict = Some(Verdict::Cancelled);
         }

@@ -144,6 +144,16 @@ impl State {
         })
     }
 
+    /// Unlike a drain this ends by itself: the next registration makes the node ready again.
+    pub(crate) fn node_leaving(&mut self, name: &NodeName) -> Result<Vec<Effect>, Refusal> {
+        let unknown = || Refusal::UnknownNode(name.clone());
+        let node = self.nodes.get_mut(name).ok_or_else(unknown)?;
+        if node.state == NodeState::Ready {
+            node.state = NodeState::Draining;
+        }
+        Ok(vec![Effect::NodeChanged(name.clone())])
+    }
+
     pub(crate) fn node_drained(
         &mut self,
         name: &NodeName,

@@ -1,8 +1,8 @@
 //! Attempts: placed, started, charged, ended, retried.
 
 use crate::{
-    Attempt, Effect, Epoch, JobId, JobState, Millis, Node, NodeName, Outcome, Placement, Refusal,
-    State, TaskRef, TaskReport, TaskRun, Verdict,
+    Attempt, Effect, Epoch, JobId, JobState, Millis, Node, NodeName, NodeState, Outcome, Placement,
+    Refusal, State, TaskRef, TaskReport, TaskRun, Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -170,7 +170,18 @@ impl State {
                 effects.extend(self.stop_all(id, verdict, "failed"));
             }
             // Stopped without having been asked: the worker is going away.
-            Outcome::Stopped => effects.extend(self.stop_all(id, Verdict::Lost { node }, "lost")),
+            Outcome::Stopped => {
+                let leaving = self
+                    .nodes
+                    .get(&node)
+                    .is_some_and(|node| node.state == NodeState::Draining);
+                let verdict = if leaving {
+                    Verdict::Returned { node }
+                } else {
+                    Verdict::Lost { node }
+                };
+                effects.extend(self.stop_all(id, verdict, "lost"));
+            }
         }
         effects.extend(self.end_attempt(id, now));
         Ok(effects)
@@ -248,7 +259,11 @@ impl State {
             return Vec::new();
         };
         job.revision += 1;
-        let may_retry = (job.attempts.len() as u32) < job.spec.max_attempts;
+        // What a node handed back in order was no try.
+        let returned =
+            |attempt: &&Attempt| matches!(attempt.verdict, Some(Verdict::Returned { .. }));
+        let tries = job.attempts.len() - job.attempts.iter().filter(returned).count();
+        let may_retry = (tries as u32) < job.spec.max_attempts;
         let Some(attempt) = job.current_mut() else {
             return Vec::new();
         };
@@ -264,6 +279,11 @@ impl State {
             }
             Verdict::Cancelled => self.finish(id, JobState::Cancelled, now),
             Verdict::TimedOut => self.finish(id, JobState::TimedOut, now),
+            Verdict::Returned { .. } => {
+                let mut effects = self.take_back_charges(id, now);
+                effects.extend(self.queue_again(id));
+                effects
+            }
             Verdict::Lost { .. } => {
                 let mut effects = self.take_back_charges(id, now);
                 if may_retry {

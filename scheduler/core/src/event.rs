@@ -33,6 +33,11 @@ pub enum Event {
         /// Tasks that it still runs.
         running: Vec<TaskReport>,
     },
+    /// A worker stops in order: nothing new for it until it registers again.
+    NodeLeaving {
+        /// Which.
+        node: NodeName,
+    },
     /// An operator starts or ends draining.
     NodeDrained {
         /// Which.

@@ -181,6 +181,11 @@ pub enum Verdict {
         /// The node.
         node: NodeName,
     },
+    /// The node stopped in order and handed the work back.
+    Returned {
+        /// The node.
+        node: NodeName,
+    },
     /// The account could not pay for another hold.
     OutOfBalance,
 }

@@ -129,6 +129,7 @@ impl State {
         match event {
             Event::TenantAdded { tenant } => self.tenant_added(tenant),
             Event::NodeRegistered { node, running } => self.node_registered(node, running, now),
+            Event::NodeLeaving { node } => self.node_leaving(node),
             Event::NodeDrained { node, drain } => self.node_drained(node, *drain),
             Event::NodeForgotten { node } => self.node_forgotten(node),
             Event::NodeLost { node, confirmed } => self.node_lost(node, confirmed, now),

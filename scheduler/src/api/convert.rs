@@ -126,6 +126,7 @@ fn outcome(verdict: &Verdict) -> (&'static str, i32, String) {
         Verdict::Cancelled => ("cancelled", 0, String::new()),
         Verdict::TimedOut => ("timed_out", 0, String::new()),
         Verdict::Lost { node } => ("lost", 0, format!("node {node} was lost")),
+        Verdict::Returned { node } => ("returned", 0, format!("node {node} stopped in order")),
         Verdict::OutOfBalance => (
             "failed",
             0,

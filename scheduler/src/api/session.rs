@@ -95,6 +95,7 @@ impl Session {
                 Ok(nothing())
             }
             Report::ReplicaReady(ready) => self.replica_ready(ready).await,
+            Report::Leaving(_) => self.leaving().await,
         }
     }
 
@@ -151,6 +152,22 @@ impl Session {
                 }
                 Err(error) => Err(failure(&error)),
             }
+        };
+        Ok(said.boxed())
+    }
+
+    async fn leaving(&self) -> Result<Pending, Status> {
+        let node = self.node.clone();
+        let answer = self
+            .service
+            .core
+            .queue(Event::NodeLeaving { node }, Attached::Nothing, None);
+        let answer = answer.await.map_err(|error| failure(&error))?;
+        let said = async move {
+            answer
+                .await
+                .map(|_| Vec::new())
+                .map_err(|error| failure(&error))
         };
         Ok(said.boxed())
     }

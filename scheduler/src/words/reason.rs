@@ -51,8 +51,8 @@ pub(crate) fn reason(reason: &Reason) -> v1::Reason {
             let ceiling = shortfall::ceiling(*short, *asked, *most);
             Sentence::new(
                 code,
-                format!("现有设备永远无法运行：{}。请减少申请的资源", ceiling.zh),
-                format!("this fleet can never run it: {}; ask for less", ceiling.en),
+                format!("现有节点永远无法运行：{}", ceiling.zh),
+                format!("this fleet can never run it: {}", ceiling.en),
             )
             .number("asked", *asked)
             .number("most", *most)

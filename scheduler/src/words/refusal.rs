@@ -4,7 +4,7 @@ use super::amount::yuan;
 use super::problem::Problem;
 use super::reason::reason;
 use tonic::{Code, Status};
-use zhisuan_core::Refusal;
+use zhisuan_core::{Reason, Refusal, Shortfall};
 
 /// The status of a refused event.
 pub(crate) fn refusal(refusal: &Refusal) -> Status {
@@ -27,7 +27,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> Status {
                 sentence.text_zh,
                 sentence.text_en,
             )
-            .hint("请减少申请的资源，或改用现有的加速卡型号；zhisuan nodes list 可查看各节点容量")
+            .hint(never_hint(why))
         }
         Refusal::Balance { .. } | Refusal::OverBudget { .. } | Refusal::NoPrice(_) => {
             money(refusal, &english)
@@ -151,5 +151,22 @@ fn money(refusal: &Refusal, english: &str) -> Problem {
         )
         .hint("请运营方发布含该项的价目"),
         other => Problem::internal("money", other),
+    }
+}
+
+/// What would help: less of a thing, or a node that runs this kind of work.
+fn never_hint(why: &Reason) -> &'static str {
+    match why {
+        Reason::Never {
+            short: Shortfall::Work,
+            ..
+        } => {
+            "自带程序只在运营方开启后运行：zhisuan up --allow-commands 或 zhisuan worker --allow-commands"
+        }
+        Reason::Never {
+            short: Shortfall::Label,
+            ..
+        } => "请去掉 node_labels 中的要求，或请运营方给节点加上标签",
+        _ => "请减少申请的资源，或改用现有的加速卡型号；zhisuan nodes list 可查看各节点容量",
     }
 }

@@ -159,6 +159,7 @@ fn every_verdict_speaks_both_languages() {
         Verdict::Cancelled,
         Verdict::TimedOut,
         Verdict::Lost { node: "n1".into() },
+        Verdict::Returned { node: "n1".into() },
         Verdict::OutOfBalance,
     ] {
         check(&verdict(&one));

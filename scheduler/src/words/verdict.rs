@@ -25,6 +25,12 @@ pub(crate) fn verdict(verdict: &Verdict) -> v1::Reason {
             format!("node {node} was lost, and this attempt with it"),
         )
         .name("node", node.0.clone()),
+        Verdict::Returned { node } => Sentence::new(
+            "returned",
+            format!("节点 {node} 有序停止，作业回到队列，不计次数也不收费"),
+            format!("node {node} stopped in order; the job waits again, uncounted and uncharged"),
+        )
+        .name("node", node.0.clone()),
         Verdict::OutOfBalance => Sentence::new(
             "out_of_balance",
             "账户余额不足以继续预留费用，已停止；请充值后重新提交",

@@ -66,6 +66,7 @@ impl World {
                 message,
             }) => format!(" ({code} {exit_code}: {message})"),
             Some(Verdict::Lost { node }) => format!(" (lost {node})"),
+            Some(Verdict::Returned { node }) => format!(" (returned by {node})"),
             Some(Verdict::OutOfBalance) => " (out of balance)".to_owned(),
             _ => String::new(),
         };

@@ -118,6 +118,7 @@ impl World {
                 let (node, drain) = (node(words)?, verb == "drain");
                 vec![Event::NodeDrained { node, drain }]
             }
+            "leave" => vec![Event::NodeLeaving { node: node(words)? }],
             "forget" => vec![Event::NodeForgotten { node: node(words)? }],
             "lost" => {
                 let node = node(words)?;
