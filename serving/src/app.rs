@@ -6,7 +6,7 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::openai::{self, Admitted, ApiError};
 use crate::options::{Error, Options};
-use crate::replica::ReplicaPool;
+use crate::replica::{self, ReplicaPool};
 use crate::routes::{Routes, Table};
 use crate::scheduler::Scheduler;
 use crate::usage::{SettleQueue, SettleTask};
@@ -112,7 +112,7 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let (routes, watching) = Routes::start(scheduler.clone(), draining.clone(), {
         let (replicas, revision) = (replicas.clone(), metrics.routes_revision.clone());
         move |table| {
-            replicas.retain(&table.addresses().collect());
+            replicas.retain(&table.replicas().map(replica::key).collect());
             revision.set(i64::try_from(table.revision).unwrap_or(i64::MAX));
         }
     });

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use zhisuan_proto::v1::{Route, Routes as Update, WatchRoutesRequest};
+use zhisuan_proto::v1::{Replica, Route, Routes as Update, WatchRoutesRequest};
 
 /// One state of the routes, by name of the model.
 #[derive(Debug, Default)]
@@ -52,13 +52,12 @@ impl Table {
             .filter_map(move |model| self.find(model, tenant))
     }
 
-    /// Every replica address that is in use.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = &str> {
+    /// Every replica that is in use.
+    pub(crate) fn replicas(&self) -> impl Iterator<Item = &Replica> {
         self.by_model
             .values()
             .flatten()
             .flat_map(|route| &route.replicas)
-            .map(|replica| replica.address.as_str())
     }
 }
 
@@ -185,6 +184,6 @@ mod tests {
         };
         assert_eq!(names("school"), ["a", "c"]);
         assert_eq!(names("hospital"), ["a", "b", "c"]);
-        assert_eq!(table.addresses().count(), 4);
+        assert_eq!(table.replicas().count(), 4);
     }
 }

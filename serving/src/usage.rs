@@ -193,11 +193,6 @@ async fn settle(scheduler: Scheduler, mut pending: Pending) {
     while let Some(settlement) = pending.settlement.clone() {
         match scheduler.billing().settle(within(settlement.clone())).await {
             Ok(_) => pending.settlement = None,
-            // An earlier try arrived although its answer did not.
-            Err(status) if status.code() == Code::NotFound && attempt > 0 => {
-                tracing::info!(request_id = %settlement.request_id, "settled by an earlier try");
-                pending.settlement = None;
-            }
             Err(status) if is_final(status.code()) || attempt >= pending.max_tries => {
                 report_lost(&settlement, status.message());
                 pending.settlement = None;
@@ -215,7 +210,8 @@ async fn settle(scheduler: Scheduler, mut pending: Pending) {
     }
 }
 
-/// Whether sending the same settlement again could only give the same answer.
+/// Whether sending the same settlement again could only give the same answer. A repeated one is
+/// answered like the first, so "not found" always means that the hold has expired.
 fn is_final(code: Code) -> bool {
     matches!(
         code,

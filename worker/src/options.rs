@@ -40,7 +40,8 @@ pub struct Options {
     pub allow_commands: bool,
     /// Where models may be fetched from.
     pub hub: HubOptions,
-    /// Threads of each engine; `None` leaves the choice to the engine.
+    /// Most threads of one task, which has one for each core that it declared; `None` sets no
+    /// other bound than the machine.
     pub threads: Option<usize>,
     /// Certificate authority (PEM) of the scheduler, needed for `https`.
     pub scheduler_ca_pem: Option<Vec<u8>>,

@@ -9,6 +9,7 @@
 //! 6. [`sample`], [`stop`], [`batch`] — pure decisions: next token, end of text, who runs this step.
 //! 7. [`engine`] — the thread that owns all of it, and the handle that others hold.
 //! 8. [`train`] — the same decoder as a differentiable Candle graph; LoRA fine-tuning.
+//! 9. [`with_threads`] — the arithmetic of other threads' work, bounded to a number of cores.
 //!
 //! Promise kept by construction and by test: a batch neighbour, a chunk border or a
 //! restart of a request never changes a token of it (same machine, same seed).
@@ -22,6 +23,7 @@ mod load;
 mod model;
 pub mod sample;
 pub mod stop;
+mod threads;
 pub mod tokenizer;
 pub mod train;
 
@@ -35,4 +37,5 @@ pub use error::EngineError;
 pub use load::ModelInfo;
 pub use load::spec::{Architecture, DecoderSpec};
 pub use sample::Sampling;
+pub use threads::with_threads;
 pub use train::{LoraConfig, Schedule, StepReport, TrainConfig, Trainer};

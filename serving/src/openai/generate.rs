@@ -174,8 +174,6 @@ impl Generation {
         };
         Some(
             match event.map(|event| event.and_then(|event| event.event)) {
-                // Said once, before the first event; a repeat breaks the protocol.
-                Ok(Some(Event::Started(_))) => self.fail(ApiError::replica_lost()),
                 Ok(Some(Event::Delta(delta))) => {
                     self.meter.token();
                     self.pace.token();
@@ -188,7 +186,8 @@ impl Generation {
                     }
                     self.fail(trouble::of_failed(&failed, &self.route, 1).into_error())
                 }
-                Ok(None) => self.fail(ApiError::replica_lost()),
+                // The start is said once, before the first event; a repeat breaks the protocol.
+                Ok(Some(Event::Started(_)) | None) => self.fail(ApiError::replica_lost()),
                 Err(status) => {
                     tracing::warn!(code = ?status.code(), message = status.message(), "replica lost");
                     self.fail(ApiError::replica_lost())

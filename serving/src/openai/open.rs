@@ -83,7 +83,11 @@ async fn start_at(
     let mut events = answer.into_inner();
     let mut prompt_tokens = 0;
     let first = loop {
-        let next = events.message().await.map_err(&refused)?.ok_or_else(unusable)?;
+        let next = events
+            .message()
+            .await
+            .map_err(&refused)?
+            .ok_or_else(unusable)?;
         match next.event {
             Some(Event::Started(accepted)) => prompt_tokens = u64::from(accepted.prompt_tokens),
             _ => break next,

@@ -22,6 +22,8 @@ pub(crate) struct FakeScheduler {
     pub(crate) settled: Arc<Mutex<Vec<SettleRequest>>>,
     /// Settlements that will fail with "unavailable" before one is taken.
     pub(crate) settle_failures: Arc<AtomicU32>,
+    /// The holds of all requests have expired.
+    pub(crate) holds_expired: Arc<AtomicBool>,
     /// Every call fails while this is set.
     pub(crate) away: Arc<AtomicBool>,
     pub(crate) resolved: Arc<AtomicU32>,
@@ -35,6 +37,7 @@ impl FakeScheduler {
             authorized: Arc::default(),
             settled: Arc::default(),
             settle_failures: Arc::default(),
+            holds_expired: Arc::default(),
             away: Arc::default(),
             resolved: Arc::default(),
             routes: watch::channel(Routes::default()).0,
@@ -136,6 +139,9 @@ fake_service!(Billing {
         );
         if failing.is_ok() {
             return Err(Status::unavailable("fake scheduler is away"));
+        }
+        if self.holds_expired.load(Ordering::SeqCst) {
+            return Err(Status::not_found("no hold of this request"));
         }
         self.settled.lock().unwrap().push(request.into_inner());
         Ok(Response::new(SettleResponse { charged_micro: 1 }))

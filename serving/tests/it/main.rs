@@ -12,6 +12,7 @@ mod errors;
 mod fake_replica;
 mod fake_scheduler;
 mod limits;
+mod log_recorder;
 mod official_client;
 mod operations;
 mod settlement;

@@ -1,5 +1,6 @@
 //! Usage reaches the ledger exactly once, whatever happens to caller, replica or scheduler.
 
+use crate::log_recorder::LogRecorder;
 use crate::world::{KEY, chat, eventually, request_id, streamed, world};
 use futures::StreamExt;
 use std::sync::atomic::Ordering;
@@ -84,6 +85,24 @@ async fn a_scheduler_that_is_briefly_away_gets_the_settlement_later_once() {
         metrics.contains("zhisuan_gateway_settlement_retries_total 3"),
         "{metrics}"
     );
+}
+
+#[tokio::test]
+async fn a_settlement_whose_hold_expired_meanwhile_is_an_error_with_its_numbers() {
+    let errors = LogRecorder::default();
+    let _recording = tracing::subscriber::set_default(errors.clone());
+    let world = world().await;
+    world.scheduler.settle_failures.store(1, Ordering::SeqCst);
+    world.scheduler.holds_expired.store(true, Ordering::SeqCst);
+    let id = request_id(&world.chat(&chat("hello")).await);
+    eventually("the loss is logged", || async {
+        errors.lines().iter().any(|line| {
+            line.contains("settlement not booked")
+                && line.contains(&id)
+                && line.contains("prompt_tokens=7 completion_tokens=6")
+        })
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -8,11 +8,13 @@ use crate::models::ModelStore;
 use crate::replica::ReplicaTable;
 use crate::session::{Event, TaskKey};
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use zhisuan_proto::v1::{Assign, Device, ModelManifest};
 
 /// One task's view of the worker.
@@ -29,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) keep: PathBuf,
     pub(crate) node: Arc<NodeFacts>,
     pub(crate) replicas: ReplicaTable,
+    /// Every thread that computes for the task: the end is told after the last has returned.
+    pub(crate) blocking: TaskTracker,
 }
 
 /// What does not change while the worker lives.
@@ -36,10 +40,26 @@ pub(crate) struct NodeFacts {
     pub(crate) simulated: bool,
     pub(crate) devices: Vec<Device>,
     pub(crate) allow_commands: bool,
+    /// Most threads of one task.
     pub(crate) threads: Option<usize>,
 }
 
 impl Context {
+    /// Threads for the task's arithmetic: as many as the cores that it declared and pays for.
+    pub(crate) fn threads(&self) -> usize {
+        let resources = self
+            .assign
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.resources.as_ref());
+        let cpu_milli = resources.map_or(0, |wanted| wanted.cpu_milli);
+        let available = std::thread::available_parallelism().map_or(1, NonZero::get);
+        threads(
+            cpu_milli,
+            available.min(self.node.threads.unwrap_or(available)),
+        )
+    }
+
     /// Makes the working folder, emptying what a crash may have left there.
     pub(crate) async fn make_folder(&self) -> Result<(), ExecError> {
         let folder = self.folder.clone();
@@ -64,6 +84,11 @@ impl Context {
             Err(error) => Err(ExecError::new("ZS-WORKER-IO", error.to_string())),
         }
     }
+}
+
+/// A part of a core needs a thread, and nothing declared is one.
+fn threads(cpu_milli: u32, most: usize) -> usize {
+    (cpu_milli.div_ceil(1000) as usize).clamp(1, most.max(1))
 }
 
 /// How the work ended.
@@ -210,5 +235,20 @@ impl TaskEvents {
         let _ = self
             .sender
             .try_send(self.wrap(TaskEvent::Progress(text.into())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::threads;
+
+    #[test]
+    fn a_task_has_the_threads_of_the_cores_it_declared() {
+        let of = |cpu_milli| threads(cpu_milli, 8);
+        assert_eq!(
+            [0, 1, 1000, 1001, 2500, 8000, 64_000].map(of),
+            [1, 1, 1, 2, 3, 8, 8]
+        );
+        assert_eq!(threads(4000, 0), 1);
     }
 }

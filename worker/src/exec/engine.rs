@@ -50,7 +50,7 @@ pub(crate) async fn load(context: &Context, limits: Limits) -> Result<Loaded, Ex
     ));
     let options = options(context, path, limits);
     let LocalModel { manifest, .. } = models.base;
-    let loading = tokio::task::spawn_blocking(move || {
+    let loading = context.blocking.spawn_blocking(move || {
         let engine = Engine::load(options)?;
         for (name, folder) in &adapters {
             engine.load_adapter(name, folder)?;
@@ -75,6 +75,6 @@ fn options(context: &Context, model: PathBuf, limits: Limits) -> LoadOptions {
         max_batch: or(limits.batch, MAX_BATCH),
         max_waiting: or(limits.waiting, MAX_WAITING),
         max_context: (limits.context != 0).then_some(limits.context as usize),
-        threads: context.node.threads,
+        threads: Some(context.threads()),
     }
 }

@@ -17,6 +17,7 @@ pub(crate) use context::{
 
 use crate::lease::Outcome;
 use std::time::Duration;
+use tokio_util::task::TaskTracker;
 use zhisuan_proto::v1::job_spec::Work;
 
 /// After the grace an executor has this long to return before it is given up.
@@ -51,30 +52,13 @@ impl ExecError {
     }
 }
 
-/// Runs the task to its end. Always returns: a panic is a failure, and work that does not end
-/// within its grace is given up.
+/// Runs the task to its end: a panic is a failure, and work that does not end within its grace is
+/// given up.
 pub(crate) async fn run(context: Context) -> Finish {
-    let mut stop = context.stop.clone();
+    let (stop, blocking) = (context.stop.clone(), context.blocking.clone());
     let folder = context.folder.clone();
     let log = context.log.clone();
-    let mut work = tokio::spawn(Box::pin(dispatch(context)));
-    let finish = tokio::select! {
-        joined = &mut work => match joined {
-            Ok(Ok(finish)) => finish,
-            Ok(Err(error)) => failure(error),
-            Err(error) => {
-                tracing::error!(%error, "executor panicked");
-                failure(ExecError::new("ZS-WORKER-PANIC", "执行器内部错误，请把节点日志交给运维"))
-            }
-        },
-        () = stop.past_deadline(SLACK) => {
-            work.abort();
-            Finish {
-                message: "任务没有在宽限时间内结束，已强制终止".into(),
-                ..Finish::of(Outcome::Stopped)
-            }
-        }
-    };
+    let finish = Box::pin(to_the_end(dispatch(context), stop, blocking, SLACK)).await;
     if finish.outcome == Outcome::Failed {
         log.line(&format!("[zhisuan] {}: {}", finish.code, finish.message));
     }
@@ -85,6 +69,41 @@ pub(crate) async fn run(context: Context) -> Finish {
         tracing::warn!(%error, folder = %folder.display(), "cannot remove a working folder");
     }
     finish
+}
+
+/// How `work` ended. Returns only when nothing computes for it any more: an async task can be
+/// aborted, a blocking thread cannot, and whoever hears of the end gives its cores away.
+async fn to_the_end(
+    work: impl Future<Output = Result<Finish, ExecError>> + Send + 'static,
+    mut stop: StopSignal,
+    blocking: TaskTracker,
+    slack: Duration,
+) -> Finish {
+    let mut work = tokio::spawn(Box::pin(work));
+    let joined = tokio::select! {
+        joined = &mut work => joined,
+        () = stop.past_deadline(slack) => {
+            work.abort();
+            (&mut work).await
+        }
+    };
+    blocking.close();
+    blocking.wait().await;
+    match joined {
+        Ok(Ok(finish)) => finish,
+        Ok(Err(error)) => failure(error),
+        Err(error) if error.is_cancelled() => Finish {
+            message: "任务没有在宽限时间内结束，已强制终止".into(),
+            ..Finish::of(Outcome::Stopped)
+        },
+        Err(error) => {
+            tracing::error!(%error, "executor panicked");
+            failure(ExecError::new(
+                "ZS-WORKER-PANIC",
+                "执行器内部错误，请把节点日志交给运维",
+            ))
+        }
+    }
 }
 
 fn failure(error: ExecError) -> Finish {
@@ -121,5 +140,43 @@ async fn dispatch(context: Context) -> Result<Finish, ExecError> {
             "ZS-WORK-UNKNOWN",
             "任务没有写明做什么，或本节点的版本不认识这种工作",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+    use super::{Finish, Outcome, StopOrder, StopSignal, to_the_end};
+    use crate::lease::StopReason;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+    use tokio::time::Instant;
+    use tokio_util::task::TaskTracker;
+
+    #[tokio::test]
+    async fn work_that_is_given_up_ends_with_its_last_thread() {
+        let (order, stop) = StopSignal::channel();
+        let (blocking, done) = (TaskTracker::new(), Arc::new(AtomicBool::new(false)));
+        let thread = blocking.spawn_blocking({
+            let done = Arc::clone(&done);
+            move || {
+                std::thread::sleep(Duration::from_millis(300));
+                done.store(true, Ordering::SeqCst);
+            }
+        });
+        order.send_replace(Some(StopOrder {
+            reason: StopReason::Shutdown,
+            deadline: Instant::now(),
+        }));
+        let work = async move {
+            thread.await.unwrap();
+            // The grace has long passed.
+            std::future::pending::<()>().await;
+            Ok(Finish::of(Outcome::Succeeded))
+        };
+        let finish = to_the_end(work, stop, blocking, Duration::ZERO).await;
+        assert_eq!(finish.outcome, Outcome::Stopped);
+        assert!(done.load(Ordering::SeqCst), "the thread still computes");
     }
 }

@@ -49,12 +49,11 @@ pub(crate) async fn run(context: Context, work: ServeWork) -> Result<Finish, Exe
         "[zhisuan] 不再接受新请求，等待进行中的请求，最多 {} 秒",
         drain.as_secs()
     ));
-    let ended = tokio::task::spawn_blocking(move || {
+    let drained = context.blocking.spawn_blocking(move || {
         served.engine.shutdown(drain);
         served.engine.stats()
-    })
-    .await;
-    if let Ok(stats) = ended {
+    });
+    if let Ok(stats) = drained.await {
         context.log.line(&format!(
             "[zhisuan] 共完成 {} 个请求，输入 {} 词元，输出 {} 词元",
             stats.finished, stats.tokens_in, stats.tokens_out

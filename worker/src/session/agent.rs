@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::Endpoint;
 use zhisuan_proto::v1::worker_message::Message as Report;
-use zhisuan_proto::v1::{Register, TaskUsage};
+use zhisuan_proto::v1::{Leaving, Register, TaskUsage};
 
 const TICK: Duration = Duration::from_millis(50);
 const EVENTS: usize = 1024;
@@ -311,6 +311,7 @@ impl Agent {
             deadline_ms: self.now_ms() + grace_ms,
             done,
         });
+        self.outbox.push(Report::Leaving(Leaving {}));
         self.stop_all(grace_ms);
     }
 }

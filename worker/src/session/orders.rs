@@ -8,6 +8,7 @@ use crate::logs::TaskLog;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use zhisuan_proto::v1::scheduler_message::Message as Order;
 use zhisuan_proto::v1::worker_message::Message as Report;
 use zhisuan_proto::v1::{
@@ -46,7 +47,13 @@ impl Agent {
             return;
         };
         let key = TaskKey::of(&task);
-        if self.ending.is_some() && !self.tasks.contains_key(&key) {
+        let runs = |row: &Task| {
+            row.run
+                .as_ref()
+                .is_some_and(|run| run.task.epoch == task.epoch)
+        };
+        let again = self.tasks.get(&key).is_some_and(runs);
+        if self.ending.is_some() && !again {
             let text = "节点正在关闭";
             self.outbox
                 .push(stopped(task, StopReason::Shutdown.code(), text));
@@ -98,6 +105,7 @@ impl Agent {
                 .join(format!("{}-{}", task.job_id, task.task)),
             node: Arc::clone(&self.config.node),
             replicas: self.config.replicas.clone(),
+            blocking: TaskTracker::new(),
         };
         if let Some(row) = self.tasks.get_mut(&key) {
             row.run = Some(Run {

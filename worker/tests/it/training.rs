@@ -6,6 +6,7 @@ use crate::support::tasks::{Story, follow, stop, task};
 use crate::support::{Place, start_plain};
 use crate::work::{smollm2, with_model};
 use serde_json::{Value, json};
+use std::time::Duration;
 use zhisuan_proto::v1::job_spec::Work;
 use zhisuan_proto::v1::scheduler_message::Message as Order;
 use zhisuan_proto::v1::worker_message::Message as Report;
@@ -98,6 +99,38 @@ async fn training_stops_with_a_checkpoint_resumes_and_hands_over_an_adapter() {
     }
 
     is_served(&mut session, &model, adapter).await;
+}
+
+#[tokio::test]
+async fn a_stop_is_heard_within_a_long_step() {
+    let Some(model) = smollm2() else { return };
+    let (place, mut scheduler) = (Place::new(), Scheduler::start().await);
+    let (_worker, mut session) = start_plain(&mut scheduler, &place).await;
+    let Work::Train(mut long) = work(&scheduler, 2) else {
+        return;
+    };
+    // Minutes for one step.
+    long.gradient_accumulation = 4096;
+    session.order(Order::Assign(with_model(1, Work::Train(long), &model)));
+    let mut story = Story::default();
+    while story.started == 0 {
+        assert!(!story.take(session.report().await), "{:?}", story.ended);
+    }
+    // Now the first step is under way.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    session.order(stop(task(1, 1), 30_000));
+    let story = story.until_end(&mut session).await;
+    assert_eq!(story.ended.outcome, "stopped");
+    assert!(
+        story.ended.message.contains("已保存检查点"),
+        "{:?}",
+        story.ended
+    );
+    assert!(
+        !scheduler
+            .artifact(&story.ended.outputs["checkpoint"])
+            .is_empty()
+    );
 }
 
 #[tokio::test]

@@ -118,13 +118,7 @@ impl Engine {
         if let Some(limit) = max_context {
             info.context_length = info.context_length.min(limit);
         }
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.unwrap_or(0))
-            .thread_name(|i| format!("engine-math-{i}"))
-            .build()
-            .map_err(|e| EngineError::Internal {
-                detail: e.to_string(),
-            })?;
+        let pool = crate::threads::pool(threads)?;
         let decoder = Decoder::load(source.spec, source.weights.as_ref())?;
         tracing::info!(
             model = %info.name, architecture = %info.architecture, quantisation = %info.quantisation,

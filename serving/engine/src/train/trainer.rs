@@ -31,6 +31,9 @@ pub struct StepReport {
     pub grad_norm: f64,
 }
 
+/// A loss, and the gradient of each variable.
+type Gradients = (f64, Vec<Vec<f32>>);
+
 /// A LoRA fine-tuning run of a frozen base model.
 pub struct Trainer {
     decoder: Arc<Decoder>,
@@ -142,6 +145,15 @@ impl Trainer {
 
     /// Runs one optimiser step. An error leaves weights and moments as they were.
     pub fn step(&mut self) -> Result<StepReport, EngineError> {
+        self.step_while(&|| true)?.ok_or(EngineError::Cancelled)
+    }
+
+    /// As [`Trainer::step`], asking `keep_going` before each micro-batch. `None` when it said
+    /// no: the step is given up, weights and moments are as they were.
+    pub fn step_while(
+        &mut self,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Result<Option<StepReport>, EngineError> {
         if self.finished() {
             return Err(EngineError::invalid(
                 "steps",
@@ -155,7 +167,10 @@ impl Trainer {
             .filter_map(|index| self.examples.get(index))
             .collect();
         let learnt = chosen.iter().flat_map(|e| &e.targets).flatten().count();
-        let (loss, mut gradients) = self.gradients(&chosen, 1.0 / learnt as f32)?;
+        let summed = self.gradients(&chosen, 1.0 / learnt as f32, keep_going)?;
+        let Some((loss, mut gradients)) = summed else {
+            return Ok(None);
+        };
         let grad_norm = clip(&mut gradients, config.clip_norm);
         if !loss.is_finite() || !grad_norm.is_finite() {
             return Err(EngineError::NumericFault);
@@ -179,22 +194,24 @@ impl Trainer {
             var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?;
         }
         self.state.step += 1;
-        Ok(StepReport {
+        Ok(Some(StepReport {
             step: self.state.step,
             of: self.state.train.steps,
             loss,
             learning_rate,
             tokens: chosen.iter().map(|e| e.tokens.len()).sum(),
             grad_norm,
-        })
+        }))
     }
 
-    /// Loss and gradient of each variable, summed over the micro-batches.
+    /// Loss and gradient of each variable, summed over the micro-batches; `None` when
+    /// `keep_going` says no before one of them.
     fn gradients(
         &self,
         chosen: &[&Example],
         weight: f32,
-    ) -> Result<(f64, Vec<Vec<f32>>), EngineError> {
+        keep_going: &dyn Fn() -> bool,
+    ) -> Result<Option<Gradients>, EngineError> {
         let graph = Graph {
             decoder: &self.decoder,
             variables: &self.variables,
@@ -206,6 +223,9 @@ impl Trainer {
             .collect();
         let mut total = 0f64;
         for batch in chosen.chunks(self.state.train.batch_size) {
+            if !keep_going() {
+                return Ok(None);
+            }
             let loss = graph.loss(batch, weight)?;
             total += f64::from(loss.to_scalar::<f32>()?);
             let gradients = loss.backward()?;
@@ -216,7 +236,7 @@ impl Trainer {
                 }
             }
         }
-        Ok((total, sums))
+        Ok(Some((total, sums)))
     }
 
     /// Writes everything that [`Trainer::resume`] needs into `dir`, replacing what was there

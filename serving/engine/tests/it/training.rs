@@ -8,9 +8,12 @@
 
 use crate::support::{QWEN, Tiny, cpu_seconds, load, real_model, run, text_request};
 use candle_core::quantized::GgmlDType;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use zhisuan_engine::{EngineError, GenerateRequest, LoraConfig, Schedule, TrainConfig, Trainer};
+use zhisuan_engine::{
+    EngineError, GenerateRequest, LoraConfig, Schedule, TrainConfig, Trainer, with_threads,
+};
 
 const ALL: [&str; 7] = [
     "q_proj",
@@ -95,6 +98,35 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
         .err()
         .unwrap();
     assert_eq!(error.code(), "checkpoint_mismatch");
+}
+
+#[test]
+fn a_stop_between_micro_batches_leaves_the_run_as_it_was() {
+    let (dir, model) = Tiny::default().gguf();
+    let data = write_data(dir.path());
+    let [mut whole, mut stopped] =
+        [(); 2].map(|()| Trainer::open(&model, &data, lora(), train(3)).unwrap());
+    assert_eq!(whole.step().unwrap(), stopped.step().unwrap());
+    let asked = Cell::new(0);
+    let only_the_first = || asked.replace(asked.get() + 1) == 0;
+    assert_eq!(stopped.step_while(&only_the_first).unwrap(), None);
+    assert_eq!((asked.get(), stopped.step_number()), (2, 1));
+    assert_eq!(whole.step().unwrap(), stopped.step().unwrap());
+}
+
+#[test]
+fn a_run_keeps_to_its_threads_and_their_number_changes_nothing() {
+    let (dir, model) = Tiny::default().gguf();
+    let data = write_data(dir.path());
+    let run = |threads: usize| {
+        let work = || {
+            assert_eq!(rayon::current_num_threads(), threads);
+            let mut trainer = Trainer::open(&model, &data, lora(), train(2)).unwrap();
+            [(); 2].map(|()| trainer.step().unwrap())
+        };
+        with_threads(threads, work).unwrap()
+    };
+    assert_eq!(run(1), run(3));
 }
 
 #[test]

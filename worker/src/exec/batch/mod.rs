@@ -1,6 +1,7 @@
 //! Answers every line of a JSONL file in the OpenAI batch form. A bad line gives an error line;
 //! only a file without any good line fails the job.
 
+mod files;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -12,12 +13,13 @@ use crate::lease::Outcome;
 use futures::StreamExt as _;
 use lines::{Answer, Line, LineError, MAX_LINE_BYTES, Place};
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::TaskTracker;
 use zhisuan_engine::{EngineError, GenerateEvent, GenerateRequest, Prompt};
 use zhisuan_proto::v1::BatchWork;
 
@@ -50,10 +52,13 @@ pub(crate) async fn run(context: Context, work: BatchWork) -> Result<Finish, Exe
         adapter,
         work,
         number: context.assign.task.unwrap_or_default().job_id,
+        blocking: context.blocking.clone(),
     });
-    let tally = Box::pin(answer_all(&context, &job, &input, &path)).await?;
+    let tally = Box::pin(answer_all(&context, &job, &input, &path)).await;
     let engine = job.loaded.engine.clone();
-    let _ = tokio::task::spawn_blocking(move || engine.shutdown(Duration::ZERO)).await;
+    let ended = move || engine.shutdown(Duration::ZERO);
+    let _ = context.blocking.spawn_blocking(ended).await;
+    let tally = tally?;
     let digest = outputs::put(&context, &path, OUTPUT).await?;
     Ok(finish(&context, &tally, digest))
 }
@@ -64,6 +69,7 @@ struct Job {
     adapter: Option<String>,
     work: BatchWork,
     number: u64,
+    blocking: TaskTracker,
 }
 
 fn adapter_of(loaded: &Loaded, model: &str) -> Result<Option<String>, ExecError> {
@@ -86,18 +92,21 @@ async fn answer_all(
     output: &Path,
 ) -> Result<Tally, ExecError> {
     let io = |error: std::io::Error| ExecError::new("ZS-WORKER-IO", error.to_string());
-    let total = count_lines(input).map_err(io)?;
-    let mut sink = std::io::BufWriter::new(std::fs::File::create(output).map_err(io)?);
-    let reader = BufReader::new(std::fs::File::open(input).map_err(io)?);
+    let counted = files::count(&context.blocking, input.to_path_buf());
+    let total = counted.wait().await.map_err(io)?;
+    let (lines, read) = files::read(&context.blocking, input.to_path_buf());
+    let (sink, written) = files::write(&context.blocking, output.to_path_buf());
     let mut stop = context.stop.clone();
     // A dropped future drops its receiver, and the engine frees the place within a step.
-    let mut answers = futures::stream::iter(Lines { reader, number: 0 })
+    let mut answers = ReceiverStream::new(lines)
         .map(|(number, text)| answer_line(Arc::clone(job), number, text))
         .buffered(WINDOW)
         .take_until(Box::pin(async move { stop.wait().await }));
     let mut tally = Tally::default();
     while let Some((line, fault)) = answers.next().await {
-        writeln!(sink, "{line}").map_err(io)?;
+        if sink.send(line).await.is_err() {
+            break;
+        }
         match fault {
             None => tally.good += 1,
             Some(fault) => {
@@ -109,7 +118,10 @@ async fn answer_all(
         let done = tally.good + tally.bad;
         context.events.progress(format!("line {done}/{total}"));
     }
-    sink.flush().map_err(io)?;
+    // Both threads end when their channels do.
+    drop((answers, sink));
+    written.wait().await.map_err(io)?;
+    read.wait().await.map_err(io)?;
     Ok(tally)
 }
 
@@ -149,19 +161,21 @@ fn engine_error(error: &EngineError) -> LineError {
 
 async fn ask(job: Arc<Job>, task: lines::Task) -> Result<Answer, LineError> {
     let (sender, receiver) = oneshot::channel();
-    let submitted = tokio::task::spawn_blocking(move || {
-        let text = job.loaded.engine.render_chat(&task.messages)?;
-        let request = GenerateRequest {
-            adapter: job.adapter.clone(),
-            sampling: task.sampling,
-            stop: task.stop,
-            ..GenerateRequest::new(Prompt::Text(text), task.max_tokens as usize)
-        };
-        job.loaded
-            .engine
-            .generate(request, Box::new(Collector::new(sender)))
-    })
-    .await;
+    let blocking = job.blocking.clone();
+    let submitted = blocking
+        .spawn_blocking(move || {
+            let text = job.loaded.engine.render_chat(&task.messages)?;
+            let request = GenerateRequest {
+                adapter: job.adapter.clone(),
+                sampling: task.sampling,
+                stop: task.stop,
+                ..GenerateRequest::new(Prompt::Text(text), task.max_tokens as usize)
+            };
+            job.loaded
+                .engine
+                .generate(request, Box::new(Collector::new(sender)))
+        })
+        .await;
     match submitted {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => return Err(engine_error(&error)),
@@ -215,42 +229,6 @@ impl zhisuan_engine::TokenSink for Collector {
         }
         ControlFlow::Continue(())
     }
-}
-
-/// Non-empty lines with their numbers from 1. A line beyond the limit comes cut one byte over it.
-struct Lines {
-    reader: BufReader<std::fs::File>,
-    number: u64,
-}
-
-impl Iterator for Lines {
-    type Item = (u64, Vec<u8>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let mut text = Vec::new();
-            let mut limited = (&mut self.reader).take(MAX_LINE_BYTES as u64 + 1);
-            if limited.read_until(b'\n', &mut text).ok()? == 0 {
-                return None;
-            }
-            if text.len() > MAX_LINE_BYTES && text.last() != Some(&b'\n') {
-                self.reader.skip_until(b'\n').ok()?;
-            }
-            self.number += 1;
-            if !text.trim_ascii().is_empty() {
-                return Some((self.number, text));
-            }
-        }
-    }
-}
-
-fn count_lines(path: &Path) -> std::io::Result<u64> {
-    let mut reader = BufReader::new(std::fs::File::open(path)?);
-    let mut count = 0;
-    while reader.skip_until(b'\n')? > 0 {
-        count += 1;
-    }
-    Ok(count)
 }
 
 fn finish(context: &Context, tally: &Tally, digest: String) -> Finish {

@@ -1,8 +1,11 @@
 //! Tests of the batch lines: what is accepted, what becomes an error line, what comes out.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+use super::files;
 use super::lines::{Answer, LineError, Place, parse, render};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
 
 fn line(body: &Value) -> Vec<u8> {
     json!({"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body})
@@ -83,4 +86,46 @@ fn output_lines_have_the_openai_batch_form() {
         (&bad["error"]["code"], &bad["error"]["line"]),
         (&json!("c"), &json!(2))
     );
+}
+
+#[tokio::test]
+async fn files_are_read_and_written_off_the_async_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, copy) = (folder.path().join("pipe"), folder.path().join("copy"));
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+    let blocking = TaskTracker::new();
+    // Reader and writer of a pipe wait for each other: the runtime's only thread must do neither.
+    let (mut lines, read) = files::read(&blocking, pipe.clone());
+    let (sink, written) = files::write(&blocking, pipe);
+    sink.send("a\n\n b".to_owned()).await.unwrap();
+    drop(sink);
+    let (sink, copied) = files::write(&blocking, copy.clone());
+    let mut numbers = Vec::new();
+    while let Some((number, text)) = lines.recv().await {
+        numbers.push(number);
+        let text = String::from_utf8(text).unwrap();
+        sink.send(text.trim_end().to_owned()).await.unwrap();
+    }
+    drop(sink);
+    for end in [read, written, copied] {
+        end.wait().await.unwrap();
+    }
+    assert_eq!(numbers, [1, 3]);
+    assert_eq!(std::fs::read_to_string(&copy).unwrap(), "a\n b\n");
+    assert_eq!(files::count(&blocking, copy).wait().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn an_unreadable_file_is_an_error_and_not_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocking = TaskTracker::new();
+    let (mut lines, read) = files::read(&blocking, folder.path().to_path_buf());
+    assert!(lines.recv().await.is_none());
+    assert!(read.wait().await.is_err());
+    let (sink, written) = files::write(&blocking, folder.path().to_path_buf());
+    tokio::time::timeout(Duration::from_secs(10), sink.closed())
+        .await
+        .unwrap();
+    assert!(written.wait().await.is_err());
 }

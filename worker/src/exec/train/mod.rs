@@ -1,5 +1,5 @@
-//! Fine-tunes a LoRA adapter: step by step on a blocking thread, stopped between two steps, with
-//! a checkpoint that a later attempt goes on from.
+//! Fine-tunes a LoRA adapter: step by step on threads of its own, stopped between two
+//! micro-batches, with a checkpoint that a later attempt goes on from.
 
 mod checkpoint;
 mod settings;
@@ -12,7 +12,7 @@ use serde_json::json;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use zhisuan_engine::{EngineError, Trainer};
+use zhisuan_engine::{EngineError, Trainer, with_threads};
 use zhisuan_proto::v1::model_source::Source;
 use zhisuan_proto::v1::{Lineage, ModelFile, ModelKind, ModelManifest, ModelSource, TrainWork};
 
@@ -36,8 +36,9 @@ pub(crate) async fn run(context: Context, work: TrainWork) -> Result<Finish, Exe
         stop: context.stop.clone(),
         work: work.clone(),
     };
-    let (mut job, mut trainer) = blocking(move || {
-        let trainer = job.open()?;
+    let threads = context.threads();
+    let (mut job, mut trainer) = blocking(&context, move || {
+        let trainer = with_threads(threads, || job.open())??;
         Ok((job, trainer))
     })
     .await?;
@@ -45,15 +46,15 @@ pub(crate) async fn run(context: Context, work: TrainWork) -> Result<Finish, Exe
         return Err(ExecError::stopped());
     }
     context.events.send(TaskEvent::Started).await;
-    let (finished, trainer) = blocking(move || {
-        let finished = job.train(&mut trainer)?;
+    let (finished, trainer) = blocking(&context, move || {
+        let finished = with_threads(threads, || job.train(&mut trainer))??;
         Ok((finished, trainer))
     })
     .await?;
     if finished {
         return Box::pin(hand_over(&context, &work, &models.base, trainer)).await;
     }
-    Box::pin(interrupted(&context, trainer)).await
+    Box::pin(interrupted(&context, trainer.step_number())).await
 }
 
 async fn artifact(context: &Context, sha256: &str, what: &str) -> Result<PathBuf, ExecError> {
@@ -73,14 +74,15 @@ async fn earlier(context: &Context) -> Result<Option<PathBuf>, ExecError> {
     let file = artifact(context, sha256, "检查点").await?;
     let folder = context.folder.join("resume");
     let target = folder.clone();
-    blocking(move || checkpoint::unpack(&file, &target)).await?;
+    blocking(context, move || checkpoint::unpack(&file, &target)).await?;
     Ok(Some(folder))
 }
 
 async fn blocking<T: Send + 'static>(
+    context: &Context,
     work: impl FnOnce() -> Result<T, ExecError> + Send + 'static,
 ) -> Result<T, ExecError> {
-    match tokio::task::spawn_blocking(work).await {
+    match context.blocking.spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(ExecError::new("ZS-WORKER-PANIC", error.to_string())),
     }
@@ -131,17 +133,18 @@ impl Job {
         Ok(trainer)
     }
 
-    /// True at the last step, false at a stop, which is heard between two steps.
+    /// True at the last step, false at a stop, with a checkpoint kept on this node. It is saved
+    /// here, since whoever waits for this thread may have been given up meanwhile.
     fn train(&mut self, trainer: &mut Trainer) -> Result<bool, ExecError> {
         let io = |error: std::io::Error| ExecError::new("ZS-WORKER-IO", error.to_string());
         let mut metrics = std::fs::File::create(self.folder.join(METRICS)).map_err(io)?;
         let every = self.work.checkpoint_every_steps as usize;
         while !trainer.finished() {
-            if self.stop.requested() {
-                return Ok(false);
-            }
             let begun = Instant::now();
-            let report = trainer.step()?;
+            let Some(report) = trainer.step_while(&|| !self.stop.requested())? else {
+                save(trainer, &self.keep)?;
+                return Ok(false);
+            };
             let line = format!("step {}/{} loss {:.4}", report.step, report.of, report.loss);
             self.log.line(&line);
             self.events.progress(line);
@@ -173,19 +176,14 @@ fn forget(context: &Context) {
 }
 
 /// A checkpoint for the next attempt. Without a lease the store is out of reach: it stays here.
-async fn interrupted(context: &Context, trainer: Trainer) -> Result<Finish, ExecError> {
-    let step = trainer.step_number();
+async fn interrupted(context: &Context, step: usize) -> Result<Finish, ExecError> {
     let lost = context
         .stop
         .order()
         .is_some_and(|order| order.reason == StopReason::LeaseExpired);
     let (keep, file) = (context.keep.clone(), context.folder.join("checkpoint.zip"));
     let target = file.clone();
-    blocking(move || {
-        save(&trainer, &keep)?;
-        checkpoint::pack(&keep, &target)
-    })
-    .await?;
+    blocking(context, move || checkpoint::pack(&keep, &target)).await?;
     let mut finish = Finish {
         message: format!("停在第 {step} 步，已保存检查点"),
         ..Finish::of(Outcome::Stopped)
@@ -216,7 +214,7 @@ async fn hand_over(
         .unwrap_or_default();
     let (folder, sha256) = (context.folder.join("adapter"), base_sha256.clone());
     let target = folder.clone();
-    blocking(move || Ok(trainer.save_adapter(&target, &sha256)?)).await?;
+    blocking(context, move || Ok(trainer.save_adapter(&target, &sha256)?)).await?;
     let mut finish = Finish::of(Outcome::Succeeded);
     let mut files = Vec::new();
     for name in ADAPTER_FILES {
