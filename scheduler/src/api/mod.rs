@@ -80,7 +80,11 @@ fn unreadable() -> Status {
         message_zh: "调度器的数据库暂时读不出来，请联系运营方查看调度器日志。".to_owned(),
         ..ErrorDetail::default()
     };
-    zhisuan_proto::status(Code::Internal, "the scheduler's store cannot be read", &detail)
+    zhisuan_proto::status(
+        Code::Internal,
+        "the scheduler's store cannot be read",
+        &detail,
+    )
 }
 
 /// Runs a blocking read; a broken store is the server's fault, its details go to the log.
