@@ -7,7 +7,7 @@ use crate::words::{Lang, say, tr};
 use std::path::{Path, PathBuf};
 
 /// Every key that a file, the environment (`ZHISUAN_<KEY>`) or a flag may set.
-pub(crate) const KEYS: [&str; 7] = [
+pub(crate) const KEYS: [&str; 8] = [
     "scheduler",
     "gateway",
     "key",
@@ -15,6 +15,7 @@ pub(crate) const KEYS: [&str; 7] = [
     "ca",
     "lang",
     "output",
+    "simulated",
 ];
 
 /// What the command line said; `None` leaves the choice to the next source.
@@ -192,6 +193,13 @@ impl Settings {
         }
     }
 
+    /// True when the devices behind the scheduler are simulated. A scheduler that a stronger
+    /// source chose is another one, of which the word says nothing.
+    pub(crate) fn simulated(&self) -> bool {
+        let word = self.setting("simulated");
+        word.value == "true" && self.setting("scheduler").source.rank() >= word.source.rank()
+    }
+
     /// Form of results.
     pub(crate) fn format(&self) -> Result<Format> {
         let value = self.get("output");
@@ -222,6 +230,7 @@ fn default_of(key: &str) -> &'static str {
         "gateway" => "http://127.0.0.1:7700",
         "lang" => "zh",
         "output" => "table",
+        "simulated" => "false",
         _ => "",
     }
 }
@@ -250,6 +259,9 @@ pub(crate) fn check_value(key: &str, value: &str) -> Result<()> {
         }
         "output" if Format::parse(value).is_none() => {
             Err(bad_value(key, value, "table, json, jsonl, name"))
+        }
+        "simulated" if !matches!(value, "true" | "false") => {
+            Err(bad_value(key, value, "true, false"))
         }
         "lang" if !matches!(value, "zh" | "en") => Err(bad_value(key, value, "zh, en")),
         _ => Ok(()),

@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod config;
 mod config_file;
+mod download;
 mod error;
 mod follow;
 mod gateway;

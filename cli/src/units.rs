@@ -137,6 +137,11 @@ pub(crate) fn nano(what: &str, value: f64) -> Result<u64> {
     }
 }
 
+/// Milliseconds as an ISO 8601 duration: "PT30M", "PT1H30M", "PT1.5S".
+pub(crate) fn iso_span(ms: u64) -> String {
+    jiff::SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX)).to_string()
+}
+
 /// Micro-yuan for people: at least two decimals, no trailing zeros after them.
 pub(crate) fn yuan(micro: i64) -> String {
     let sign = if micro < 0 { "-" } else { "" };

@@ -109,6 +109,18 @@ pub(crate) struct JobArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct OutputsArgs {
+    #[arg(value_name = "JOB", help = tr("作业号或 last", "number of the job, or last"))]
+    pub(crate) job: String,
+    #[arg(value_name = "NAME", help = tr("只要这些产物,默认全部", "only these outputs, all by default"))]
+    pub(crate) names: Vec<String>,
+    #[arg(short, long, value_name = "DIR", help = tr("下载到这个文件夹", "fetch them into this folder"))]
+    pub(crate) dir: Option<PathBuf>,
+    #[arg(long, requires = "dir", help = tr("覆盖已有的文件", "replace files that are there"))]
+    pub(crate) force: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct LogsArgs {
     #[arg(value_name = "JOB", help = tr("作业号或 last", "number of the job, or last"))]
     pub(crate) job: String,

@@ -66,7 +66,7 @@ pub(crate) enum Verb {
     Demo(DemoArgs),
     #[command(about = tr("提交作业,标准输出只有作业号", "submit jobs; stdout has only their numbers"))]
     Submit(SubmitArgs),
-    #[command(about = tr("提交、跟踪,并以作业的结果退出", "submit, follow, and exit with the job's outcome"))]
+    #[command(about = tr("提交、跟踪,并以作业的结果退出;程序自己的退出码在最后一行", "submit, follow, exit with the job's outcome; the last line has the program's own exit code"))]
     Run(RunArgs),
     #[command(visible_alias = "ps", about = tr("列出作业", "list jobs"))]
     List(ListArgs),
@@ -80,6 +80,8 @@ pub(crate) enum Verb {
     Wait(WaitArgs),
     #[command(about = tr("取消作业", "cancel jobs"))]
     Cancel(JobArgs),
+    #[command(about = tr("列出或下载作业的产物", "list or fetch a job's outputs"))]
+    Outputs(OutputsArgs),
     #[command(about = tr("提交之前算价", "price a job before submitting it"))]
     Quote(QuoteArgs),
     #[command(about = tr("按计费项汇总用量", "usage by priced item"))]

@@ -13,6 +13,7 @@ mod list;
 mod logs;
 mod models;
 mod nodes;
+mod outputs;
 #[cfg(feature = "server")]
 mod pull;
 mod quote;
@@ -106,6 +107,20 @@ fn writes_config(verb: &Verb) -> bool {
     }
 }
 
+/// Verbs whose results could be taken for those of real devices.
+fn shows_amounts(verb: &Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Submit(_)
+            | Verb::List(_)
+            | Verb::Show(_)
+            | Verb::Why(_)
+            | Verb::Quote(_)
+            | Verb::Usage(_)
+            | Verb::Statement(_)
+    )
+}
+
 /// Runs the verb on a runtime of its own. Verbs that need no network start none.
 fn block_on(context: &Context, verb: Verb) -> Result<Exit> {
     let verb = match verb {
@@ -113,6 +128,12 @@ fn block_on(context: &Context, verb: Verb) -> Result<Exit> {
         Verb::Completions(args) => return completions::run(context, &args),
         other => other,
     };
+    if context.settings.simulated() && shows_amounts(&verb) {
+        context.out.note(words::tr(
+            "注意:本中心的设备是模拟的",
+            "note: the devices of this centre are simulated",
+        ));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -132,6 +153,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<Exit> {
         Verb::Logs(args) => logs::run(context, &args).await,
         Verb::Wait(args) => wait::run(context, &args).await,
         Verb::Cancel(args) => cancel::run(context, &args).await,
+        Verb::Outputs(args) => outputs::run(context, &args).await,
         Verb::Quote(args) => quote::run(context, args).await,
         Verb::Usage(args) => usage::run(context, &args).await,
         Verb::Statement(args) => statement::run(context, &args).await,

@@ -77,11 +77,19 @@ fn finish(out: Printer, job: &Job) -> Result<Exit> {
         })?;
         return Ok(exit);
     }
-    out.note(&say!(
-        "费用 {} 元",
-        "charged {} CNY",
-        units::yuan(job.charged_micro)
-    ));
+    if exit == Exit::Done {
+        super::outputs::hint(out, job);
+    }
+    let charged = units::yuan(job.charged_micro);
+    out.note(&match views::job::program_exit(job) {
+        Some(code) => say!(
+            "费用 {} 元;程序的退出码 {}",
+            "charged {} CNY; the program's exit code was {}",
+            charged,
+            code
+        ),
+        None => say!("费用 {} 元", "charged {} CNY", charged),
+    });
     Ok(exit)
 }
 

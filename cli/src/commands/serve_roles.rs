@@ -3,7 +3,7 @@
 use super::{Context, submit};
 use crate::args::{GatewayArgs, SchedulerArgs, WorkerArgs};
 use crate::config::As;
-use crate::error::{Exit, Result};
+use crate::error::{Exit, Failure, Result};
 use crate::roles::{self, not_started};
 use crate::stop;
 use crate::units;
@@ -53,7 +53,7 @@ pub(super) async fn worker(context: &Context, args: WorkerArgs) -> Result<Exit> 
         .map(|text| units::memory_mib("memory", text));
     let options = zhisuan_worker::Options {
         scheduler_url: context.settings.get("scheduler").to_owned(),
-        key: context.settings.secret(As::Tenant).to_owned(),
+        key: own_key(context, "worker")?,
         node: args.node.unwrap_or_else(roles::node_name),
         data_dir: args.data_dir,
         cache_dir: roles::cache_dir(),
@@ -77,9 +77,10 @@ pub(super) async fn worker(context: &Context, args: WorkerArgs) -> Result<Exit> 
             "note: the devices of this node are simulated and compute nothing",
         ));
     }
-    let handle = zhisuan_worker::start(options)
-        .await
-        .map_err(|error| not_started(tr("工作节点", "the worker"), error.code(), &error))?;
+    let handle = zhisuan_worker::start(options).await.map_err(|error| {
+        let failure = not_started(tr("工作节点", "the worker"), error.code(), &error);
+        with_key_hint(failure, "worker")
+    })?;
     context.out.note(&say!(
         "节点 {} 已登记",
         "node {} is registered",
@@ -92,10 +93,11 @@ pub(super) async fn worker(context: &Context, args: WorkerArgs) -> Result<Exit> 
 
 pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit> {
     stop::logging();
+    let key = own_key(context, "gateway")?;
     let handle = zhisuan_serving::start(zhisuan_serving::Options {
         listen: args.listen,
         scheduler_url: context.settings.get("scheduler").to_owned(),
-        key: context.settings.secret(As::Tenant).to_owned(),
+        key,
         max_inflight: args.max_inflight,
         extra: args
             .knowledge
@@ -104,7 +106,10 @@ pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit
             .transpose()?,
     })
     .await
-    .map_err(|error| not_started(tr("推理网关", "the gateway"), error.code(), &error))?;
+    .map_err(|error| {
+        let failure = not_started(tr("推理网关", "the gateway"), error.code(), &error);
+        with_key_hint(failure, "gateway")
+    })?;
     context.out.note(&say!(
         "网关在 http://{}",
         "the gateway is at http://{}",
@@ -113,4 +118,34 @@ pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit
     stop::asked().await;
     context.out.note(tr("正在停止", "stopping"));
     stop::unless_forced(handle.shutdown(GRACE)).await
+}
+
+/// The key of a role that runs alone; without one it would only wait for nothing.
+fn own_key(context: &Context, role: &str) -> Result<String> {
+    match context.settings.secret(As::Tenant) {
+        "" => {
+            let failure = Failure::new(
+                Exit::SignIn,
+                "ZS-KEY-MISSING",
+                say!("{} 没有密钥", "the {} has no key", role),
+            );
+            Err(with_key_hint(failure, role))
+        }
+        key => Ok(key.to_owned()),
+    }
+}
+
+/// A role that has no key, or one of another role, is told how to get its own.
+fn with_key_hint(failure: Failure, role: &str) -> Failure {
+    let of_key = ["ZS-ROLE", "ZS-KEY", "ZS-AUTH"]
+        .iter()
+        .any(|family| failure.code().starts_with(family));
+    if !of_key {
+        return failure;
+    }
+    failure.hint(say!(
+        "用操作员密钥运行 zhisuan key create --role {0} --name 名称,再把结果放进 ZHISUAN_KEY",
+        "with the operator's key run zhisuan key create --role {0} --name NAME, and put the result into ZHISUAN_KEY",
+        role
+    ))
 }

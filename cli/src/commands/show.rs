@@ -23,5 +23,6 @@ pub(super) async fn run(context: &Context, args: &JobArg) -> Result<Exit> {
         tables: views::job::tables(&job),
         name: job.id.to_string(),
     })?;
+    super::outputs::hint(context.out, &job);
     Ok(Exit::Done)
 }

@@ -4,10 +4,12 @@ use super::Context;
 use crate::args::PeriodArgs;
 use crate::client::Client;
 use crate::config::As;
-use crate::error::{Exit, Result};
+use crate::error::{Exit, Failure, Result};
 use crate::output::Document;
+use crate::output::table::iso;
 use crate::times::{instant_ms, now_ms};
 use crate::views;
+use crate::words::{say, tr};
 use zhisuan_proto::v1::{Page, StatementRequest, StatementResponse};
 
 pub(super) async fn run(context: &Context, args: &PeriodArgs) -> Result<Exit> {
@@ -29,10 +31,27 @@ pub(super) fn period(args: &PeriodArgs) -> Result<(i64, i64)> {
     let now = now_ms();
     let read =
         |what: &str, text: Option<&String>| text.map_or(Ok(0), |text| instant_ms(what, text, now));
-    Ok((
-        read("from", args.from.as_ref())?,
-        read("to", args.to.as_ref())?,
-    ))
+    let from_ms = read("from", args.from.as_ref())?;
+    let to_ms = read("to", args.to.as_ref())?;
+    match (&args.from, &args.to) {
+        (Some(from), Some(to)) if from_ms > to_ms => Err(Failure::usage(
+            "ZS-CLI-VALUE",
+            say!(
+                "--from {}({})晚于 --to {}({})",
+                "--from {} ({}) is after --to {} ({})",
+                from,
+                iso(from_ms),
+                to,
+                iso(to_ms)
+            ),
+        )
+        .field("from")
+        .hint(tr(
+            "把较早的时间写在 --from",
+            "put the earlier time into --from",
+        ))),
+        _ => Ok((from_ms, to_ms)),
+    }
 }
 
 /// Another tenant's books take an operator.

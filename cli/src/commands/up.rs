@@ -63,7 +63,7 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
     })
     .await?;
     let operator = stack.operator()?;
-    let started = prepare(context, &stack, &operator, &data).await?;
+    let started = prepare(context, &stack, &operator, &data, has_simulated).await?;
     if has_simulated {
         out.note(tr(
             "注意:加速卡是模拟设备,不会真的计算",
@@ -89,6 +89,7 @@ async fn prepare(
     stack: &Stack,
     operator: &Client,
     data: &DataDir,
+    has_simulated: bool,
 ) -> Result<Started> {
     ensure(operator, &LOCAL).await?;
     let (scheduler, gateway) = (stack.scheduler_url(), stack.gateway_url());
@@ -119,6 +120,8 @@ async fn prepare(
     ] {
         profile.set(name, value);
     }
+    // Amounts of a platform without real cards must never pass for real ones.
+    profile.set("simulated", if has_simulated { "true" } else { "" });
     profile.write()?;
     // The console takes the operator's own key, so that the page acts as that operator.
     let link = Client::at(&scheduler, &operator_key, None)?
@@ -148,7 +151,7 @@ fn keep_user_file(context: &Context, profile: &ConfigFile) -> Result<bool> {
         Some(file) if file.get("key") == profile.get("key") => file,
         Some(_) => return Ok(false),
     };
-    for key in ["scheduler", "gateway", "key", "operator_key"] {
+    for key in ["scheduler", "gateway", "key", "operator_key", "simulated"] {
         file.set(key, profile.get(key).unwrap_or_default());
     }
     file.write()?;
@@ -210,7 +213,7 @@ fn tell(out: Printer, started: &Started, node: &str) -> Result<()> {
     );
     facts.pair(
         tr("知识问答页面", "questions page"),
-        started.gateway.clone(),
+        format!("{}/qa", started.gateway),
     );
     facts.pair(tr("API 密钥", "API key"), started.key.clone());
     facts.pair(tr("节点", "node"), node);

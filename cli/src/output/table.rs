@@ -167,7 +167,7 @@ fn for_programs(cell: &Cell) -> String {
         Cell::Text(text) => text.replace(['\t', '\n', '\r'], " "),
         Cell::Time(0) => "-".to_owned(),
         Cell::Time(at) => iso(*at),
-        Cell::Span(ms) => ms.to_string(),
+        Cell::Span(ms) => units::iso_span(*ms),
         Cell::Money(micro) => units::yuan(*micro),
         Cell::Count(count) => count.to_string(),
     }
@@ -220,6 +220,18 @@ mod tests {
             text,
             "客服 微调\t1.50\t-\na\t0.00002\t1970-01-01T00:00:01.000Z\n"
         );
+    }
+
+    #[test]
+    fn piped_spans_are_iso_8601_durations() {
+        for (ms, text) in [
+            (0, "PT0S"),
+            (1_500, "PT1.5S"),
+            (1_800_000, "PT30M"),
+            (5_400_000, "PT1H30M"),
+        ] {
+            assert_eq!(for_programs(&Cell::Span(ms)), text);
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use super::{cache_dir, hub, node_name, not_started};
 use crate::client::Client;
 use crate::error::Result;
 use crate::words::tr;
+use axum::response::Redirect;
+use axum::routing::get;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,11 +108,14 @@ impl Stack {
     }
 }
 
-/// The pages of the knowledge base in a folder.
+/// The pages of the knowledge base in a folder with their style sheet; the root leads to them.
 pub(crate) fn pages(folder: &Path) -> Result<axum::Router> {
     let base = KnowledgeBase::load(folder)
         .map_err(|error| not_started(tr("知识库", "the knowledge base"), "ZS-KNOWLEDGE", &error))?;
-    Ok(zhisuan_apps::pages::router(Arc::new(base)))
+    let home = get(|| async { Redirect::temporary("/qa") });
+    Ok(zhisuan_apps::pages::router(Arc::new(base))
+        .merge(zhisuan_web::assets::router())
+        .route("/", home))
 }
 
 /// An address that listens everywhere is reached on this machine.

@@ -53,6 +53,22 @@ pub(crate) fn outcome(state: JobState) -> Option<Exit> {
     }
 }
 
+/// The exit code of a job's own program, when it ran to its end.
+pub(crate) fn program_exit(job: &Job) -> Option<i32> {
+    let is_program = matches!(
+        job.spec.as_ref().and_then(|spec| spec.work.as_ref()),
+        Some(Work::Command(_))
+    );
+    let code = job.attempts.last()?.exit_code;
+    let ran = match job.state() {
+        JobState::Succeeded => true,
+        // A program that could not start has no exit code of its own.
+        JobState::Failed => code != 0,
+        _ => false,
+    };
+    (is_program && ran).then_some(code)
+}
+
 /// The kind of work: "train", "batch", "serve", "command".
 fn work_word(spec: &JobSpec) -> &'static str {
     match spec.work {
@@ -241,7 +257,11 @@ pub(crate) fn tables(job: &Job) -> Vec<Table> {
         tr("资源", "resources"),
         resources_text(spec.resources.as_ref()),
     );
-    facts.pair(tr("时间上限", "time limit"), Cell::Span(spec.time_limit_ms));
+    let limit = match spec.time_limit_ms {
+        0 => Cell::from(tr("不限", "none")),
+        ms => Cell::Span(ms),
+    };
+    facts.pair(tr("时间上限", "time limit"), limit);
     facts.pair(tr("提交", "submitted"), Cell::Time(job.submitted_at_ms));
     facts.pair(tr("开始", "started"), Cell::Time(job.started_at_ms));
     facts.pair(tr("结束", "ended"), Cell::Time(job.ended_at_ms));

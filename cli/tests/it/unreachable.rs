@@ -23,7 +23,7 @@ fn an_absent_server_is_named_with_what_to_do() {
 #[test]
 fn every_verb_that_needs_a_server_says_so() {
     let user = lonely();
-    let lines: [&[&str]; 19] = [
+    let lines: [&[&str]; 20] = [
         &["submit", "--", "true"],
         &["run", "--", "true"],
         &["show", "1"],
@@ -31,6 +31,7 @@ fn every_verb_that_needs_a_server_says_so() {
         &["logs", "1"],
         &["wait", "1"],
         &["cancel", "1"],
+        &["outputs", "1"],
         &["quote", "--", "true"],
         &["usage"],
         &["statement"],

@@ -33,6 +33,31 @@ fn english_and_json_forms_of_the_same_slip() {
 }
 
 #[test]
+fn a_period_that_ends_before_it_begins_is_refused() {
+    let user = User::new();
+    let line = ["statement", "--from", "2026-11-02", "--to", "2026-11-01"];
+    let outcome = user.run(&line);
+    assert_eq!(outcome.exit, 2, "{}", outcome.whole());
+    for day in ["2026-11-02", "2026-11-01"] {
+        assert!(outcome.stderr.contains(day), "{}", outcome.whole());
+    }
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn a_role_without_a_key_is_told_how_to_get_one() {
+    let user = User::new();
+    for (line, role) in [
+        (&["worker", "--data-dir", "w"][..], "--role worker"),
+        (&["gateway", "--listen", "127.0.0.1:0"], "--role gateway"),
+    ] {
+        let outcome = user.run(line);
+        assert_eq!(outcome.exit, 4, "{}", outcome.whole());
+        assert!(outcome.stderr.contains(role), "{}", outcome.whole());
+    }
+}
+
+#[test]
 fn every_verb_has_help_in_both_languages() {
     let verbs = [
         "submit",
@@ -43,6 +68,7 @@ fn every_verb_has_help_in_both_languages() {
         "logs",
         "wait",
         "cancel",
+        "outputs",
         "quote",
         "usage",
         "statement",

@@ -85,6 +85,8 @@ fn run_shows_the_log_and_leaves_with_the_outcome() {
         "{}",
         bad.whole()
     );
+    let last = bad.stderr.lines().last().unwrap_or_default();
+    assert!(last.ends_with("程序的退出码 3"), "{}", bad.whole());
     let json = user.run(&["run", "--time", "1m", "--json", "--", "true"]);
     let job: Value = serde_json::from_str(&json.stdout).expect("JSON");
     assert_eq!(
@@ -113,8 +115,18 @@ fn waits_end_and_cancelled_jobs_say_so() {
     assert_eq!(waited.exit, 1, "{}", waited.whole());
     let list: Value = serde_json::from_str(&waited.stdout).expect("JSON");
     assert_eq!(list["items"][0]["state"], "cancelled");
-    // Cancelling twice changes nothing.
-    assert_eq!(user.run(&["cancel", id]).exit, 0);
+    // Cancelling twice changes nothing, and says so.
+    let again = user.run(&["cancel", id]);
+    assert!(
+        again.exit == 0 && again.stderr.contains("早已结束"),
+        "{}",
+        again.whole()
+    );
+    assert!(
+        !cancelled.stderr.contains("早已结束"),
+        "{}",
+        cancelled.whole()
+    );
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod knowledge;
 mod models;
 mod money;
 mod nodes;
+mod outputs;
+mod pages;
 mod restart;
 pub(crate) mod server;
 mod why;

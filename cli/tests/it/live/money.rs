@@ -17,7 +17,11 @@ fn a_quote_shows_each_line_and_changes_nothing() {
     insta::assert_json_snapshot!("quote", value);
     let table = user.run(&[&["submit", "--dry-run"], &JOB[..]].concat());
     assert_eq!(table.exit, 0, "{}", table.whole());
-    assert!(table.stdout.starts_with("cpu\t1\t"), "{}", table.whole());
+    assert!(
+        table.stdout.starts_with("cpu\t1\tPT1H\t"),
+        "{}",
+        table.whole()
+    );
     assert_eq!(user.run(&["list", "-o", "name"]).stdout, "");
 }
 

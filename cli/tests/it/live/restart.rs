@@ -24,6 +24,14 @@ fn a_second_start_goes_on_with_the_same_keys_and_jobs() {
     let user = User::new();
     let run = user.run(&[&line[..], &["run", "--time", "1m", "--", "echo", "one"]].concat());
     assert_eq!(run.exit, 0, "{}", run.whole());
+    // The profile knows that the devices are simulated; only people are told.
+    let usage = user.run(&[&line[..], &["usage"]].concat());
+    assert!(usage.stderr.contains("模拟"), "{}", usage.whole());
+    let usage = user.run(&[&line[..], &["usage", "--json"]].concat());
+    assert_eq!(usage.stderr, "", "{}", usage.whole());
+    let elsewhere = ["--scheduler", "http://127.0.0.1:1", "usage"];
+    let elsewhere = user.run(&[&line[..], &elsewhere].concat());
+    assert!(!elsewhere.stderr.contains("模拟"), "{}", elsewhere.whole());
 
     let data_text = data.to_str().expect("UTF-8");
     let free = ["--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0"];
