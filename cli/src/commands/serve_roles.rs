@@ -137,9 +137,15 @@ fn own_key(context: &Context, role: &str) -> Result<String> {
 
 /// A role that has no key, or one of another role, is told how to get its own.
 fn with_key_hint(failure: Failure, role: &str) -> Failure {
-    let of_key = ["ZS-ROLE", "ZS-KEY", "ZS-AUTH"]
-        .iter()
-        .any(|family| failure.code().starts_with(family));
+    let of_key = matches!(
+        failure.code(),
+        "ZS-ROLE"
+            | "ZS-AUTH"
+            | "ZS-KEY-MISSING"
+            | "ZS-KEY-UNKNOWN"
+            | "ZS-KEY-EXPIRED"
+            | "ZS-KEY-REVOKED"
+    );
     if !of_key {
         return failure;
     }
