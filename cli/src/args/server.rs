@@ -33,7 +33,7 @@ pub(crate) struct DemoArgs {
     pub(crate) data_dir: Option<PathBuf>,
     #[arg(long, value_name = "MODEL", default_value = "qwen2.5-coder-0.5b-instruct", help = tr("演示用的基座模型", "base model of the demo"))]
     pub(crate) model: String,
-    #[arg(long, value_name = "N", default_value_t = 36, help = tr("微调的步数", "optimiser steps"))]
+    #[arg(long, value_name = "N", default_value_t = 60, help = tr("微调的步数", "optimiser steps"))]
     pub(crate) steps: u32,
 }
 
