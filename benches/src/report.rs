@@ -61,6 +61,14 @@ impl Row {
     }
 }
 
+/// A word of the command as anyone may repeat it: what lies below the home folder starts with `~`.
+fn below_home(word: &str, home: &str) -> String {
+    match word.strip_prefix(home.trim_end_matches('/')) {
+        Some(rest) if !home.is_empty() && rest.starts_with('/') => format!("~{rest}"),
+        _ => word.to_owned(),
+    }
+}
+
 /// Nearest-rank quantile, 0 for no samples.
 pub(crate) fn quantile(samples: &[f64], percent: usize) -> f64 {
     let mut sorted = samples.to_vec();
@@ -94,7 +102,11 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(bench: &'static str, note: impl Into<String>, rows: Vec<Row>) -> Self {
-        let words: Vec<String> = std::env::args().skip(1).collect();
+        let home = std::env::var("HOME").unwrap_or_default();
+        let words: Vec<String> = std::env::args()
+            .skip(1)
+            .map(|word| below_home(&word, &home))
+            .collect();
         let at = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             bench,
