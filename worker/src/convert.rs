@@ -75,6 +75,7 @@ pub(crate) fn usage(usage: engine::Usage) -> v1::TokenCount {
     v1::TokenCount {
         prompt_tokens: count(usage.prompt_tokens),
         completion_tokens: count(usage.completion_tokens),
+        ..v1::TokenCount::default()
     }
 }
 
@@ -89,6 +90,7 @@ pub(crate) fn event(event: engine::GenerateEvent) -> v1::GenerateEvent {
         } => Event::Delta(v1::Delta {
             logprob: logprob.map(|found| token_logprob(&text, token, found)),
             text,
+            token,
         }),
         engine::GenerateEvent::Done {
             finish,

@@ -12,6 +12,7 @@ use tonic::{Code, Request, Response, Status};
 use zhisuan_engine as engine;
 use zhisuan_engine::{Engine, EngineError, Prompt};
 use zhisuan_proto::MAX_MESSAGE_BYTES;
+use zhisuan_proto::v1;
 use zhisuan_proto::v1::generate_request::Input;
 use zhisuan_proto::v1::replicas_server::{Replicas, ReplicasServer};
 use zhisuan_proto::v1::{
@@ -217,5 +218,19 @@ impl Replicas for Service {
             embeddings: embeddings.collect(),
             prompt_tokens: u32::try_from(found.tokens).unwrap_or(u32::MAX),
         }))
+    }
+
+    async fn score(
+        &self,
+        _request: Request<v1::ScoreRequest>,
+    ) -> Result<Response<v1::ScoreResponse>, Status> {
+        Err(Status::unimplemented("score"))
+    }
+
+    async fn tokenize(
+        &self,
+        _request: Request<v1::TokenizeRequest>,
+    ) -> Result<Response<v1::TokenizeResponse>, Status> {
+        Err(Status::unimplemented("tokenize"))
     }
 }

@@ -81,6 +81,7 @@ fn request(args: &DeployArgs) -> Result<DeployRequest> {
         max_context: args.max_context,
         name: args.name.clone().unwrap_or_default(),
         tenant: args.tenant.clone().unwrap_or_default(),
+        ..DeployRequest::default()
     })
 }
 

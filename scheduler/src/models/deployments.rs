@@ -362,6 +362,7 @@ impl State {
             state: state.to_owned(),
             reason: failures.map(reason),
             created_at_ms: deployment.created_at_ms,
+            ..v1::Deployment::default()
         }
     }
 }

@@ -84,6 +84,48 @@ fn viewer(caller: &Caller) -> Option<&str> {
 impl ModelsApi for ModelService {
     type WatchRoutesStream = BoxStream<'static, Result<v1::Routes, Status>>;
 
+    async fn set_traffic(
+        &self,
+        _request: Request<v1::SetTrafficRequest>,
+    ) -> Result<Response<v1::Traffic>, Status> {
+        Err(Status::unimplemented("set_traffic"))
+    }
+
+    async fn list_traffic(
+        &self,
+        _request: Request<v1::ListTrafficRequest>,
+    ) -> Result<Response<v1::ListTrafficResponse>, Status> {
+        Err(Status::unimplemented("list_traffic"))
+    }
+
+    async fn add_backend(
+        &self,
+        _request: Request<v1::AddBackendRequest>,
+    ) -> Result<Response<v1::Backend>, Status> {
+        Err(Status::unimplemented("add_backend"))
+    }
+
+    async fn remove_backend(
+        &self,
+        _request: Request<v1::RemoveBackendRequest>,
+    ) -> Result<Response<v1::Backend>, Status> {
+        Err(Status::unimplemented("remove_backend"))
+    }
+
+    async fn list_backends(
+        &self,
+        _request: Request<v1::ListBackendsRequest>,
+    ) -> Result<Response<v1::ListBackendsResponse>, Status> {
+        Err(Status::unimplemented("list_backends"))
+    }
+
+    async fn report_demand(
+        &self,
+        _request: Request<v1::ReportDemandRequest>,
+    ) -> Result<Response<v1::ReportDemandResponse>, Status> {
+        Err(Status::unimplemented("report_demand"))
+    }
+
     async fn register(
         &self,
         request: Request<v1::RegisterModelRequest>,

@@ -69,5 +69,7 @@ fn route(deployment: &Deployment, model: &str, live: &[ReplicaJob]) -> v1::Route
         } else {
             owner.clone()
         },
+        weight: 1,
+        ..v1::Route::default()
     }
 }

@@ -40,7 +40,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(String, Wish), ApiError> {
     let text_bytes = messages.iter().map(|message| message.content.len()).sum();
     let wish = Wish {
         max_prompt_tokens: prompt_bound(text_bytes, messages.len()),
-        input: Input::Chat(Chat { messages }),
+        input: Input::Chat(Chat {
+            messages,
+            ..Chat::default()
+        }),
         max_tokens: max_tokens(common.max_tokens, request.max_completion_tokens)?,
         sampling: common.sampling()?,
         stop: common.stop()?,

@@ -101,13 +101,14 @@ async fn embed(
         request_id: call.id.clone(),
         model: wish.model.clone(),
         texts: wish.texts,
+        ..EmbedRequest::default()
     };
     let answer = ask(app, route, &request)
         .await
         .map_err(|error| error.prompt_is("input"))?;
     meter.counted(TokenCount {
         prompt_tokens: answer.prompt_tokens,
-        completion_tokens: 0,
+        ..TokenCount::default()
     });
     let finite = answer
         .embeddings

@@ -100,7 +100,7 @@ async fn open(
         sampling: Some(wish.sampling),
         stop: wish.stop,
         top_logprobs: wish.top_logprobs,
-        ignore_eos: false,
+        ..GenerateRequest::default()
     };
     let started = tokio::select! {
         () = app.hard_stop.cancelled() => Err(ApiError::shutting_down()),

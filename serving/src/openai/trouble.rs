@@ -150,7 +150,7 @@ mod tests {
             message: "细节".to_owned(),
             usage: Some(TokenCount {
                 prompt_tokens: 900,
-                completion_tokens: 0,
+                ..TokenCount::default()
             }),
         }
     }

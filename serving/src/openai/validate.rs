@@ -168,6 +168,7 @@ fn one_message(index: usize, message: &Message) -> Result<ChatMessage, ApiError>
     Ok(ChatMessage {
         role: role.to_owned(),
         content: content(&format!("{path}.content"), message.content.as_ref())?,
+        ..ChatMessage::default()
     })
 }
 

@@ -75,6 +75,7 @@ fn delta(text: &str, logprobs: bool) -> Result<GenerateEvent, Status> {
     event(Event::Delta(Delta {
         text: text.to_owned(),
         logprob,
+        ..Delta::default()
     }))
 }
 
@@ -82,6 +83,7 @@ fn usage(completion_tokens: u32) -> TokenCount {
     TokenCount {
         prompt_tokens: PROMPT_TOKENS,
         completion_tokens,
+        ..TokenCount::default()
     }
 }
 
@@ -111,7 +113,7 @@ fn script(
         let mut watchdog = Watchdog(cancelled, false);
         match order.as_str() {
             "too long" => {
-                yield failed("context_exceeded", Some(TokenCount { prompt_tokens: 900, completion_tokens: 0 }));
+                yield failed("context_exceeded", Some(TokenCount { prompt_tokens: 900, ..TokenCount::default() }));
             }
             "endless" => loop {
                 yield delta("啊", logprobs);

@@ -75,7 +75,9 @@ fn question(max_tokens: u32) -> GenerateRequest {
             messages: vec![ChatMessage {
                 role: "user".into(),
                 content: "What is the capital of France?".into(),
+                ..ChatMessage::default()
             }],
+            ..Chat::default()
         })),
         max_tokens,
         ignore_eos: max_tokens > 100,
