@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Code, Request, Response, Status};
+use zhisuan_proto::v1;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::generate_request::Input;
 use zhisuan_proto::v1::replicas_server::Replicas;
@@ -208,5 +209,19 @@ impl Replicas for FakeReplica {
             embeddings,
             prompt_tokens: 3 * texts.len() as u32,
         }))
+    }
+
+    async fn score(
+        &self,
+        _request: Request<v1::ScoreRequest>,
+    ) -> Result<Response<v1::ScoreResponse>, Status> {
+        Err(Status::unimplemented("score"))
+    }
+
+    async fn tokenize(
+        &self,
+        _request: Request<v1::TokenizeRequest>,
+    ) -> Result<Response<v1::TokenizeResponse>, Status> {
+        Err(Status::unimplemented("tokenize"))
     }
 }

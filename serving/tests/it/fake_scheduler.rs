@@ -168,6 +168,12 @@ fake_service!(Models {
         Ok(Response::new(Box::pin(updates)))
     }
 } absent {
+    set_traffic(SetTrafficRequest) -> Traffic;
+    list_traffic(ListTrafficRequest) -> ListTrafficResponse;
+    add_backend(AddBackendRequest) -> Backend;
+    remove_backend(RemoveBackendRequest) -> Backend;
+    list_backends(ListBackendsRequest) -> ListBackendsResponse;
+    report_demand(ReportDemandRequest) -> ReportDemandResponse;
     register(RegisterModelRequest) -> ModelManifest;
     list(ListModelsRequest) -> ListModelsResponse;
     get(GetModelRequest) -> ModelManifest;
