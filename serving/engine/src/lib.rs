@@ -22,7 +22,10 @@ pub mod error;
 mod kernel;
 mod load;
 mod model;
-#[expect(dead_code, reason = "the seam is laid before its two sides")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the seam is laid before its two sides")
+)]
 mod runner;
 pub mod sample;
 pub mod stop;

@@ -5,7 +5,7 @@ use super::{Command, Shared};
 use crate::batch::{Batch, BatchLimits, Work};
 use crate::error::EngineError;
 use crate::model::cache::KvCache;
-use crate::model::decoder::Segment;
+use crate::model::contiguous::Segment;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
