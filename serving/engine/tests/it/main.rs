@@ -4,6 +4,7 @@ mod batching;
 mod events;
 mod goldens;
 mod hostile;
+mod likely;
 mod speed;
 mod support;
 mod training;
