@@ -67,6 +67,12 @@ pub enum EngineError {
         /// The template engine's reason.
         detail: String,
     },
+    /// A grammar became too ambiguous or too large while an answer followed it.
+    #[error("输出约束无法继续：{detail}。请简化 JSON Schema、正则表达式或文法后重试。")]
+    Constraint {
+        /// The grammar engine's reason.
+        detail: String,
+    },
     /// The model produced NaN or infinite logits.
     #[error("模型输出出现非有限数值（NaN 或无穷），本次请求已停止。请核对模型或适配器文件。")]
     NumericFault,
@@ -134,6 +140,7 @@ impl EngineError {
             Self::AdapterMismatch { .. } => "adapter_mismatch",
             Self::AdapterUnknown { .. } => "adapter_unknown",
             Self::Template { .. } => "template_failed",
+            Self::Constraint { .. } => "constraint_failed",
             Self::NumericFault => "numeric_fault",
             Self::Internal { .. } => "internal",
             Self::Overloaded { .. } => "overloaded",

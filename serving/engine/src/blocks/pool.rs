@@ -60,10 +60,6 @@ impl BlockPool {
         self.blank.len() + self.cached.len()
     }
 
-    pub(crate) fn pin_quota(&self) -> usize {
-        self.pin_quota
-    }
-
     pub(crate) fn counts(&self) -> PoolCounts {
         PoolCounts {
             total: self.slots.len(),
@@ -165,13 +161,20 @@ impl BlockPool {
 
     /// Ends the pins whose time is over.
     pub(crate) fn expire_pins(&mut self, now_us: u64) {
-        while let Some((until, id)) = self.pins.first().copied()
-            && until <= now_us
-        {
-            self.pins.pop_first();
-            self.slots[id as usize].pinned_until = None;
-            self.release(id);
+        while self.pins.first().is_some_and(|(until, _)| *until <= now_us) {
+            self.unpin();
         }
+    }
+
+    /// Ends the pin that would end first; `false` when nothing is pinned. For the moment when
+    /// the one request that must go on finds no block.
+    pub(crate) fn unpin(&mut self) -> bool {
+        let Some((_, id)) = self.pins.pop_first() else {
+            return false;
+        };
+        self.slots[id as usize].pinned_until = None;
+        self.release(id);
+        true
     }
 
     /// Checks that every block is in one role, that references are those of `held` (one entry

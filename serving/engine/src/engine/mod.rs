@@ -6,7 +6,7 @@ mod sequence;
 mod validate;
 mod worker;
 
-use crate::chat::{ChatMessage, ChatTemplate};
+use crate::chat::{Chat, ChatMessage, ChatTemplate};
 use crate::error::EngineError;
 use crate::load::{self, ModelInfo};
 use crate::model::adapter_file;
@@ -187,6 +187,13 @@ impl Engine {
         self.shared
             .template
             .render(messages, self.shared.tokenizer.control_texts(), true)
+    }
+
+    /// The prompt text of a chat with its tools and its wishes.
+    pub fn prompt_of(&self, chat: &Chat) -> Result<String, EngineError> {
+        self.shared
+            .template
+            .prompt(chat, self.shared.tokenizer.control_texts())
     }
 
     /// Number of tokens of `text`.

@@ -84,10 +84,9 @@ impl Scheduler {
         }
     }
 
-    /// Tokens of the longest sequence that fits, whatever is pinned.
+    /// Tokens of the longest sequence that fits into the pool alone.
     pub(crate) fn capacity(&self) -> usize {
-        let blocks = self.pool.counts().total - self.pool.pin_quota();
-        (blocks * BLOCK_TOKENS).saturating_sub(1)
+        (self.pool.counts().total * BLOCK_TOKENS).saturating_sub(1)
     }
 
     /// Takes a request; `false`, and nothing happens, when it could never run.
@@ -221,6 +220,21 @@ impl Scheduler {
             return Err("running requests are out of order".to_owned());
         }
         Ok(())
+    }
+
+    /// What the next step costs without drafts, how many tokens it gives, and what one more
+    /// row costs; in microseconds.
+    pub(crate) fn decode_costs(&self) -> (f64, usize, f64) {
+        let decoding = self.running.iter().filter(|e| e.decoding);
+        let (mut load, mut count) = (StepLoad::default(), 0);
+        for entry in decoding {
+            load = load.plus(entry.load(1));
+            count += 1;
+        }
+        let mean = load.reads / load.tokens.max(1);
+        let step = self.cost.predict_us(load);
+        let more = self.cost.predict_us(load.plus(StepLoad::span(mean, 1)));
+        (step, count, more - step)
     }
 
     /// A copy of the block table of a running request.

@@ -233,6 +233,10 @@ impl Scheduler {
                 continue;
             }
             let Some(victim) = self.victim(at, step) else {
+                // The first in rank goes on whatever it takes.
+                if at == 0 && self.pool.unpin() {
+                    continue;
+                }
                 return false;
             };
             step.work.retain(|w| w.id != self.running[victim].id);

@@ -266,6 +266,18 @@ fn pins_survive_a_flood_and_end() {
 }
 
 #[test]
+fn pins_yield_to_the_one_request_that_must_go_on() {
+    let mut world = World::new(LIMITS, 8, 4, 12);
+    let pinned = world.tokens(130);
+    world.submit_with("fake-a", pinned, 2, |s| s.pin_us = u64::MAX);
+    world.finish();
+    assert_eq!(world.scheduler.pool().used, 4);
+    let prompt = world.tokens(200);
+    world.submit("fake-b", prompt, 50);
+    world.finish();
+}
+
+#[test]
 fn out_of_blocks_the_least_urgent_gives_way() {
     let mut world = World::new(LIMITS, 12, 0, 13);
     let prompt = world.tokens(100);
@@ -287,8 +299,8 @@ fn out_of_blocks_the_least_urgent_gives_way() {
 #[test]
 fn what_can_never_run_is_refused() {
     let mut world = World::new(LIMITS, 4, 1, 15);
-    assert_eq!(world.scheduler.capacity(), 95);
-    let tokens = world.tokens(96);
+    assert_eq!(world.scheduler.capacity(), 127);
+    let tokens = world.tokens(128);
     let submission = super::Submission {
         id: 0,
         tenant: "fake".into(),

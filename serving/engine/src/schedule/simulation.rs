@@ -179,7 +179,7 @@ impl World {
             if work.completes {
                 let drafts = &batch.tokens[span.rows.end - work.drafts..span.rows.end];
                 let asked = rows.by_ref().take(1 + work.drafts);
-                let rows: Vec<u32> = asked.map(crate::sample::argmax).collect();
+                let rows: Vec<u32> = asked.map(best).collect();
                 let right = drafts.iter().zip(&rows).take_while(|(d, r)| d == r).count();
                 chosen = rows[..=right].to_vec();
                 self.scheduler.count_drafts(work.drafts, right);
@@ -266,4 +266,9 @@ impl World {
     pub(super) fn longest(&self) -> usize {
         self.scheduler.capacity().min(20 * BLOCK_TOKENS)
     }
+}
+
+/// The token that the fake model names.
+fn best(row: &[f32]) -> u32 {
+    row.iter().position(|value| *value > 0.0).unwrap() as u32
 }
