@@ -35,10 +35,21 @@ pub struct LoadOptions {
     pub max_context: Option<usize>,
     /// Threads for arithmetic; `None` takes all cores.
     pub threads: Option<usize>,
+    /// Memory for keys and values, in bytes: what the scheduler granted beyond the weights.
+    /// Never read from the machine.
+    pub kv_bytes: u64,
+    /// Part of `kv_bytes` that pinned prompts may hold; at most half of it counts.
+    pub pin_bytes: u64,
+    /// Target for the time between two tokens of an answer while prompts are taken in, in
+    /// milliseconds: bounds the prompt tokens of a step.
+    pub inter_token_ms: u32,
+    /// Requests of one tenant that may wait; more are refused as overloaded.
+    pub max_waiting_tenant: usize,
 }
 
 impl LoadOptions {
-    /// Eight sequences together, 64 waiting, the model's own context, all cores.
+    /// Eight sequences together, 64 waiting (one tenant may use all places), the model's own
+    /// context, all cores, 256 MiB for keys and values, a quarter of it for pins, 60 ms.
     pub fn new(model: impl Into<PathBuf>) -> Self {
         Self {
             model: model.into(),
@@ -46,6 +57,10 @@ impl LoadOptions {
             max_waiting: 64,
             max_context: None,
             threads: None,
+            kv_bytes: 256 << 20,
+            pin_bytes: 64 << 20,
+            inter_token_ms: 60,
+            max_waiting_tenant: 64,
         }
     }
 }
@@ -106,6 +121,7 @@ impl Engine {
             max_waiting,
             max_context,
             threads,
+            ..
         } = options;
         if max_batch == 0 || max_context == Some(0) || threads == Some(0) {
             return Err(EngineError::invalid(
@@ -256,6 +272,7 @@ impl Engine {
             tokens_in: load.tokens_in.load(Ordering::Relaxed),
             tokens_out: load.tokens_out.load(Ordering::Relaxed),
             finished: load.finished.load(Ordering::Relaxed),
+            ..EngineStats::default()
         }
     }
 
@@ -304,6 +321,7 @@ impl Shared {
             .map_err(|n| EngineError::Overloaded {
                 waiting: n.saturating_sub(self.max_batch),
                 limit: limit - self.max_batch,
+                retry_ms: 1000,
             })
     }
 
