@@ -32,12 +32,14 @@ pub mod train;
 
 pub use chat::ChatMessage;
 pub use engine::request::{
-    Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest, Prompt, RequestId,
-    TokenLogprob, TokenSink, TopToken, Usage,
+    EmbedRequest, Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest, Prompt,
+    RequestId, TokenLogprob, TokenSink, TopToken, Usage,
 };
+pub use engine::similar::{ScoreRequest, Scores};
 pub use engine::{Engine, LoadOptions};
 pub use error::EngineError;
 pub use load::ModelInfo;
+pub use load::ability::{Ability, RerankBy};
 pub use load::spec::{Architecture, DecoderSpec};
 pub use sample::Sampling;
 pub use threads::with_threads;

@@ -134,6 +134,30 @@ impl<F: FnMut(GenerateEvent) -> ControlFlow<()> + Send> TokenSink for F {
     }
 }
 
+/// Texts to embed together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EmbedRequest {
+    /// The texts.
+    pub texts: Vec<String>,
+    /// Text that the model wants before each of them (`query: `); empty means none.
+    pub instruction: String,
+    /// Who is served; see [`GenerateRequest::tenant`].
+    pub tenant: String,
+    /// Band; see [`GenerateRequest::priority`].
+    pub priority: u32,
+}
+
+impl EmbedRequest {
+    /// Texts of the nameless tenant, without instruction.
+    pub fn new(texts: Vec<String>) -> Self {
+        Self {
+            texts,
+            priority: 1,
+            ..Self::default()
+        }
+    }
+}
+
 /// Embedding vectors: the mean of the last hidden states (after the final norm) of all
 /// tokens of a text, scaled to length 1.
 #[derive(Debug, Clone, PartialEq)]
