@@ -1,6 +1,7 @@
 //! Integration tests of the engine.
 
 mod batching;
+mod encoder;
 mod events;
 mod goldens;
 mod hostile;
