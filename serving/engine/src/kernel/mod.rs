@@ -12,13 +12,18 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod backward;
+pub(crate) mod bidirectional;
 mod blocks;
 pub(crate) mod contiguous;
 mod dense;
 pub(crate) mod elementwise;
+<<<<<<< HEAD
 pub(crate) mod kv;
 mod lanes;
 pub(crate) mod mapped;
+=======
+pub(crate) mod encoder;
+>>>>>>> origin/main
 pub(crate) mod matrix;
 mod portable;
 pub(crate) mod quant;

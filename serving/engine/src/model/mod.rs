@@ -4,6 +4,7 @@ pub(crate) mod adapter_file;
 pub(crate) mod cache;
 pub(crate) mod contiguous;
 pub(crate) mod decoder;
+pub(crate) mod encoder;
 pub(crate) mod lora;
 mod pool;
 mod rows;
