@@ -17,13 +17,10 @@ mod blocks;
 pub(crate) mod contiguous;
 mod dense;
 pub(crate) mod elementwise;
-<<<<<<< HEAD
 pub(crate) mod kv;
 mod lanes;
 pub(crate) mod mapped;
-=======
 pub(crate) mod encoder;
->>>>>>> origin/main
 pub(crate) mod matrix;
 mod portable;
 pub(crate) mod quant;
