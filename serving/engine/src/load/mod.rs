@@ -1,9 +1,11 @@
 //! Model files to one description and a source of weights.
 
 pub(crate) mod ability;
+mod config;
 pub(crate) mod encoder;
 pub(crate) mod gguf;
 pub(crate) mod gguf_header;
+mod rope;
 pub(crate) mod safetensors;
 pub(crate) mod spec;
 
@@ -12,6 +14,7 @@ use crate::error::EngineError;
 use crate::tokenizer::TextTokenizer;
 use ability::{Ability, RerankBy};
 use candle_core::quantized::QTensor;
+use encoder::spec::Pooling;
 use spec::DecoderSpec;
 use std::path::Path;
 
@@ -88,6 +91,8 @@ pub(crate) struct ModelSource {
     pub(crate) info: ModelInfo,
     pub(crate) tokenizer: TextTokenizer,
     pub(crate) template: ChatTemplate,
+    /// How a vector is made of a text's hidden states.
+    pub(crate) pooling: Pooling,
     pub(crate) weights: Box<dyn WeightSource>,
 }
 
