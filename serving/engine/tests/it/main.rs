@@ -4,6 +4,8 @@ mod batching;
 mod events;
 mod goldens;
 mod hostile;
+mod queueing;
+mod sharing;
 mod speed;
 mod support;
 mod training;
