@@ -211,7 +211,13 @@ impl Replicas for Service {
                 "向量只能由基础模型计算",
             ));
         }
-        let found = blocking(move || served.engine.embed(&request.texts)).await?;
+        let wanted = engine::EmbedRequest {
+            texts: request.texts,
+            instruction: request.instruction,
+            tenant: request.tenant,
+            priority: request.priority,
+        };
+        let found = blocking(move || served.engine.embed(&wanted)).await?;
         let embeddings = found.vectors.into_iter().map(|values| Embedding { values });
         Ok(Response::new(EmbedResponse {
             embeddings: embeddings.collect(),

@@ -17,11 +17,21 @@ pub enum EngineError {
     },
     /// The model is well formed but of a kind that this engine does not run.
     #[error(
-        "引擎不支持该模型：{what}。支持 llama（含 SmolLM2）与 qwen2 架构的 GGUF 或 safetensors。"
+        "引擎不支持该模型：{what}。支持 llama（含 SmolLM2）与 qwen2 架构的 GGUF 或 safetensors，以及 bert、roberta、xlm-roberta 架构的向量与重排模型。"
     )]
     Unsupported {
         /// The feature that is missing.
         what: String,
+    },
+    /// The model is of another kind than the request.
+    #[error("该模型不能{what}：它是 {architecture} 模型，只能{instead}。请换用其他模型。")]
+    Incapable {
+        /// What was asked for.
+        what: &'static str,
+        /// The model's architecture.
+        architecture: String,
+        /// What it can be asked for.
+        instead: &'static str,
     },
     /// A file could not be read or written.
     #[error("无法读写 {}：{detail}。请检查路径、权限与磁盘空间。", path.display())]
@@ -134,6 +144,7 @@ impl EngineError {
         match self {
             Self::Corrupt { .. } => "model_corrupt",
             Self::Unsupported { .. } => "model_unsupported",
+            Self::Incapable { .. } => "model_incapable",
             Self::Io { .. } => "io",
             Self::ContextExceeded { .. } => "context_exceeded",
             Self::InvalidRequest { .. } => "invalid_request",

@@ -38,9 +38,11 @@ pub use engine::request::{
     BANDS, EmbedRequest, Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest,
     Prompt, RequestId, STEP_BOUNDS_MS, TokenLogprob, TokenSink, TopToken, Unfinished, Usage,
 };
+pub use engine::similar::{ScoreRequest, Scores};
 pub use engine::{Engine, LoadOptions};
 pub use error::EngineError;
 pub use load::ModelInfo;
+pub use load::ability::{Ability, RerankBy};
 pub use load::spec::{Architecture, DecoderSpec};
 pub use output::constraint::Constraint;
 pub use output::sample::Sampling;

@@ -185,8 +185,12 @@ impl DecoderEngine {
         let _ = self.gate.commands.send(Command::Cancel(id));
     }
 
-    pub(super) fn embed(&self, request: &EmbedRequest) -> Result<Embeddings, EngineError> {
-        embed::embed(self, request)
+    pub(super) fn embed(
+        &self,
+        request: &EmbedRequest,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Embeddings, EngineError> {
+        embed::embed(self, request, wanted)
     }
 
     pub(super) fn stats(&self) -> EngineStats {

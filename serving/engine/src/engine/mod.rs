@@ -3,10 +3,13 @@
 mod answer;
 mod decoder;
 mod embed;
+mod encode;
+mod encode_queue;
 mod facade;
 pub(crate) mod request;
 mod sequence;
 mod shared;
+pub(crate) mod similar;
 mod step;
 mod tally;
 mod validate;

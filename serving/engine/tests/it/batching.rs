@@ -239,7 +239,7 @@ fn embeddings_have_length_one_and_ignore_neighbours() {
     assert_eq!(collect(&answer).tokens.len(), 50);
     assert!(
         engine
-            .embed(&EmbedRequest::new(vec![]))
+            .embed(&EmbedRequest::default())
             .unwrap()
             .vectors
             .is_empty()
