@@ -30,9 +30,6 @@ mod threads;
 pub mod tokenizer;
 pub mod train;
 
-// Paths of before `output` was a folder of its own.
-use output::{sample, stop};
-
 pub use chat::{Chat, ChatMessage, Tool, ToolCall};
 pub use engine::request::{
     BANDS, EmbedRequest, Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest,
