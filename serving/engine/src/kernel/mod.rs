@@ -16,13 +16,10 @@ pub(crate) mod bidirectional;
 mod blocks;
 mod dense;
 pub(crate) mod elementwise;
-<<<<<<< HEAD
 pub(crate) mod kv;
 mod lanes;
 pub(crate) mod mapped;
-=======
 pub(crate) mod encoder;
->>>>>>> origin/main
 pub(crate) mod matrix;
 mod portable;
 pub(crate) mod quant;
