@@ -4,7 +4,7 @@
 use super::attention::{Attention, Reader, attend, attend_with};
 use super::kv::{KvLayout, KvScratch, TILE};
 use super::{Isa, isa};
-use crate::sample::uniform;
+use crate::output::sample::uniform;
 use half::f16;
 use std::ops::Range;
 

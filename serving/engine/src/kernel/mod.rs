@@ -14,7 +14,6 @@ mod avx512;
 mod backward;
 pub(crate) mod bidirectional;
 mod blocks;
-pub(crate) mod contiguous;
 mod dense;
 pub(crate) mod elementwise;
 pub(crate) mod encoder;

@@ -11,7 +11,7 @@ use super::testing::{SMOLLM2, real_model};
 use crate::kernel::matrix::Matrix;
 use crate::load;
 use crate::runner::{BLOCK_TOKENS, FlatBatch, ModelRunner, Span, Wants};
-use crate::sample::logprobs;
+use crate::output::sample::logprobs;
 use std::sync::Arc;
 
 fn plain(matrix: &mut Matrix) {

@@ -1,8 +1,6 @@
 //! The decoder: weights, forward pass over a flat batch, pool of KV blocks, LoRA at run time.
 
 pub(crate) mod adapter_file;
-pub(crate) mod cache;
-pub(crate) mod contiguous;
 pub(crate) mod decoder;
 pub(crate) mod encoder;
 pub(crate) mod lora;

@@ -9,7 +9,7 @@ use super::decoder::Decoder;
 use crate::error::EngineError;
 use crate::load::spec::DecoderSpec;
 use crate::load::{self, RawWeight, WeightSource};
-use crate::sample::uniform;
+use crate::output::sample::uniform;
 use std::path::PathBuf;
 use std::sync::Arc;
 

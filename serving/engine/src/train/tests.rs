@@ -13,7 +13,7 @@ use crate::model::decoder::Decoder;
 use crate::model::lora::{Adapter, Pair, Target};
 use crate::model::runner::DecoderRunner;
 use crate::runner::{FlatBatch, ModelRunner, Span, Wants};
-use crate::sample::uniform;
+use crate::output::sample::uniform;
 use candle_core::{Tensor, Var};
 use std::sync::Arc;
 
