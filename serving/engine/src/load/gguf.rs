@@ -1,9 +1,8 @@
 //! GGUF file: description, tokenizer, template and weights.
 
 use super::ability::{Ability, RerankBy};
-use super::encoder::spec::Pooling;
 use super::gguf_header::{self, Header, TensorEntry, Value};
-use super::spec::{Architecture, DecoderSpec, SlidingWindow};
+use super::spec::{Architecture, DecoderSpec, Pooling, SlidingWindow};
 use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape, rope};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
@@ -104,7 +103,6 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
         Architecture::Llama | Architecture::Mistral
     );
     let paired_rows = paired.then_some(spec.head_dim);
-    let pooling = pooling(&meta, spec.architecture.name());
     let weights = GgufWeights {
         path: path.to_owned(),
         header,
@@ -120,7 +118,6 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
         info,
         tokenizer,
         template,
-        pooling,
         weights: Box::new(weights),
     })
 }
@@ -192,6 +189,7 @@ fn describe(
         attention_softcap: meta.float(&key("attn_logit_softcapping")),
         final_softcap: meta.float(&key("final_logit_softcapping")),
         window: window(meta, name, architecture, layers)?,
+        pooling: pooling(meta, name),
         ..DecoderSpec::family(architecture)
     };
     spec.validate()?;
@@ -219,12 +217,13 @@ fn window(
     }))
 }
 
-/// How the file says that vectors are made; the mean where it says nothing.
-fn pooling(meta: &Metadata<'_>, name: &str) -> Pooling {
+/// How the file says that vectors are made.
+fn pooling(meta: &Metadata<'_>, name: &str) -> Option<Pooling> {
     match meta.int(&format!("{name}.pooling_type")) {
-        Some(2) => Pooling::Cls,
-        Some(3) => Pooling::Last,
-        _ => Pooling::Mean,
+        Some(1) => Some(Pooling::Mean),
+        Some(2) => Some(Pooling::FirstToken),
+        Some(3) => Some(Pooling::LastToken),
+        _ => None,
     }
 }
 

@@ -14,7 +14,6 @@ use crate::error::EngineError;
 use crate::tokenizer::TextTokenizer;
 use ability::{Ability, RerankBy};
 use candle_core::quantized::QTensor;
-use encoder::spec::Pooling;
 use spec::DecoderSpec;
 use std::path::Path;
 
@@ -91,8 +90,6 @@ pub(crate) struct ModelSource {
     pub(crate) info: ModelInfo,
     pub(crate) tokenizer: TextTokenizer,
     pub(crate) template: ChatTemplate,
-    /// How a vector is made of a text's hidden states.
-    pub(crate) pooling: Pooling,
     pub(crate) weights: Box<dyn WeightSource>,
 }
 

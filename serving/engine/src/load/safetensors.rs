@@ -1,8 +1,8 @@
 //! Hugging Face directory: `config.json`, `tokenizer.json`, `*.safetensors`.
 
 use super::ability::{Ability, RerankBy};
-use super::encoder::sentence::Sentence;
-use super::spec::Architecture;
+use super::encoder::{sentence::Sentence, spec as encoder};
+use super::spec::{Architecture, Pooling};
 use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape, config};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
@@ -57,7 +57,15 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
     let config = read_json(&dir.join("config.json"))?;
     let tokenizer_config = read_json(&dir.join("tokenizer_config.json")).unwrap_or(Value::Null);
     let (directory, file_bytes) = scan(dir)?;
-    let spec = config::describe(&config, &|name| directory.tensors.contains_key(name))?;
+    let mut spec = config::describe(&config, &|name| directory.tensors.contains_key(name))?;
+    // The folders of sentence-transformers say how; others mean answers, not vectors.
+    if dir.join("modules.json").exists() {
+        spec.pooling = Some(match Sentence::read(dir)?.pooling {
+            encoder::Pooling::Mean => Pooling::Mean,
+            encoder::Pooling::Cls => Pooling::FirstToken,
+            encoder::Pooling::Last => Pooling::LastToken,
+        });
+    }
     let eos = eos_ids(&config, dir);
     let tokenizer_path = dir.join("tokenizer.json");
     let bytes = std::fs::read(&tokenizer_path).map_err(|e| EngineError::io(&tokenizer_path, &e))?;
@@ -114,7 +122,6 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
         info,
         tokenizer,
         template,
-        pooling: Sentence::read(dir)?.pooling,
         weights,
     })
 }

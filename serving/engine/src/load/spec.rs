@@ -69,6 +69,17 @@ pub struct SlidingWindow {
     pub rope_theta: f32,
 }
 
+/// How a model for embeddings makes one vector of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// Hidden state of the last token.
+    LastToken,
+    /// Mean of all hidden states.
+    Mean,
+    /// Hidden state of the first token.
+    FirstToken,
+}
+
 /// Everything that the decoder core must know about a model besides its weights.
 /// Sizes count elements; `rope_factors`, where present, divides the frequency of each
 /// of the `head_dim / 2` rotation pairs (linear scaling, Llama 3.1 long context).
@@ -122,6 +133,8 @@ pub struct DecoderSpec {
     pub final_softcap: Option<f32>,
     /// Layers with a sliding window.
     pub window: Option<SlidingWindow>,
+    /// How embeddings are pooled, where the files say so.
+    pub pooling: Option<Pooling>,
 }
 
 impl DecoderSpec {
@@ -155,6 +168,7 @@ impl DecoderSpec {
             attention_softcap: None,
             final_softcap: None,
             window: None,
+            pooling: None,
         }
     }
 
