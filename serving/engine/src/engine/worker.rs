@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 pub(super) struct Worker {
     shared: Arc<Shared>,
     inbox: Receiver<Command>,
-    pool: rayon::ThreadPool,
+    pool: crate::threads::Pool,
     batch: Batch,
     sequences: BTreeMap<u64, Sequence>,
 }
@@ -33,7 +33,7 @@ impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
         inbox: Receiver<Command>,
-        pool: rayon::ThreadPool,
+        pool: crate::threads::Pool,
     ) -> Self {
         let limits = BatchLimits {
             max_running: shared.max_batch,

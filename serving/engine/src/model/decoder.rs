@@ -7,9 +7,11 @@ use super::weights::{Layer, Weights};
 use crate::error::EngineError;
 use crate::kernel::attention::{Cache, attend};
 use crate::kernel::elementwise::{rms_norm, rotate, silu_mul};
+use crate::kernel::matrix::Rows;
+use crate::kernel::pool;
+use crate::kernel::rows::Gate;
 use crate::load::WeightSource;
 use crate::load::spec::DecoderSpec;
-use rayon::prelude::*;
 
 /// A loaded decoder.
 pub(crate) struct Decoder {
@@ -150,25 +152,21 @@ impl Decoder {
         let shared: &[Segment<'_>] = segments;
         let group = spec.heads / spec.kv_heads;
         let mut out = vec![0f32; rows.len() * q_dim];
-        out.par_chunks_mut(head_dim)
-            .enumerate()
-            .for_each_init(Vec::new, |scores, (at, out)| {
-                let (row_index, head) = (at / spec.heads, at % spec.heads);
-                let row = &rows[row_index];
-                let (keys, values) = shared[row.segment].cache.layer(index);
-                let cache = Cache {
-                    keys,
-                    values,
-                    stride: kv_dim,
-                    head_dim,
-                };
-                let length = row.position + 1;
-                if scores.len() < length {
-                    scores.resize(length, 0.0);
-                }
-                let query = &qkv[row_index * width + head * head_dim..][..head_dim];
-                attend(query, cache, head / group, length, scores, out);
-            });
+        pool::chunks(&mut out, head_dim, |at, out| {
+            let (row_index, head) = (at / spec.heads, at % spec.heads);
+            let row = &rows[row_index];
+            let (keys, values) = shared[row.segment].cache.layer(index);
+            let cache = Cache {
+                keys,
+                values,
+                stride: kv_dim,
+                head_dim,
+            };
+            let length = row.position + 1;
+            let mut scores = vec![0.0; length];
+            let query = &qkv[row_index * width + head * head_dim..][..head_dim];
+            attend(query, cache, head / group, length, &mut scores, out);
+        });
         out
     }
 
@@ -183,11 +181,18 @@ impl Decoder {
         let mut both = layer.gate_up.forward(x);
         lora::add(adapters, index, Target::Gate, x, &mut both, 2 * inner, 0);
         lora::add(adapters, index, Target::Up, x, &mut both, 2 * inner, inner);
+        if adapters.iter().all(|a| a.adapter.is_none()) {
+            let mut active = Rows::default();
+            layer.down.take_gated(&mut active, &both, Gate::Silu);
+            let mut y = vec![0f32; both.len() / (2 * inner) * hidden];
+            layer.down.product(&active, &mut y);
+            return y;
+        }
         let mut active = vec![0f32; both.len() / 2];
-        active
-            .par_chunks_mut(inner)
-            .zip(both.par_chunks(2 * inner))
-            .for_each(|(out, both)| silu_mul(&both[..inner], &both[inner..], out));
+        pool::chunks(&mut active, inner, |i, out| {
+            let (gate, up) = both[2 * i * inner..2 * (i + 1) * inner].split_at(inner);
+            silu_mul(gate, up, out);
+        });
         let mut y = layer.down.forward(&active);
         lora::add(adapters, index, Target::Down, &active, &mut y, hidden, 0);
         y
@@ -208,10 +213,10 @@ pub(crate) fn inverse_frequencies(spec: &DecoderSpec) -> Vec<f64> {
 
 fn norm_rows(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
     let mut out = vec![0f32; x.len()];
-    out.par_chunks_mut(weight.len())
-        .zip(x.par_chunks(weight.len()))
-        .with_min_len(16)
-        .for_each(|(out, x)| rms_norm(x, weight, eps, out));
+    let rows = out.chunks_exact_mut(weight.len());
+    for (out, x) in rows.zip(x.chunks_exact(weight.len())) {
+        rms_norm(x, weight, eps, out);
+    }
     out
 }
 
