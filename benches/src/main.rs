@@ -9,6 +9,7 @@ mod args;
 mod centre;
 mod engine;
 mod jobs;
+mod kernels;
 mod noop;
 mod peer;
 mod report;
@@ -27,6 +28,8 @@ usage: cargo xtask bench <bench> [--name value]...
             --finished 100000  --waiting 10000  --workers 32  --rounds 5
   engine    tokens per second against llama.cpp on the same file, alternating
             --model PATH.gguf  --threads N  --prompt 256  --tokens 64  --streams 8  --rounds 5
+  kernels   products with each block format, beside the memory's speed
+            --threads N (with 1 and N)  --rounds 5
 
 Every bench prints a table and writes benches/runs/<bench>.json; --out PATH writes elsewhere.";
 
@@ -61,6 +64,7 @@ async fn run(words: &[String]) -> Result<()> {
         "restart" => restart::run(&args).await?,
         // The engine has threads of its own and blocks.
         "engine" => tokio::task::block_in_place(|| engine::run(&args))?,
+        "kernels" => tokio::task::block_in_place(|| kernels::run(&args))?,
         other => bail!("no bench {other:?}\n\n{USAGE}"),
     };
     args.all_used()?;

@@ -37,6 +37,8 @@ pub use engine::request::{
 };
 pub use engine::{Engine, LoadOptions};
 pub use error::EngineError;
+#[doc(hidden)]
+pub use kernel::probe::KernelProbe;
 pub use load::ModelInfo;
 pub use load::spec::{Architecture, DecoderSpec};
 pub use sample::Sampling;

@@ -228,13 +228,7 @@ fn direct_format<const F: u8>(panel: &[u8], rows: &[Block], count: usize, place:
 
 /// One panel against 1 to 8 rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
-pub(super) fn direct(
-    format: Format,
-    panel: &[u8],
-    rows: &[Block],
-    count: usize,
-    place: &Place,
-) {
+pub(super) fn direct(format: Format, panel: &[u8], rows: &[Block], count: usize, place: &Place) {
     match format {
         Format::Q40 => direct_format::<0>(panel, rows, count, place),
         Format::Q41 => direct_format::<1>(panel, rows, count, place),

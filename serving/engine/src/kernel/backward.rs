@@ -8,8 +8,8 @@
     reason = "bodies must be compiled inside target-feature functions"
 )]
 
-use super::matrix::Matrix;
 use super::layout::{BLOCK, PANEL};
+use super::matrix::Matrix;
 use super::{dispatch, madd};
 use rayon::prelude::*;
 

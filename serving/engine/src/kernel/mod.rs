@@ -6,15 +6,20 @@
 
 pub(crate) mod attention;
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod backward;
 mod dense;
+#[cfg(target_arch = "x86_64")]
+mod dense_x86;
 pub(crate) mod elementwise;
 mod layout;
 pub(crate) mod matrix;
 mod pack;
 pub(crate) mod pool;
 mod portable;
+pub(crate) mod probe;
 mod product;
 pub(crate) mod rows;
 
@@ -89,7 +94,10 @@ pub(crate) fn isa() -> Isa {
             let known: Vec<_> = available.iter().map(|isa| isa.name()).collect();
             tracing::warn!(asked, ?known, "ZHISUAN_ENGINE_ISA is ignored");
         }
-        found.or_else(|| available.first()).copied().unwrap_or(Isa::Portable)
+        found
+            .or_else(|| available.first())
+            .copied()
+            .unwrap_or(Isa::Portable)
     })
 }
 
@@ -137,5 +145,7 @@ pub(crate) use dispatch;
 
 #[cfg(test)]
 mod path_tests;
+#[cfg(test)]
+mod pool_tests;
 #[cfg(test)]
 mod tests;

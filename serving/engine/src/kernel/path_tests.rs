@@ -83,7 +83,11 @@ fn all_paths_agree_bit_for_bit() {
                     continue;
                 }
                 let found = on(isa, &weights, &rows);
-                same(&found, &wanted, &format!("{dtype:?} {isa:?} {n} x {k}, {m} rows"));
+                same(
+                    &found,
+                    &wanted,
+                    &format!("{dtype:?} {isa:?} {n} x {k}, {m} rows"),
+                );
             }
         }
     }
@@ -95,9 +99,15 @@ fn without_fused_additions_the_result_stays_close() {
         let weights = panels(dtype, 19, width(dtype));
         let mut rows = QuantRows::default();
         rows.set(&noise(3 * width(dtype), 4), width(dtype));
-        let (found, wanted) = (on(Isa::Portable, &weights, &rows), reference(&weights, &rows));
+        let (found, wanted) = (
+            on(Isa::Portable, &weights, &rows),
+            reference(&weights, &rows),
+        );
         for (a, b) in found.iter().zip(&wanted) {
-            assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()), "{dtype:?}: {a} and {b}");
+            assert!(
+                (a - b).abs() < 1e-4 * (1.0 + b.abs()),
+                "{dtype:?}: {a} and {b}"
+            );
         }
     }
 }
@@ -127,7 +137,11 @@ fn extreme_codes_neither_saturate_nor_overflow() {
             assert!(wanted[..n].iter().all(|v| v.is_finite()));
             for isa in Isa::available() {
                 if isa != Isa::Portable {
-                    same(&on(isa, &weights, &rows), &wanted, &format!("{dtype:?} {isa:?}"));
+                    same(
+                        &on(isa, &weights, &rows),
+                        &wanted,
+                        &format!("{dtype:?} {isa:?}"),
+                    );
                 }
             }
         }
@@ -141,7 +155,10 @@ fn scales_that_are_not_finite_are_refused() {
         let mut bytes = tensor(dtype, n, k).data().unwrap().into_owned();
         let at = bytes.len() - dtype.type_size() + if dtype == GgmlDType::Q6K { 208 } else { 0 };
         bytes[at..at + 2].copy_from_slice(&half::f16::INFINITY.to_le_bytes());
-        assert_eq!(pack(dtype, &bytes, n, k).unwrap_err().code(), "model_corrupt");
+        assert_eq!(
+            pack(dtype, &bytes, n, k).unwrap_err().code(),
+            "model_corrupt"
+        );
         assert!(pack(dtype, &bytes[1..], n, k).is_err(), "{dtype:?}");
         assert!(pack(dtype, &bytes, n, k + 1).is_err(), "{dtype:?}");
         assert!(pack(dtype, &bytes, usize::MAX, k).is_err(), "{dtype:?}");

@@ -159,10 +159,22 @@ pub(crate) fn chunks<T: Send>(out: &mut [T], size: usize, part: impl Fn(usize, &
         let from = i * size;
         // SAFETY: `parallel` hands out each `i` once, so the chunks do not overlap; they lie
         // inside `out`, which is borrowed mutably until all threads have left.
-        let chunk = unsafe {
-            std::slice::from_raw_parts_mut(start.get().add(from), size.min(len - from))
-        };
+        let chunk =
+            unsafe { std::slice::from_raw_parts_mut(start.get().add(from), size.min(len - from)) };
         part(i, chunk);
+    });
+}
+
+/// A buffer of this thread, so that parts cost no allocation; `work` must not ask for it again.
+pub(super) fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
+    thread_local! {
+        static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < len {
+            scratch.resize(len, 0.0);
+        }
+        work(&mut scratch[..len]);
     });
 }
 
@@ -196,7 +208,8 @@ impl Shared {
         unsafe { *self.task.get() = task };
         self.next.store(0, Ordering::Relaxed);
         let before = self.state.load(Ordering::Relaxed);
-        self.state.store(before.wrapping_add(REGION) | OPEN, Ordering::SeqCst);
+        self.state
+            .store(before.wrapping_add(REGION) | OPEN, Ordering::SeqCst);
         for (worker, asleep) in workers.iter().zip(&self.asleep).take(parts - 1) {
             if asleep.load(Ordering::SeqCst) {
                 worker.unpark();
@@ -213,7 +226,11 @@ impl Shared {
             }
             std::hint::spin_loop();
         }
-        let panic = self.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let panic = self
+            .panic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         self.busy.store(false, Ordering::Release);
         if let Some(panic) = panic {
             resume_unwind(panic);

@@ -65,7 +65,8 @@ pub(super) fn add_tile<const FMA: bool>(
 ) {
     for (r, sum) in sums.iter_mut().enumerate() {
         let dot = |from: usize, to: usize| -> i32 {
-            let product = |i: usize| i32::from(tile.codes[i / 4][4 * r + i % 4]) * i32::from(a.codes[i]);
+            let product =
+                |i: usize| i32::from(tile.codes[i / 4][4 * r + i % 4]) * i32::from(a.codes[i]);
             (from..to).map(product).sum()
         };
         if spec.kind == HALVES {
@@ -75,8 +76,16 @@ pub(super) fn add_tile<const FMA: bool>(
             *sum = madd::<FMA>(high as f32, tile.second[r] * a.scale, *sum);
             continue;
         }
-        let start = if spec.kind == OFFSET { 0 } else { a.minus << spec.zero };
-        *sum = madd::<FMA>((dot(0, BLOCK) + start) as f32, tile.scale[r] * a.scale, *sum);
+        let start = if spec.kind == OFFSET {
+            0
+        } else {
+            a.minus << spec.zero
+        };
+        *sum = madd::<FMA>(
+            (dot(0, BLOCK) + start) as f32,
+            tile.scale[r] * a.scale,
+            *sum,
+        );
         if spec.kind == OFFSET {
             *sum = madd::<FMA>(tile.second[r], a.sum, *sum);
         }

@@ -76,7 +76,7 @@ impl QuantRows {
     pub(crate) fn set_normed(&mut self, x: &[f32], weight: &[f32], eps: f32) {
         let k = weight.len();
         self.fill(x.len() / k, k, |row, blocks| {
-            with_scratch(k, |out| {
+            pool::with_scratch(k, |out| {
                 rms_norm(&x[row * k..(row + 1) * k], weight, eps, out);
                 quantise(out, blocks);
             });
@@ -87,7 +87,7 @@ impl QuantRows {
     pub(crate) fn set_gated(&mut self, both: &[f32], k: usize, gate: Gate) {
         self.fill(both.len() / (2 * k), k, |row, blocks| {
             let (first, second) = both[row * 2 * k..(row + 1) * 2 * k].split_at(k);
-            with_scratch(k, |out| {
+            pool::with_scratch(k, |out| {
                 gate.apply(first, second, out);
                 quantise(out, blocks);
             });
@@ -110,20 +110,6 @@ impl QuantRows {
     }
 }
 
-/// A buffer of this thread, so that rows cost no allocation.
-fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
-    use std::cell::RefCell;
-    thread_local! {
-        static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-    }
-    SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < len {
-            scratch.resize(len, 0.0);
-        }
-        work(&mut scratch[..len]);
-    });
-}
-
 #[inline(always)]
 fn quantise_body<const FMA: bool>(x: &[f32], out: &mut [Block]) {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer.
@@ -141,14 +127,20 @@ fn quantise_body<const FMA: bool>(x: &[f32], out: &mut [Block]) {
         let most = lanes.iter().copied().fold(0f32, f32::max);
         let broken = trace.iter().sum::<f32>() != 0.0;
         // Blocks so small that the inverse of their scale overflows count as zero.
-        let inverse = if most > 1e-36 && !broken { 127.0 / most } else { 0.0 };
+        let inverse = if most > 1e-36 && !broken {
+            127.0 / most
+        } else {
+            0.0
+        };
         let mut sums = [0i32; 2];
         let halves = block.as_chunks::<16>().0.iter();
         let codes = out.codes.as_chunks_mut::<16>().0.iter_mut();
         for ((part, codes), sum) in halves.zip(codes).zip(&mut sums) {
             for i in 0..16 {
                 let rounded = madd::<FMA>(part[i], inverse, ROUND).to_bits() as i32;
-                let value = rounded.wrapping_sub(ROUND.to_bits() as i32).clamp(-127, 127);
+                let value = rounded
+                    .wrapping_sub(ROUND.to_bits() as i32)
+                    .clamp(-127, 127);
                 codes[i] = value as i8;
                 *sum += value;
             }
