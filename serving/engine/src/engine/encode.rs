@@ -81,7 +81,7 @@ impl EncoderEngine {
         source: EncoderSource,
         max_context: Option<usize>,
         most_in_flight: usize,
-        pool: rayon::ThreadPool,
+        pool: crate::threads::Pool,
     ) -> Result<Self, EngineError> {
         let mut info = source.info;
         if let Some(limit) = max_context {
@@ -251,7 +251,7 @@ impl Shared {
 struct Thread {
     shared: Arc<Shared>,
     inbox: Receiver<Command>,
-    pool: rayon::ThreadPool,
+    pool: crate::threads::Pool,
     queue: Queue,
     requests: BTreeMap<u64, Request>,
 }

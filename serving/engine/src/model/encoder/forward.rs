@@ -4,10 +4,16 @@ use super::Encoder;
 use super::weights::{Layer, Norm};
 use crate::kernel::bidirectional::{Heads, attend, pack};
 use crate::kernel::encoder::{add_norm, gelu, gelu_tanh, layer_norm, relu};
+use crate::kernel::pool;
 use crate::load::encoder::spec::Activation;
 use crate::tokenizer::encoder::Tokens;
-use rayon::prelude::*;
+use std::cell::RefCell;
 use std::ops::Range;
+
+thread_local! {
+    /// Scores of one task of attention.
+    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Query rows that one task of attention takes: few enough that the texts of a small batch
 /// keep all threads busy.
@@ -45,18 +51,15 @@ impl Encoder {
                 pairs.map(|((id, kind), position)| (*id, *kind, position))
             })
             .collect();
-        x.par_chunks_mut(spec.hidden)
-            .zip(places)
-            .with_min_len(LIGHT_ROWS)
-            .for_each(|(row, (id, kind, position))| {
-                weights.words.add_row(id as usize, row);
-                weights.positions.add_row(position, row);
-                // A model with one type has it for both texts of a pair.
-                weights
-                    .types
-                    .add_row((kind as usize).min(spec.types - 1), row);
-                layer_norm(row, &weights.norm.weight, &weights.norm.bias, spec.eps);
-            });
+        pool::rows(&mut x, spec.hidden, LIGHT_ROWS, |at, row| {
+            let (id, kind, position) = places[at];
+            weights.words.add_row(id as usize, row);
+            weights.positions.add_row(position, row);
+            // A model with one type has it for both texts of a pair.
+            let kind = (kind as usize).min(spec.types - 1);
+            weights.types.add_row(kind, row);
+            layer_norm(row, &weights.norm.weight, &weights.norm.bias, spec.eps);
+        });
         x
     }
 
@@ -78,20 +81,19 @@ impl Encoder {
             Activation::GeluTanh => gelu_tanh,
             Activation::Relu => relu,
         };
-        inner
-            .par_chunks_mut(self.spec.intermediate)
-            .with_min_len(LIGHT_ROWS)
-            .for_each(|row| activate(row, &layer.inner.bias));
+        pool::rows(&mut inner, self.spec.intermediate, LIGHT_ROWS, |_, row| {
+            activate(row, &layer.inner.bias);
+        });
         let y = layer.outer.matrix.forward(&inner);
         self.add_norm_rows(x, &y, &layer.outer.bias, &layer.norm);
     }
 
     fn add_norm_rows(&self, x: &mut [f32], y: &[f32], bias: &[f32], norm: &Norm) {
         let (width, eps) = (self.spec.hidden, self.spec.eps);
-        x.par_chunks_mut(width)
-            .zip(y.par_chunks(width))
-            .with_min_len(LIGHT_ROWS)
-            .for_each(|(x, y)| add_norm(x, y, bias, &norm.weight, &norm.bias, eps));
+        pool::rows(x, width, LIGHT_ROWS, |at, x| {
+            let y = &y[at * width..(at + 1) * width];
+            add_norm(x, y, bias, &norm.weight, &norm.bias, eps);
+        });
     }
 
     /// Attention of every row (or every text's first row) over its own text.
@@ -105,13 +107,11 @@ impl Encoder {
         let (heads, hidden) = (self.heads(), self.spec.hidden);
         let width = heads.width();
         let mut qkv = layer.qkv.matrix.forward(x);
-        qkv.par_chunks_mut(width)
-            .with_min_len(LIGHT_ROWS)
-            .for_each(|row| {
-                for (v, b) in row.iter_mut().zip(&layer.qkv.bias) {
-                    *v += b;
-                }
-            });
+        pool::rows(&mut qkv, width, LIGHT_ROWS, |_, row| {
+            for (v, b) in row.iter_mut().zip(&layer.qkv.bias) {
+                *v += b;
+            }
+        });
         let packed = pack_all(&qkv, heads, spans);
         let wanted = |span: &Range<usize>| if first_only { 1 } else { span.len() };
         let mut out = vec![0f32; spans.iter().map(wanted).sum::<usize>() * hidden];
@@ -126,16 +126,19 @@ impl Encoder {
                 tasks.push((span, packed, from..to, own));
             }
         }
-        tasks
-            .into_par_iter()
-            .for_each_init(Vec::new, |scratch, (span, packed, rows, out)| {
-                let needed = Heads::scratch_len(span.len());
-                if scratch.len() < needed {
-                    scratch.resize(needed, 0.0);
-                }
-                let own = &qkv[span.start * width..span.end * width];
-                attend(own, rows, heads, packed, scratch, out);
-            });
+        pool::chunks(&mut tasks, 1, |_, task| {
+            for (span, packed, rows, out) in task {
+                SCRATCH.with_borrow_mut(|scratch| {
+                    let needed = Heads::scratch_len(span.len());
+                    if scratch.len() < needed {
+                        scratch.resize(needed, 0.0);
+                    }
+                    let own = &qkv[span.start * width..span.end * width];
+                    attend(own, rows.clone(), heads, packed, scratch, out);
+                });
+            }
+        });
+        drop(tasks);
         out
     }
 }
@@ -143,18 +146,13 @@ impl Encoder {
 /// Keys and values of every text, packed head by head.
 fn pack_all(qkv: &[f32], heads: Heads, spans: &[Range<usize>]) -> Vec<Vec<f32>> {
     let width = heads.width();
-    spans
-        .par_iter()
-        .map(|span| {
-            let size = heads.packed_len(span.len());
-            let mut packed = vec![0f32; heads.heads * size];
-            packed
-                .par_chunks_mut(size)
-                .enumerate()
-                .for_each(|(head, out)| {
-                    pack(&qkv[span.start * width..span.end * width], heads, head, out);
-                });
-            packed
-        })
-        .collect()
+    let one = |span: &Range<usize>| {
+        let size = heads.packed_len(span.len());
+        let mut packed = vec![0f32; heads.heads * size];
+        pool::chunks(&mut packed, size, |head, out| {
+            pack(&qkv[span.start * width..span.end * width], heads, head, out);
+        });
+        packed
+    };
+    spans.iter().map(one).collect()
 }
