@@ -7,10 +7,12 @@
 
 mod args;
 mod centre;
+mod embed;
 mod engine;
 mod jobs;
 mod noop;
 mod peer;
+mod pipe;
 mod report;
 mod restart;
 
@@ -27,6 +29,8 @@ usage: cargo xtask bench <bench> [--name value]...
             --finished 100000  --waiting 10000  --workers 32  --rounds 5
   engine    tokens per second against llama.cpp on the same file, alternating
             --model PATH.gguf  --threads N  --prompt 256  --tokens 64  --streams 8  --rounds 5
+  embed     texts per second against ONNX Runtime on the same encoder, alternating
+            --model FOLDER  --threads N  --short 16  --long 256  --batch 32  --rounds 5
 
 Every bench prints a table and writes benches/runs/<bench>.json; --out PATH writes elsewhere.";
 
@@ -61,6 +65,7 @@ async fn run(words: &[String]) -> Result<()> {
         "restart" => restart::run(&args).await?,
         // The engine has threads of its own and blocks.
         "engine" => tokio::task::block_in_place(|| engine::run(&args))?,
+        "embed" => tokio::task::block_in_place(|| embed::run(&args))?,
         other => bail!("no bench {other:?}\n\n{USAGE}"),
     };
     args.all_used()?;

@@ -41,6 +41,10 @@ pub struct LoadOptions {
     pub max_context: Option<usize>,
     /// Threads for arithmetic; `None` takes all cores.
     pub threads: Option<usize>,
+    /// Encoders only: keep matrices and the rows that they multiply in f32. Otherwise both
+    /// are rounded to 8 bits in blocks of 32 where the machine is much faster with them
+    /// (AVX-512 VNNI); the vectors then point the same way to within a cosine of 0.999.
+    pub exact: bool,
 }
 
 impl LoadOptions {
@@ -52,6 +56,7 @@ impl LoadOptions {
             max_waiting: 64,
             max_context: None,
             threads: None,
+            exact: false,
         }
     }
 
@@ -122,6 +127,7 @@ impl DecoderEngine {
             max_waiting,
             max_context,
             threads,
+            exact: _,
         } = options;
         let source = load::open(&model)?;
         let mut info = source.info;

@@ -16,6 +16,9 @@ mod dense;
 pub(crate) mod elementwise;
 pub(crate) mod encoder;
 pub(crate) mod matrix;
+pub(crate) mod panels;
+#[cfg(target_arch = "x86_64")]
+mod panels_avx512;
 mod portable;
 pub(crate) mod quant;
 
