@@ -166,13 +166,12 @@ fn submit(
         event: Some(accepted),
     }));
     let request = engine::GenerateRequest {
-        prompt: Prompt::Tokens(tokens),
         adapter,
-        max_tokens: request.max_tokens as usize,
         sampling: convert::sampling(request.sampling),
         stop: request.stop,
         logprobs: request.top_logprobs.map(|count| count as usize),
         ignore_eos: request.ignore_eos,
+        ..engine::GenerateRequest::new(Prompt::Tokens(tokens), request.max_tokens as usize)
     };
     // The channel holds at most the answer's tokens, which the request bounds.
     let sink = move |event| match events.send(Ok(convert::event(event))) {

@@ -6,7 +6,7 @@ use super::request::{
 };
 use super::similar::{ScoreRequest, Scores, likeness};
 use super::{DecoderEngine, LoadOptions};
-use crate::chat::ChatMessage;
+use crate::chat::{Chat, ChatMessage};
 use crate::error::EngineError;
 use crate::load::{self, ModelInfo};
 use std::path::Path;
@@ -49,6 +49,11 @@ impl Engine {
     /// tokens written inside messages are neutralised.
     pub fn render_chat(&self, messages: &[ChatMessage]) -> Result<String, EngineError> {
         self.decoder("对话")?.render_chat(messages)
+    }
+
+    /// The prompt text of a chat with its tools and its wishes.
+    pub fn prompt_of(&self, chat: &Chat) -> Result<String, EngineError> {
+        self.decoder("对话")?.prompt_of(chat)
     }
 
     /// Number of tokens of `text`, those that an encoder puts around it included.

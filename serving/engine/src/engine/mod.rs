@@ -12,7 +12,7 @@ mod worker;
 
 pub use facade::Engine;
 
-use crate::chat::{ChatMessage, ChatTemplate};
+use crate::chat::{Chat, ChatMessage, ChatTemplate};
 use crate::error::EngineError;
 use crate::load::{self, ModelInfo};
 use crate::model::adapter_file;
@@ -45,10 +45,21 @@ pub struct LoadOptions {
     /// are rounded to 8 bits in blocks of 32 where the machine is much faster with them
     /// (AVX-512 VNNI); the vectors then point the same way to within a cosine of 0.999.
     pub exact: bool,
+    /// Memory for keys and values, in bytes: what the scheduler granted beyond the weights.
+    /// Never read from the machine.
+    pub kv_bytes: u64,
+    /// Part of `kv_bytes` that pinned prompts may hold; at most half of it counts.
+    pub pin_bytes: u64,
+    /// Target for the time between two tokens of an answer while prompts are taken in, in
+    /// milliseconds: bounds the prompt tokens of a step.
+    pub inter_token_ms: u32,
+    /// Requests of one tenant that may wait; more are refused as overloaded.
+    pub max_waiting_tenant: usize,
 }
 
 impl LoadOptions {
-    /// Eight sequences together, 64 waiting, the model's own context, all cores.
+    /// Eight sequences together, 64 waiting (one tenant may use all places), the model's own
+    /// context, all cores, 256 MiB for keys and values, a quarter of it for pins, 60 ms.
     pub fn new(model: impl Into<PathBuf>) -> Self {
         Self {
             model: model.into(),
@@ -57,6 +68,10 @@ impl LoadOptions {
             max_context: None,
             threads: None,
             exact: false,
+            kv_bytes: 256 << 20,
+            pin_bytes: 64 << 20,
+            inter_token_ms: 60,
+            max_waiting_tenant: 64,
         }
     }
 
@@ -127,7 +142,7 @@ impl DecoderEngine {
             max_waiting,
             max_context,
             threads,
-            exact: _,
+            ..
         } = options;
         let source = load::open(&model)?;
         let mut info = source.info;
@@ -187,6 +202,13 @@ impl DecoderEngine {
         self.shared
             .template
             .render(messages, self.shared.tokenizer.control_texts(), true)
+    }
+
+    /// The prompt text of a chat with its tools and its wishes.
+    fn prompt_of(&self, chat: &Chat) -> Result<String, EngineError> {
+        self.shared
+            .template
+            .prompt(chat, self.shared.tokenizer.control_texts())
     }
 
     /// Token ids of `text`; control tokens written in it count as control tokens.
@@ -260,6 +282,7 @@ impl DecoderEngine {
             tokens_in: load.tokens_in.load(Ordering::Relaxed),
             tokens_out: load.tokens_out.load(Ordering::Relaxed),
             finished: load.finished.load(Ordering::Relaxed),
+            ..EngineStats::default()
         }
     }
 
@@ -308,6 +331,7 @@ impl Shared {
             .map_err(|n| EngineError::Overloaded {
                 waiting: n.saturating_sub(self.max_batch),
                 limit: limit - self.max_batch,
+                retry_ms: 1000,
             })
     }
 

@@ -5,6 +5,7 @@ mod encoder;
 mod events;
 mod goldens;
 mod hostile;
+mod likely;
 mod speed;
 mod support;
 mod training;
