@@ -20,6 +20,9 @@ mod layout;
 pub(crate) mod mapped;
 pub(crate) mod matrix;
 mod pack;
+pub(crate) mod panels;
+#[cfg(target_arch = "x86_64")]
+mod panels_avx512;
 pub(crate) mod pool;
 mod portable;
 mod product;
