@@ -16,6 +16,8 @@
 //! restart of a request never changes a token of it (same machine, same seed).
 
 pub mod batch;
+#[allow(dead_code, reason = "the engine joins it next")]
+mod blocks;
 pub mod chat;
 pub mod engine;
 pub mod error;
@@ -25,6 +27,8 @@ mod model;
 mod output;
 #[expect(dead_code, reason = "the seam is laid before its two sides")]
 mod runner;
+#[allow(dead_code, unused_imports, reason = "the engine joins it next")]
+mod schedule;
 mod threads;
 pub mod tokenizer;
 pub mod train;
@@ -34,12 +38,14 @@ use output::{sample, stop};
 
 pub use chat::{Chat, ChatMessage, Tool, ToolCall};
 pub use engine::request::{
-    Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest, Prompt, RequestId,
-    TokenLogprob, TokenSink, TopToken, Usage,
+    BANDS, EmbedRequest, Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest,
+    Prompt, RequestId, STEP_BOUNDS_MS, TokenLogprob, TokenSink, TopToken, Unfinished, Usage,
 };
+pub use engine::similar::{ScoreRequest, Scores};
 pub use engine::{Engine, LoadOptions};
 pub use error::EngineError;
 pub use load::ModelInfo;
+pub use load::ability::{Ability, RerankBy};
 pub use load::spec::{Architecture, DecoderSpec};
 pub use output::constraint::Constraint;
 pub use output::sample::Sampling;

@@ -237,6 +237,7 @@ impl Answer {
         Usage {
             prompt_tokens: self.prompt_tokens,
             completion_tokens: self.written,
+            cached_tokens: 0,
         }
     }
 

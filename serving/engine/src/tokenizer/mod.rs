@@ -1,6 +1,7 @@
 //! Text to token ids and back.
 
 mod detokenizer;
+pub(crate) mod encoder;
 pub(crate) mod gguf;
 
 pub use detokenizer::Detokenizer;
