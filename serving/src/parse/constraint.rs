@@ -68,26 +68,40 @@ pub(crate) fn constraint_for_tools(
     }))
 }
 
-/// The schema of a tool's arguments. What is not strict may have keywords that grammars cannot
-/// keep; they are left out of the grammar then (the engine refuses them in strict tools).
-fn schema(tool: &Tool) -> Option<Value> {
-    let mut schema = match tool.parameters.trim() {
-        "" => json!({"type": "object", "properties": {}, "additionalProperties": false}),
-        text => serde_json::from_str(text).ok()?,
+/// The schema of a tool's arguments, as the grammar compiler reads it.
+struct Schema {
+    value: Value,
+    /// As the caller wrote it: the order of its properties is the order of the arguments.
+    text: String,
+}
+
+/// What is not strict may have keywords that grammars cannot keep; they are left out of the
+/// grammar then (the engine refuses them in strict tools).
+fn schema(tool: &Tool) -> Option<Schema> {
+    let text = match tool.parameters.trim() {
+        "" => r#"{"properties": {}, "additionalProperties": false}"#,
+        text => text,
     };
-    let fields = schema.as_object_mut()?;
-    fields
-        .entry("type")
-        .or_insert_with(|| Value::String("object".to_owned()));
+    let mut value: Value = serde_json::from_str(text).ok()?;
+    let fields = value.as_object_mut()?;
     let options = json!({
+        "coerce_one_of": !tool.strict,
         "item_separator": ", ",
         "key_separator": ": ",
-        "whitespace_flexible": false,
-        "coerce_one_of": !tool.strict,
         "lenient": !tool.strict,
+        "whitespace_flexible": false,
     });
+    let mut head = format!("{{\"x-guidance\": {options}");
+    if !fields.contains_key("type") {
+        head.push_str(", \"type\": \"object\"");
+    }
+    if !fields.is_empty() {
+        head.push_str(", ");
+    }
     fields.insert("x-guidance".to_owned(), options);
-    Some(schema)
+    // A value that is an object begins with its brace.
+    let text = head + text.strip_prefix('{')?;
+    Some(Schema { value, text })
 }
 
 /// A grammar in Lark, rule by rule.
@@ -135,9 +149,9 @@ impl Grammar {
         };
         if !thought.is_empty() {
             self.head
-                .push_str("thought[suffix=\"</think>\"]: /(?s:.*)/\nSPACE: /\\s{0,2}/\n");
+                .push_str("thought[suffix=\"</think>\"]: /(?s:.*)/\nSPACE: /\\s{1,2}/\n");
         }
-        let space = if thought.is_empty() { "" } else { "SPACE " };
+        let space = if thought.is_empty() { "" } else { "SPACE? " };
         let start = if auto && self.style == ToolStyle::Llama {
             // A call has no marker: it is told from words by how it begins.
             let tag = escaped(self.style.marker());
@@ -157,7 +171,7 @@ impl Grammar {
         let _ = writeln!(self.head, "start: {start}");
     }
 
-    fn call(&mut self, index: usize, tool: &Tool, schema: &Value) {
+    fn call(&mut self, index: usize, tool: &Tool, schema: &Schema) {
         let rule = format!("call_{index}");
         let name = Value::String(tool.name.clone()).to_string();
         let body = match self.style {
@@ -175,12 +189,16 @@ impl Grammar {
                 quoted(&format!("{{\"name\": {name}, \"arguments\": "))
             ),
             ToolStyle::QwenXml => {
-                self.xml(index, tool, schema);
+                self.xml(index, tool, &schema.value);
                 self.calls.push(rule);
                 return;
             }
         };
-        let _ = writeln!(self.rules, "{rule}: {body}\nargs_{index}: %json {schema}");
+        let _ = writeln!(
+            self.rules,
+            "{rule}: {body}\nargs_{index}: %json {}",
+            schema.text
+        );
         self.calls.push(rule);
     }
 

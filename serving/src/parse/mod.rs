@@ -13,6 +13,8 @@ mod style;
 mod xml;
 
 #[cfg(test)]
+mod constraint_tests;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use constraint::{Choice, ToolProblem, constraint_for_tools};

@@ -1,7 +1,7 @@
 //! What a template knows, found out by asking it.
 
-use super::{Chat, ChatMessage, ChatTemplate, Tool, ToolCall, Wishes};
 use super::turns::Turns;
+use super::{Chat, ChatMessage, ChatTemplate, Tool, ToolCall, Wishes};
 
 /// What chats with a model may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,10 @@ fn question() -> Chat {
 
 /// The style of the calls in a rendered history; `None` where offer or call are left out.
 fn tool_style(template: &ChatTemplate) -> Option<&'static str> {
-    let (name, parameters) = ("probe_of_tools", "{\"type\": \"object\", \"properties\": {}}");
+    let (name, parameters) = (
+        "probe_of_tools",
+        "{\"type\": \"object\", \"properties\": {}}",
+    );
     let mut chat = question();
     chat.tools.push(Tool {
         name: name.to_owned(),
@@ -118,5 +121,7 @@ fn fill(template: &ChatTemplate, chat: &Chat, thinking: Option<bool>) -> Option<
         open_turn: true,
         thinking,
     };
-    template.fill(&Turns::new(chat, &[], false).ok()?, wishes).ok()
+    template
+        .fill(&Turns::new(chat, &[], false).ok()?, wishes)
+        .ok()
 }

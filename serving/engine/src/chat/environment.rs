@@ -122,7 +122,9 @@ fn tojson(value: &Value, _positional: Rest<Value>, options: Kwargs) -> Result<St
         (Some(indent), _) => {
             let spaces = " ".repeat(indent.min(16));
             let pretty = PrettyFormatter::with_indent(spaces.as_bytes());
-            json.serialize(&mut serde_json::Serializer::with_formatter(&mut out, pretty))
+            json.serialize(&mut serde_json::Serializer::with_formatter(
+                &mut out, pretty,
+            ))
         }
         (None, separators) => {
             let (item, key) = separators.unwrap_or_else(|| (", ".to_owned(), ": ".to_owned()));
@@ -131,7 +133,9 @@ fn tojson(value: &Value, _positional: Rest<Value>, options: Kwargs) -> Result<St
                 key,
                 inner: CompactFormatter,
             };
-            json.serialize(&mut serde_json::Serializer::with_formatter(&mut out, spaced))
+            json.serialize(&mut serde_json::Serializer::with_formatter(
+                &mut out, spaced,
+            ))
         }
     }
     .map_err(failed)?;

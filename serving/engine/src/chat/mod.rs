@@ -91,7 +91,11 @@ impl ChatTemplate {
         let turns = if self.native.tools.is_some() {
             Turns::new(&chat, control, self.native.developer)?
         } else {
-            Turns::new(&fallback::without_tools(&chat)?, control, self.native.developer)?
+            Turns::new(
+                &fallback::without_tools(&chat)?,
+                control,
+                self.native.developer,
+            )?
         };
         let text = self.fill(&turns, wishes)?;
         if !chat.continue_last {
@@ -135,7 +139,10 @@ impl ChatTemplate {
             // Qwen3 and GLM look for the first, DeepSeek and Granite for the second.
             context = context! { enable_thinking => thinking, thinking => thinking, ..context };
         }
-        let limit = turns.bytes.saturating_mul(4).saturating_add(MAX_EXTRA_BYTES);
+        let limit = turns
+            .bytes
+            .saturating_mul(4)
+            .saturating_add(MAX_EXTRA_BYTES);
         environment::render(&self.environment, context, limit)
     }
 }

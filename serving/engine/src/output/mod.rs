@@ -14,7 +14,11 @@ pub(crate) mod grammar;
 pub(crate) mod sample;
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "the loop calls it once both are merged")
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the loop calls it once both are merged"
+    )
 )]
 pub(crate) mod speculate;
 pub(crate) mod stop;
