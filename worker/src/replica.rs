@@ -2,8 +2,9 @@
 //! token of the assignment; a caller that goes away frees its place within one step.
 
 use crate::convert;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -27,8 +28,9 @@ const BYTES_PER_TOKEN: usize = 512;
 pub(crate) struct Served {
     pub(crate) token: String,
     pub(crate) engine: Engine,
-    pub(crate) base: String,
-    pub(crate) adapters: Vec<String>,
+    /// What each name for callers stands for: the base, or an adapter by its name in the engine.
+    /// Requests that run are not touched by a change.
+    pub(crate) names: RwLock<BTreeMap<String, Option<String>>>,
 }
 
 /// Everything that is served now. Cheap to clone.
@@ -85,20 +87,20 @@ fn refuse(code: Code, name: &str, english: &str, chinese: &str) -> Status {
     zhisuan_proto::status(code, english, &detail)
 }
 
-/// Which adapter a served name stands for.
+/// Which adapter a served name stands for; no name stands for the base.
 fn adapter_of(served: &Served, model: &str) -> Result<Option<String>, Status> {
-    if model == served.base || model.is_empty() {
+    if model.is_empty() {
         return Ok(None);
     }
-    if served.adapters.iter().any(|name| name == model) {
-        return Ok(Some(model.to_owned()));
-    }
-    Err(refuse(
-        Code::NotFound,
-        "ZS-REPLICA-MODEL",
-        "this replica does not serve that model",
-        "本副本不提供所要的模型",
-    ))
+    let names = served.names.read().unwrap_or_else(PoisonError::into_inner);
+    names.get(model).cloned().ok_or_else(|| {
+        refuse(
+            Code::NotFound,
+            "ZS-REPLICA-MODEL",
+            "this replica does not serve that model",
+            "本副本不提供所要的模型",
+        )
+    })
 }
 
 /// Serves until the task is dropped.

@@ -90,6 +90,7 @@ async fn open(
         model: reply.model.clone(),
         max_prompt_tokens: wish.max_prompt_tokens,
         max_completion_tokens: u64::from(max_tokens),
+        deployment: route.deployment.clone(),
     };
     let mut meter = authorize(app, hold).await?;
     let request = GenerateRequest {

@@ -15,13 +15,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use zhisuan_proto::v1::{Assign, Device, ModelManifest};
+use zhisuan_proto::v1::{Assign, Device, ModelManifest, UpdateReplica};
 
 /// One task's view of the worker.
 pub(crate) struct Context {
     pub(crate) assign: Assign,
     pub(crate) log: TaskLog,
     pub(crate) stop: StopSignal,
+    /// What a replica shall serve instead, the latest wish.
+    pub(crate) wishes: watch::Receiver<Option<UpdateReplica>>,
     pub(crate) events: TaskEvents,
     pub(crate) artifacts: Artifacts,
     pub(crate) models: Arc<ModelStore>,
@@ -203,6 +205,7 @@ pub(crate) enum TaskEvent {
     Ready {
         models: Vec<String>,
         context_length: u32,
+        abilities: Vec<String>,
     },
     /// The end.
     Exit(Box<Finish>),
