@@ -1,7 +1,7 @@
 //! Embeddings through the same batch as answers.
 
-use super::Engine;
-use super::request::{Embeddings, Prompt};
+use super::DecoderEngine;
+use super::request::{EmbedRequest, Embeddings, Prompt};
 use super::sequence::{Embed, Sequence, Task};
 use super::validate;
 use crate::error::EngineError;
@@ -12,11 +12,18 @@ type Reply = (usize, Result<Vec<f32>, EngineError>);
 
 /// Embeds all texts. Takes as many places of the batch as are free and refills them as its
 /// own texts end; when not even one place is free, the engine is overloaded.
-pub(super) fn embed(engine: &Engine, texts: &[String]) -> Result<Embeddings, EngineError> {
+pub(super) fn embed(
+    engine: &DecoderEngine,
+    request: &EmbedRequest,
+) -> Result<Embeddings, EngineError> {
     let shared = &engine.shared;
+    let texts = &request.texts;
     let mut prompts = Vec::with_capacity(texts.len());
     for text in texts {
-        prompts.push(validate::prompt_tokens(shared, Prompt::Text(text.clone()))?);
+        prompts.push(validate::prompt_tokens(
+            shared,
+            Prompt::Text(format!("{}{text}", request.instruction)),
+        )?);
     }
     let tokens = prompts.iter().map(Vec::len).sum();
     let (reply, replies) = channel();

@@ -1,19 +1,25 @@
 //! The engine: one thread owns model and batch; handles talk to it.
 
 mod embed;
+mod encode;
+mod encode_queue;
+mod facade;
 pub(crate) mod request;
 mod sequence;
+pub(crate) mod similar;
 mod validate;
 mod worker;
 
-use crate::chat::{ChatMessage, ChatTemplate};
+pub use facade::Engine;
+
+use crate::chat::{Chat, ChatMessage, ChatTemplate};
 use crate::error::EngineError;
 use crate::load::{self, ModelInfo};
 use crate::model::adapter_file;
 use crate::model::decoder::Decoder;
 use crate::model::lora::Adapter;
 use crate::tokenizer::TextTokenizer;
-use request::{Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink};
+use request::{EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink};
 use sequence::Sequence;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,10 +41,21 @@ pub struct LoadOptions {
     pub max_context: Option<usize>,
     /// Threads for arithmetic; `None` takes all cores.
     pub threads: Option<usize>,
+    /// Memory for keys and values, in bytes: what the scheduler granted beyond the weights.
+    /// Never read from the machine.
+    pub kv_bytes: u64,
+    /// Part of `kv_bytes` that pinned prompts may hold; at most half of it counts.
+    pub pin_bytes: u64,
+    /// Target for the time between two tokens of an answer while prompts are taken in, in
+    /// milliseconds: bounds the prompt tokens of a step.
+    pub inter_token_ms: u32,
+    /// Requests of one tenant that may wait; more are refused as overloaded.
+    pub max_waiting_tenant: usize,
 }
 
 impl LoadOptions {
-    /// Eight sequences together, 64 waiting, the model's own context, all cores.
+    /// Eight sequences together, 64 waiting (one tenant may use all places), the model's own
+    /// context, all cores, 256 MiB for keys and values, a quarter of it for pins, 60 ms.
     pub fn new(model: impl Into<PathBuf>) -> Self {
         Self {
             model: model.into(),
@@ -46,14 +63,28 @@ impl LoadOptions {
             max_waiting: 64,
             max_context: None,
             threads: None,
+            kv_bytes: 256 << 20,
+            pin_bytes: 64 << 20,
+            inter_token_ms: 60,
+            max_waiting_tenant: 64,
         }
+    }
+
+    fn validate(&self) -> Result<(), EngineError> {
+        if self.max_batch == 0 || self.max_context == Some(0) || self.threads == Some(0) {
+            return Err(EngineError::invalid(
+                "options",
+                "max_batch、max_context、threads 都应大于 0",
+            ));
+        }
+        Ok(())
     }
 }
 
-/// A loaded model that answers requests. Cheap to clone; when the last clone is dropped,
-/// running requests finish and the thread ends.
+/// The engine of a decoder. Cheap to clone; when the last clone is dropped, running requests
+/// finish and the thread ends.
 #[derive(Clone)]
-pub struct Engine {
+struct DecoderEngine {
     shared: Arc<Shared>,
     gate: Arc<Gate>,
 }
@@ -97,22 +128,17 @@ enum Command {
     Wake,
 }
 
-impl Engine {
+impl DecoderEngine {
     /// Loads a model; blocks while weights are read.
-    pub fn load(options: LoadOptions) -> Result<Self, EngineError> {
+    fn load(options: LoadOptions) -> Result<Self, EngineError> {
         let LoadOptions {
             model,
             max_batch,
             max_waiting,
             max_context,
             threads,
+            ..
         } = options;
-        if max_batch == 0 || max_context == Some(0) || threads == Some(0) {
-            return Err(EngineError::invalid(
-                "options",
-                "max_batch、max_context、threads 都应大于 0",
-            ));
-        }
         let source = load::open(&model)?;
         let mut info = source.info;
         if let Some(limit) = max_context {
@@ -161,31 +187,33 @@ impl Engine {
     }
 
     /// What is known about the model.
-    pub fn info(&self) -> &ModelInfo {
+    fn info(&self) -> &ModelInfo {
         &self.shared.info
     }
 
     /// The prompt text of a chat, ending with the opening of the assistant's turn. Control
     /// tokens written inside messages are neutralised.
-    pub fn render_chat(&self, messages: &[ChatMessage]) -> Result<String, EngineError> {
+    fn render_chat(&self, messages: &[ChatMessage]) -> Result<String, EngineError> {
         self.shared
             .template
             .render(messages, self.shared.tokenizer.control_texts(), true)
     }
 
-    /// Number of tokens of `text`.
-    pub fn count_tokens(&self, text: &str) -> Result<usize, EngineError> {
-        Ok(self.tokenize(text)?.len())
+    /// The prompt text of a chat with its tools and its wishes.
+    fn prompt_of(&self, chat: &Chat) -> Result<String, EngineError> {
+        self.shared
+            .template
+            .prompt(chat, self.shared.tokenizer.control_texts())
     }
 
     /// Token ids of `text`; control tokens written in it count as control tokens.
-    pub fn tokenize(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+    fn tokenize(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         self.shared.tokenizer.encode(text)
     }
 
     /// Loads (or replaces) an adapter in PEFT's layout; refuses one of another base shape.
     /// Requests that run keep the adapter they began with.
-    pub fn load_adapter(&self, name: &str, dir: &Path) -> Result<(), EngineError> {
+    fn load_adapter(&self, name: &str, dir: &Path) -> Result<(), EngineError> {
         if name.is_empty() {
             return Err(EngineError::invalid("adapter", "名称不能为空"));
         }
@@ -195,18 +223,18 @@ impl Engine {
     }
 
     /// Forgets an adapter; `false` when there was none of that name.
-    pub fn unload_adapter(&self, name: &str) -> bool {
+    fn unload_adapter(&self, name: &str) -> bool {
         lock(&self.shared.adapters).remove(name).is_some()
     }
 
     /// Names of the loaded adapters.
-    pub fn adapters(&self) -> Vec<String> {
+    fn adapters(&self) -> Vec<String> {
         lock(&self.shared.adapters).keys().cloned().collect()
     }
 
     /// Queues a request. It is checked completely before: an error means that nothing was
     /// queued and the sink will never be called.
-    pub fn generate(
+    fn generate(
         &self,
         request: GenerateRequest,
         sink: Box<dyn TokenSink>,
@@ -224,19 +252,19 @@ impl Engine {
     }
 
     /// Ends a request before its next step; unknown ids are ignored.
-    pub fn cancel(&self, id: RequestId) {
+    fn cancel(&self, id: RequestId) {
         // A closed channel means that the thread has ended and the request with it.
         let _ = self.gate.commands.send(Command::Cancel(id));
     }
 
     /// Embedding vectors of texts; blocks until all are computed. The texts share the batch
     /// with running answers.
-    pub fn embed(&self, texts: &[String]) -> Result<Embeddings, EngineError> {
-        embed::embed(self, texts)
+    fn embed(&self, request: &EmbedRequest) -> Result<Embeddings, EngineError> {
+        embed::embed(self, request)
     }
 
     /// A look at the load.
-    pub fn stats(&self) -> EngineStats {
+    fn stats(&self) -> EngineStats {
         let load = &self.shared.load;
         let running = load.running.load(Ordering::Relaxed);
         EngineStats {
@@ -249,12 +277,13 @@ impl Engine {
             tokens_in: load.tokens_in.load(Ordering::Relaxed),
             tokens_out: load.tokens_out.load(Ordering::Relaxed),
             finished: load.finished.load(Ordering::Relaxed),
+            ..EngineStats::default()
         }
     }
 
     /// Refuses new requests, lets running ones finish for at most `drain`, cancels the
     /// rest, and returns when the thread has ended.
-    pub fn shutdown(&self, drain: Duration) {
+    fn shutdown(&self, drain: Duration) {
         self.shared.closed.store(true, Ordering::SeqCst);
         let _ = self.gate.commands.send(Command::Wake);
         let ended = lock(&self.gate.ended);
@@ -297,6 +326,7 @@ impl Shared {
             .map_err(|n| EngineError::Overloaded {
                 waiting: n.saturating_sub(self.max_batch),
                 limit: limit - self.max_batch,
+                retry_ms: 1000,
             })
     }
 

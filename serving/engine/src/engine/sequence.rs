@@ -5,7 +5,7 @@ use super::validate::Plan;
 use crate::error::EngineError;
 use crate::model::cache::KvCache;
 use crate::model::lora::Adapter;
-use crate::sample::{self, History, Sampling};
+use crate::sample::{self, Allowed, History, Sampling};
 use crate::stop::StopMatcher;
 use crate::tokenizer::{Detokenizer, TextTokenizer};
 use std::ops::ControlFlow;
@@ -156,7 +156,13 @@ impl Answer {
     ) -> Next {
         let plain = self.logprobs.map(|_| logits.to_vec());
         let point = sample::uniform(self.seed, self.written as u64);
-        let token = match sample::choose(logits, &self.history, &self.sampling, point) {
+        let token = match sample::choose(
+            logits,
+            &self.history,
+            &self.sampling,
+            Allowed::default(),
+            point,
+        ) {
             Ok(token) => token,
             Err(error) => {
                 return Next::Ended(GenerateEvent::Failed {
@@ -231,6 +237,7 @@ impl Answer {
         Usage {
             prompt_tokens: self.prompt_tokens,
             completion_tokens: self.written,
+            cached_tokens: 0,
         }
     }
 

@@ -107,6 +107,7 @@ impl Worker {
                     let error = EngineError::Overloaded {
                         waiting,
                         limit: waiting,
+                        retry_ms: 1000,
                     };
                     self.end(id, |sequence| sequence.fail(error));
                 }

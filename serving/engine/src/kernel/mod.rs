@@ -10,9 +10,11 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod backward;
+pub(crate) mod bidirectional;
 mod blocks;
 mod dense;
 pub(crate) mod elementwise;
+pub(crate) mod encoder;
 pub(crate) mod matrix;
 mod portable;
 pub(crate) mod quant;

@@ -1,5 +1,6 @@
 //! GGUF file: description, tokenizer, template and weights.
 
+use super::ability::{Ability, RerankBy};
 use super::gguf_header::{self, Header, TensorEntry, Value};
 use super::spec::{Architecture, DecoderSpec};
 use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
@@ -94,6 +95,8 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
             .map(|t| t.shape.iter().map(|d| *d as u64).product::<u64>())
             .sum(),
         file_bytes: size,
+        abilities: Ability::of_decoder(),
+        rerank: Some(RerankBy::Similarity),
     };
     let paired_rows = (spec.architecture == Architecture::Llama).then_some(spec.head_dim);
     let weights = GgufWeights {

@@ -1,5 +1,6 @@
 //! Hugging Face directory: `config.json`, `tokenizer.json`, `*.safetensors`.
 
+use super::ability::{Ability, RerankBy};
 use super::spec::{Architecture, DecoderSpec};
 use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
 use crate::chat::ChatTemplate;
@@ -15,16 +16,39 @@ use std::path::{Path, PathBuf};
 
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-struct Entry {
+pub(super) struct Entry {
     file: PathBuf,
     offset: u64,
     bytes: usize,
-    shape: Vec<usize>,
-    dtype: Dtype,
+    pub(super) shape: Vec<usize>,
+    pub(super) dtype: Dtype,
 }
 
-struct Directory {
+pub(super) struct Directory {
     tensors: BTreeMap<String, Entry>,
+}
+
+impl Directory {
+    /// A tensor by its published name.
+    pub(super) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.tensors.get(name)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.tensors.values()
+    }
+}
+
+impl Entry {
+    /// The tensor's bytes as the file holds them.
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, EngineError> {
+        let mut data = vec![0u8; self.bytes];
+        let mut file = File::open(&self.file).map_err(|e| EngineError::io(&self.file, &e))?;
+        file.seek(SeekFrom::Start(self.offset))
+            .and_then(|_| file.read_exact(&mut data))
+            .map_err(|e| EngineError::io(&self.file, &e))?;
+        Ok(data)
+    }
 }
 
 /// Opens and checks a model directory; tensors are read later, one by one.
@@ -77,6 +101,8 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
         quantisation: dtype,
         parameters,
         file_bytes,
+        abilities: Ability::of_decoder(),
+        rerank: Some(RerankBy::Similarity),
     };
     Ok(ModelSource {
         spec,
@@ -155,7 +181,7 @@ fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, Engine
     Ok(spec)
 }
 
-fn scan(dir: &Path) -> Result<(Directory, u64), EngineError> {
+pub(super) fn scan(dir: &Path) -> Result<(Directory, u64), EngineError> {
     let mut tensors = BTreeMap::new();
     let mut total = 0;
     let listing = std::fs::read_dir(dir).map_err(|e| EngineError::io(dir, &e))?;
@@ -238,12 +264,7 @@ impl WeightSource for Directory {
             .get(&published)
             .ok_or_else(|| EngineError::corrupt(published.clone(), "缺少张量"))?;
         check_shape(&published, &entry.shape, shape)?;
-        let mut data = vec![0u8; entry.bytes];
-        let mut file = File::open(&entry.file).map_err(|e| EngineError::io(&entry.file, &e))?;
-        file.seek(SeekFrom::Start(entry.offset))
-            .and_then(|_| file.read_exact(&mut data))
-            .map_err(|e| EngineError::io(&entry.file, &e))?;
-        let data = to_f32(&published, entry.dtype, &data)?;
+        let data = to_f32(&published, entry.dtype, &entry.bytes()?)?;
         Ok(RawWeight::Dense {
             shape: shape.to_vec(),
             data,

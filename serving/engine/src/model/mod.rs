@@ -3,6 +3,7 @@
 pub(crate) mod adapter_file;
 pub(crate) mod cache;
 pub(crate) mod decoder;
+pub(crate) mod encoder;
 pub(crate) mod lora;
 pub(crate) mod weights;
 

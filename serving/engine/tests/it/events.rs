@@ -7,8 +7,8 @@ use crate::support::{
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 use zhisuan_engine::{
-    ChatMessage, Engine, FinishReason, GenerateEvent, GenerateRequest, LoadOptions, Prompt,
-    Sampling,
+    ChatMessage, EmbedRequest, Engine, FinishReason, GenerateEvent, GenerateRequest, LoadOptions,
+    Prompt, Sampling,
 };
 
 /// A request whose answer is `letter`, over and over.
@@ -244,7 +244,10 @@ fn a_full_queue_refuses_with_both_numbers() {
     assert_eq!(error.code(), "overloaded");
     assert!(error.to_string().contains('2'), "{error}");
     assert_eq!(
-        engine.embed(&["a".to_owned()]).unwrap_err().code(),
+        engine
+            .embed(&EmbedRequest::new(vec!["a".to_owned()]))
+            .unwrap_err()
+            .code(),
         "overloaded"
     );
     drop(running);

@@ -1,9 +1,11 @@
 //! Integration tests of the engine.
 
 mod batching;
+mod encoder;
 mod events;
 mod goldens;
 mod hostile;
+mod likely;
 mod speed;
 mod support;
 mod training;
