@@ -28,6 +28,8 @@ pub(crate) async fn run(mut context: Context, work: ServeWork) -> Result<Finish,
     let replica = Replica {
         served: Arc::new(Served {
             token: context.assign.replica_token.clone(),
+            deployment: work.deployment.clone(),
+            job_id: context.assign.task.unwrap_or_default().job_id,
             engine: loaded.engine,
             names: RwLock::new(names),
         }),
@@ -70,11 +72,12 @@ impl Replica {
             names.keys().cloned().collect()
         };
         let line = format!("提供模型 {}", models.join("、"));
-        let length = self.served.engine.info().context_length;
+        let info = self.served.engine.info();
+        let abilities = info.abilities.iter();
         let ready = TaskEvent::Ready {
             models,
-            context_length: u32::try_from(length).unwrap_or(u32::MAX),
-            abilities: Vec::new(),
+            context_length: u32::try_from(info.context_length).unwrap_or(u32::MAX),
+            abilities: abilities.map(|one| one.name().to_owned()).collect(),
         };
         context.events.send(ready).await;
         context.log.line(&format!("[zhisuan] {line}"));
