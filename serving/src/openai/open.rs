@@ -3,9 +3,11 @@
 use super::ApiError;
 use super::trouble::{self, Verdict};
 use crate::app::App;
-use crate::replica::Outstanding;
+use crate::replica::{self, Outstanding, ReplicaKey};
 use crate::usage::Meter;
-use tonic::{Status, Streaming};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use tonic::Status;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::{AuthorizeRequest, GenerateEvent, GenerateRequest, Replica, Route};
 
@@ -39,21 +41,27 @@ pub(super) async fn authorize(app: &App, hold: AuthorizeRequest) -> Result<Meter
 
 /// A replica at work.
 pub(super) struct Started {
-    pub(super) events: Streaming<GenerateEvent>,
+    pub(super) events: BoxStream<'static, Result<GenerateEvent, Status>>,
     pub(super) first: GenerateEvent,
     pub(super) prompt_tokens: u64,
+    pub(super) replica: ReplicaKey,
     pub(super) outstanding: Outstanding,
 }
 
 /// The first event of the first replica that takes the request. Nothing was sent to the caller
-/// yet, so a replica that is away or full is passed over.
+/// yet, so a replica that is away or full is passed over. `prefer` is tried before the others.
 pub(super) async fn start(
     app: &App,
     route: &Route,
     request: &GenerateRequest,
+    prefer: Option<&ReplicaKey>,
 ) -> Result<Started, ApiError> {
     let mut last = ApiError::model_not_ready(&route.model);
-    for (index, replica) in app.replicas.ranked(route).into_iter().enumerate() {
+    let mut ranked = app.replicas.ranked(route);
+    if let Some(prefer) = prefer {
+        ranked.sort_by_key(|replica| &replica::key(replica) != prefer);
+    }
+    for (index, replica) in ranked.into_iter().enumerate() {
         if index > 0 {
             app.metrics.replica_failovers.inc();
         }
@@ -80,14 +88,14 @@ async fn start_at(
         trouble::of_replica(&status, route, retry_after_s)
     };
     let answer = leased.client.generate(request).await.map_err(&refused)?;
-    let mut events = answer.into_inner();
+    let mut events = answer.into_inner().boxed();
     let mut prompt_tokens = 0;
     let first = loop {
         let next = events
-            .message()
+            .next()
             .await
-            .map_err(&refused)?
-            .ok_or_else(unusable)?;
+            .ok_or_else(unusable)?
+            .map_err(&refused)?;
         match next.event {
             Some(Event::Started(accepted)) => prompt_tokens = u64::from(accepted.prompt_tokens),
             _ => break next,
@@ -102,6 +110,7 @@ async fn start_at(
             events,
             first,
             prompt_tokens,
+            replica: replica::key(replica),
             outstanding: leased.outstanding,
         }),
     }

@@ -8,6 +8,8 @@
 )]
 
 mod answers;
+mod choices;
+mod constraints;
 mod errors;
 mod fake_replica;
 mod fake_scheduler;
@@ -15,6 +17,7 @@ mod limits;
 mod log_recorder;
 mod official_client;
 mod operations;
+mod searching;
 mod settlement;
 mod streams;
 mod world;

@@ -5,18 +5,28 @@
 //! never change a bit of it.
 
 pub(crate) mod attention;
+mod attention_tile;
+mod attention_walk;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod backward;
+pub(crate) mod bidirectional;
 mod dense;
 #[cfg(target_arch = "x86_64")]
 mod dense_x86;
 pub(crate) mod elementwise;
+pub(crate) mod encoder;
+pub(crate) mod kv;
+mod lanes;
 mod layout;
+pub(crate) mod mapped;
 pub(crate) mod matrix;
 mod pack;
+pub(crate) mod panels;
+#[cfg(target_arch = "x86_64")]
+mod panels_avx512;
 pub(crate) mod pool;
 mod portable;
 pub(crate) mod probe;
@@ -143,6 +153,8 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
+#[cfg(test)]
+mod attention_tests;
 #[cfg(test)]
 mod path_tests;
 #[cfg(test)]

@@ -178,6 +178,21 @@ pub(super) fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
     });
 }
 
+/// Calls `work` with the number and the numbers of each row of `width`; a thread takes
+/// `least` rows at a time, so that light work is not all hand-over.
+pub(crate) fn rows(
+    all: &mut [f32],
+    width: usize,
+    least: usize,
+    work: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    chunks(all, least * width, |part, rows| {
+        for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+            work(part * least + i, row);
+        }
+    });
+}
+
 /// A pointer into memory of which threads write separate places.
 pub(super) struct SendPtr<T>(pub(super) *mut T);
 

@@ -23,7 +23,7 @@ pub(super) const FORMATS: [GgmlDType; 8] = [
 
 pub(super) fn noise(count: usize, seed: u64) -> Vec<f32> {
     (0..count as u64)
-        .map(|i| (crate::sample::uniform(seed, i) * 2.0 - 1.0) as f32)
+        .map(|i| (crate::output::sample::uniform(seed, i) * 2.0 - 1.0) as f32)
         .collect()
 }
 
