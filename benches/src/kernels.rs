@@ -29,7 +29,10 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
             }
         }
     }
-    let note = format!("{} x {} weights a matrix, {MANY} matrices", SHAPE.0, SHAPE.1);
+    let note = format!(
+        "{} x {} weights a matrix, {MANY} matrices",
+        SHAPE.0, SHAPE.1
+    );
     Ok(Report::new("kernels", note, rows))
 }
 

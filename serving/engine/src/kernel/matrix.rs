@@ -54,9 +54,9 @@ pub(crate) struct Packed {
     parts: Vec<Panels>,
 }
 
-/// Rows of activations in the form that a matrix wants, to be filled again each time.
+/// Inputs of activations in the form that a matrix wants, to be filled again each time.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rows {
+pub(crate) struct Inputs {
     quant: QuantRows,
     plain: Vec<f32>,
 }
@@ -201,19 +201,18 @@ impl Matrix {
     /// `x w^T`: `x` holds rows of `k` numbers, the result rows of `n`.
     pub(crate) fn forward(&self, x: &[f32]) -> Vec<f32> {
         let (n, k) = self.shape();
-        let mut out = vec![0.0; x.len() / k * n];
         if let Self::Packed(_) = self {
-            let mut rows = Rows::default();
-            self.take(&mut rows, x);
-            self.product(&rows, &mut out);
-        } else {
-            self.plain_product(x, &mut out);
+            let mut inputs = Inputs::default();
+            self.take(&mut inputs, x);
+            return self.product(&inputs);
         }
+        let mut out = vec![0.0; x.len() / k * n];
+        self.plain_product(x, &mut out);
         out
     }
 
     /// Takes rows of `k` numbers as they are.
-    pub(crate) fn take(&self, rows: &mut Rows, x: &[f32]) {
+    pub(crate) fn take(&self, rows: &mut Inputs, x: &[f32]) {
         match self {
             Self::Packed(m) => rows.quant.set(x, m.k),
             Self::Dense { .. } | Self::Half { .. } => {
@@ -224,7 +223,7 @@ impl Matrix {
     }
 
     /// Takes `x / rms(x) * weight` for each row of `x`.
-    pub(crate) fn take_normed(&self, rows: &mut Rows, x: &[f32], weight: &[f32], eps: f32) {
+    pub(crate) fn take_normed(&self, rows: &mut Inputs, x: &[f32], weight: &[f32], eps: f32) {
         match self {
             Self::Packed(_) => rows.quant.set_normed(x, weight, eps),
             Self::Dense { .. } | Self::Half { .. } => {
@@ -238,7 +237,7 @@ impl Matrix {
     }
 
     /// Takes `gate(first half) * second half` of rows of `2 k` numbers.
-    pub(crate) fn take_gated(&self, rows: &mut Rows, both: &[f32], gate: Gate) {
+    pub(crate) fn take_gated(&self, rows: &mut Inputs, both: &[f32], gate: Gate) {
         let (_, k) = self.shape();
         match self {
             Self::Packed(_) => rows.quant.set_gated(both, k, gate),
@@ -252,13 +251,25 @@ impl Matrix {
         }
     }
 
-    /// `rows w^T` for rows that this matrix took, or one of the same form and width: `out`
-    /// has rows of `n` numbers.
-    pub(crate) fn product(&self, rows: &Rows, out: &mut [f32]) {
+    /// `inputs w^T` for inputs that this matrix took, or one of the same form and width;
+    /// rows of `n` numbers.
+    pub(crate) fn product(&self, inputs: &Inputs) -> Vec<f32> {
+        let (n, k) = self.shape();
+        let count = match self {
+            Self::Packed(_) => inputs.quant.count(),
+            _ => inputs.plain.len() / k,
+        };
+        let mut out = vec![0.0; count * n];
+        self.product_into(inputs, &mut out);
+        out
+    }
+
+    /// [`Matrix::product`] into memory that is there.
+    pub(crate) fn product_into(&self, inputs: &Inputs, out: &mut [f32]) {
         if let Self::Packed(m) = self {
-            product::product(isa(), &m.stack(), &rows.quant, |_, _| true, out);
+            product::product(isa(), &m.stack(), &inputs.quant, |_, _| true, out);
         } else {
-            self.plain_product(&rows.plain, out);
+            self.plain_product(&inputs.plain, out);
         }
     }
 
@@ -273,28 +284,36 @@ impl Matrix {
         }
     }
 
-    /// The same for one row of which only some outputs are wanted (bit `i % 64` of word
-    /// `i / 64`); the others become `-inf`. Panels without a wanted output are not read.
-    pub(crate) fn product_allowed(&self, rows: &Rows, mask: &[u64], out: &mut [f32]) {
-        let allowed = |i: usize| mask.get(i / 64).is_some_and(|w| w >> (i % 64) & 1 == 1);
-        if let Self::Packed(m) = self {
-            let wanted = |first: usize, count: usize| (first..first + count).any(allowed);
-            product::product(isa(), &m.stack(), &rows.quant, wanted, out);
+    /// `x w^T` of rows of which some want only some outputs: bit `i % 64` of word `i / 64`
+    /// of the row's mask. Outputs that a mask forbids become `-inf`; weights of outputs that
+    /// no row wants are not even read. Rows beyond the masks want everything.
+    pub(crate) fn forward_allowed(&self, x: &[f32], masks: &[Option<&[u64]>]) -> Vec<f32> {
+        let (n, k) = self.shape();
+        let count = x.len() / k;
+        let bit = |mask: &[u64], i: usize| mask.get(i / 64).is_some_and(|w| w >> (i % 64) & 1 == 1);
+        let all = masks.len() < count || masks.iter().any(Option::is_none);
+        let mut out = if let Self::Packed(m) = self {
+            let wanted = |first: usize, count: usize| {
+                let mut masks = masks.iter().flatten();
+                all || masks.any(|mask| (first..first + count).any(|i| bit(mask, i)))
+            };
+            let mut inputs = Inputs::default();
+            self.take(&mut inputs, x);
+            let mut out = vec![f32::NEG_INFINITY; count * n];
+            product::product(isa(), &m.stack(), &inputs.quant, wanted, &mut out);
+            out
         } else {
-            self.product(rows, out);
-        }
-        for (i, value) in out.iter_mut().enumerate() {
-            if !allowed(i) {
-                *value = f32::NEG_INFINITY;
+            self.forward(x)
+        };
+        for (row, mask) in out.chunks_exact_mut(n).zip(masks) {
+            let Some(mask) = mask else { continue };
+            for (i, value) in row.iter_mut().enumerate() {
+                if !bit(mask, i) {
+                    *value = f32::NEG_INFINITY;
+                }
             }
         }
-    }
-
-    /// [`Matrix::product_allowed`] of one row of `k` numbers.
-    pub(crate) fn forward_allowed(&self, x: &[f32], mask: &[u64], out: &mut [f32]) {
-        let mut rows = Rows::default();
-        self.take(&mut rows, x);
-        self.product_allowed(&rows, mask, out);
+        out
     }
 }
 

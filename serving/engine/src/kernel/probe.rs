@@ -1,6 +1,6 @@
 //! Products of made-up weights for the bench `kernels`; no part of the engine's interface.
 
-use super::matrix::{Matrix, Rows};
+use super::matrix::{Inputs, Matrix};
 use super::pool::{self, Pool};
 use crate::error::EngineError;
 use candle_core::quantized::GgmlDType;
@@ -13,7 +13,7 @@ const STREAMS: usize = 8;
 pub struct KernelProbe {
     pool: Pool,
     matrices: Vec<Matrix>,
-    rows: Rows,
+    rows: Inputs,
     out: Vec<f32>,
     shape: (usize, usize),
 }
@@ -58,7 +58,7 @@ impl KernelProbe {
         Ok(Self {
             pool,
             matrices,
-            rows: Rows::default(),
+            rows: Inputs::default(),
             out: Vec::new(),
             shape: (n, k),
         })
@@ -82,7 +82,7 @@ impl KernelProbe {
         let (pool, rows, out) = (&self.pool, &self.rows, &mut self.out);
         pool.install(|| {
             for matrix in &self.matrices[..count] {
-                matrix.product(rows, out);
+                matrix.product_into(rows, out);
             }
         });
         std::hint::black_box(&self.out);
@@ -96,8 +96,9 @@ impl KernelProbe {
         self.pool.install(|| {
             pool::parallel(parts, |part| {
                 let data = &data[part * size..(part + 1) * size];
-                let streams: [&[u64]; STREAMS] =
-                    std::array::from_fn(|s| &data[s * (size / STREAMS)..(s + 1) * (size / STREAMS)]);
+                let streams: [&[u64]; STREAMS] = std::array::from_fn(|s| {
+                    &data[s * (size / STREAMS)..(s + 1) * (size / STREAMS)]
+                });
                 let mut sums = [[0u64; 8]; STREAMS];
                 for at in 0..size / STREAMS / 8 {
                     for (stream, sums) in streams.iter().zip(&mut sums) {
@@ -106,7 +107,10 @@ impl KernelProbe {
                         }
                     }
                 }
-                let sum = sums.as_flattened().iter().fold(0u64, |a, b| a.wrapping_add(*b));
+                let sum = sums
+                    .as_flattened()
+                    .iter()
+                    .fold(0u64, |a, b| a.wrapping_add(*b));
                 total.fetch_add(sum, Ordering::Relaxed);
             });
         });

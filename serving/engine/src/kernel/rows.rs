@@ -51,7 +51,7 @@ pub(crate) enum Gate {
 
 impl Gate {
     /// `out = gate(first) * second`.
-    pub(super) fn apply(self, first: &[f32], second: &[f32], out: &mut [f32]) {
+    pub(crate) fn apply(self, first: &[f32], second: &[f32], out: &mut [f32]) {
         match self {
             Self::Silu => silu_mul(first, second, out),
             Self::Gelu => gelu_mul(first, second, out),
