@@ -9,7 +9,7 @@
 use super::valid::is_valid;
 use super::walk::{accepts, allowed, models, walk};
 use super::*;
-use crate::sample::uniform;
+use crate::output::sample::uniform;
 
 const SCHEMAS: [&str; 12] = [
     r#"{"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, "age": {"type": "integer", "minimum": 0, "maximum": 150}}, "required": ["name", "age"], "additionalProperties": false}"#,
