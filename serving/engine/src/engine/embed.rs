@@ -91,6 +91,7 @@ impl Texts<'_> {
             tokens: tokens.to_vec(),
             // A mean needs the states of all tokens, so nothing can be reused.
             root: (pooling == Pooling::LastToken).then_some(scope),
+            arrived_us: shared.now_us(),
             deadline_us: None,
             pin_us: 0,
         };

@@ -49,6 +49,7 @@ impl Plan {
     /// Takes a place in the engine and makes what the scheduler must know.
     pub(super) fn submission(&self, shared: &Shared) -> Result<Submission, EngineError> {
         let id = shared.enter(&self.tenant, self.tokens.len(), self.max_tokens)?;
+        let arrived_us = shared.now_us();
         let wait_us = u64::from(self.queue_ms) * 1000;
         Ok(Submission {
             id,
@@ -56,7 +57,8 @@ impl Plan {
             band: (self.priority as usize).min(BANDS - 1),
             tokens: self.tokens.clone(),
             root: Some(self.root),
-            deadline_us: (wait_us > 0).then(|| shared.now_us() + wait_us),
+            arrived_us,
+            deadline_us: (wait_us > 0).then_some(arrived_us + wait_us),
             pin_us: u64::from(self.pin_s) * 1_000_000,
         })
     }

@@ -100,7 +100,7 @@ impl Worker {
                 let (id, tokens) = (submission.id, submission.tokens.len());
                 self.stats.tokens_in += tokens as u64;
                 self.sequences.insert(id, sequence);
-                if !self.scheduler.submit(submission, self.shared.now_us()) {
+                if !self.scheduler.submit(submission) {
                     // Handles check the length, so this is a bug of theirs.
                     let detail = format!("a request of {tokens} tokens can never run");
                     self.end(id, |sequence| {

@@ -90,15 +90,14 @@ impl Scheduler {
     }
 
     /// Takes a request; `false`, and nothing happens, when it could never run.
-    pub(crate) fn submit(&mut self, submission: Submission, now_us: u64) -> bool {
+    pub(crate) fn submit(&mut self, submission: Submission) -> bool {
         let tokens = submission.tokens.len();
         if tokens == 0 || tokens > self.capacity() || submission.band >= BANDS {
             return false;
         }
         self.fair.open(&submission.tenant);
         self.arrivals += 1;
-        self.waiting
-            .push(Entry::new(submission, self.arrivals, now_us));
+        self.waiting.push(Entry::new(submission, self.arrivals));
         true
     }
 

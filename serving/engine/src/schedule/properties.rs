@@ -307,9 +307,10 @@ fn what_can_never_run_is_refused() {
         band: 1,
         tokens,
         root: None,
+        arrived_us: 0,
         deadline_us: None,
         pin_us: 0,
     };
-    assert!(!world.scheduler.submit(submission, 0));
+    assert!(!world.scheduler.submit(submission));
     assert!(world.scheduler.ids().is_empty());
 }

@@ -105,12 +105,13 @@ impl World {
             band: 1,
             tokens: prompt.clone(),
             root: Some(BlockHash::root(&scope)),
+            arrived_us: self.now(),
             deadline_us: None,
             pin_us: 0,
         };
         change(&mut submission);
         let now = self.now();
-        assert!(self.scheduler.submit(submission, now));
+        assert!(self.scheduler.submit(submission));
         let story = Story {
             tenant,
             prompt,
