@@ -104,7 +104,7 @@ impl Worker {
                     // Handles check the length, so this is a bug of theirs.
                     let detail = format!("a request of {tokens} tokens can never run");
                     self.end(id, |sequence| {
-                        sequence.fail(EngineError::Internal { detail })
+                        sequence.fail(EngineError::Internal { detail });
                     });
                 }
             }

@@ -103,12 +103,11 @@ impl Scheduler {
 
     /// Ends a request wherever it is; its blocks are free at once. `None` if it is unknown.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Entry> {
-        let mut entry = match self.running.iter().position(|e| e.id == id) {
-            Some(at) => self.running.remove(at),
-            None => {
-                let at = self.waiting.iter().position(|e| e.id == id)?;
-                self.waiting.remove(at)
-            }
+        let mut entry = if let Some(at) = self.running.iter().position(|e| e.id == id) {
+            self.running.remove(at)
+        } else {
+            let at = self.waiting.iter().position(|e| e.id == id)?;
+            self.waiting.remove(at)
         };
         entry.release(&mut self.pool);
         self.fair.close(&entry.tenant);

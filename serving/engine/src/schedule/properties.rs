@@ -1,4 +1,5 @@
 //! Properties of the loop on the fake runner: many seeds, random moments.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::simulation::{End, LIMITS, World};
 use super::{LEAST_CHUNK, Limits};

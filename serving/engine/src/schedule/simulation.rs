@@ -1,4 +1,5 @@
 //! Drives the scheduler over the fake runner on a virtual clock, and judges every request.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::fake::{FakeRunner, VOCAB, expected};
 use super::{Limits, Scheduler, Submission};
