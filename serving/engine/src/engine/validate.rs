@@ -85,7 +85,7 @@ pub(super) fn root(
 
 pub(super) fn check(shared: &Shared, request: GenerateRequest) -> Result<Plan, EngineError> {
     check_limits(&request)?;
-    request.sampling.validate(shared.decoder.spec.vocab)?;
+    request.sampling.validate(shared.spec.vocab)?;
     let loaded = match &request.adapter {
         None => None,
         Some(name) => Some(
@@ -216,7 +216,7 @@ pub(super) fn prompt_tokens(shared: &Shared, prompt: Prompt) -> Result<Vec<u32>,
             limit,
         });
     }
-    let vocab = shared.decoder.spec.vocab;
+    let vocab = shared.spec.vocab;
     if let Some(bad) = tokens.iter().find(|t| **t as usize >= vocab) {
         return Err(EngineError::invalid(
             "prompt",

@@ -84,6 +84,15 @@ impl Scheduler {
         }
     }
 
+    /// The same without requests and with a blank pool; what was learned and counted stays.
+    pub(crate) fn fresh(&self) -> Self {
+        Self {
+            cost: self.cost.clone(),
+            counters: self.counters,
+            ..Self::new(self.limits, self.pool.fresh())
+        }
+    }
+
     /// Tokens of the longest sequence that fits into the pool alone.
     pub(crate) fn capacity(&self) -> usize {
         (self.pool.counts().total * BLOCK_TOKENS).saturating_sub(1)
