@@ -15,6 +15,9 @@ mod tally;
 mod validate;
 mod worker;
 
+#[cfg(test)]
+mod faults;
+
 pub use facade::Engine;
 
 use crate::error::EngineError;
