@@ -36,7 +36,11 @@ impl Pipe {
             "ZHISUAN_TEST_PYTHON names no Python with the peers' packages; `cargo xtask bench` provides it",
         )?;
         let mut child = Command::new(python)
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script))
+            .arg(
+                Path::new(env!("CARGO_MANIFEST_DIR"))
+                    .join("peers")
+                    .join(script),
+            )
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

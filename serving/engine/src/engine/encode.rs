@@ -235,7 +235,11 @@ impl Shared {
                 (n < limit).then_some(n + 1)
             })
             .map(|_| ())
-            .map_err(|waiting| EngineError::Overloaded { waiting, limit, retry_ms: 1_000 })
+            .map_err(|waiting| EngineError::Overloaded {
+                waiting,
+                limit,
+                retry_ms: 1_000,
+            })
     }
 
     fn leave(&self) {

@@ -11,6 +11,8 @@ mod avx2;
 mod avx512;
 mod backward;
 pub(crate) mod bidirectional;
+#[cfg(target_arch = "x86_64")]
+mod bidirectional_avx512;
 mod blocks;
 mod dense;
 pub(crate) mod elementwise;

@@ -8,7 +8,7 @@ use super::Encoder;
 use super::weights::{Layer, Linear, Norm};
 use crate::kernel::bidirectional::{Heads, attend, pack};
 use crate::kernel::encoder::{add_bias, add_norm, gelu, gelu_tanh, layer_norm, relu};
-use crate::kernel::panels::CodeRows;
+use crate::kernel::panels::HalfRows;
 use crate::load::encoder::spec::Activation;
 use crate::tokenizer::encoder::Tokens;
 use rayon::prelude::*;
@@ -41,7 +41,7 @@ struct Scratch {
     attended: Vec<f32>,
     inner: Vec<f32>,
     product: Vec<f32>,
-    codes: CodeRows,
+    half: HalfRows,
 }
 
 thread_local! {
@@ -153,7 +153,7 @@ impl Encoder {
         layer
             .qkv
             .panels
-            .product(block.x, &mut scratch.codes, block.qkv);
+            .product(block.x, &mut scratch.half, block.qkv);
         for row in block.qkv.chunks_exact_mut(self.heads().width()) {
             add_bias(row, &layer.qkv.bias);
         }
@@ -216,7 +216,7 @@ impl Encoder {
             attended,
             inner,
             product,
-            codes,
+            half,
             ..
         } = scratch;
         product.resize(block.x.len(), 0.0);
@@ -226,11 +226,11 @@ impl Encoder {
             attended,
             block.x,
             product,
-            codes,
+            half,
         );
         let rows = block.x.len() / self.spec.hidden;
         inner.resize(rows * self.spec.intermediate, 0.0);
-        layer.inner.panels.product(block.x, codes, inner);
+        layer.inner.panels.product(block.x, half, inner);
         let activate = match self.spec.activation {
             Activation::Gelu => gelu,
             Activation::GeluTanh => gelu_tanh,
@@ -239,7 +239,7 @@ impl Encoder {
         for row in inner.chunks_exact_mut(self.spec.intermediate) {
             activate(row, &layer.inner.bias);
         }
-        self.add_normed(&layer.outer, &layer.norm, inner, block.x, product, codes);
+        self.add_normed(&layer.outer, &layer.norm, inner, block.x, product, half);
     }
 
     /// `x = norm(x + linear(y))`.
@@ -250,10 +250,10 @@ impl Encoder {
         y: &[f32],
         x: &mut [f32],
         product: &mut [f32],
-        codes: &mut CodeRows,
+        half: &mut HalfRows,
     ) {
         let (width, eps) = (self.spec.hidden, self.spec.eps);
-        linear.panels.product(y, codes, product);
+        linear.panels.product(y, half, product);
         for (x, y) in x.chunks_exact_mut(width).zip(product.chunks_exact(width)) {
             add_norm(x, y, &linear.bias, &norm.weight, &norm.bias, eps);
         }
