@@ -82,7 +82,7 @@ impl EncoderEngine {
         max_context: Option<usize>,
         most_in_flight: usize,
         exact: bool,
-        pool: rayon::ThreadPool,
+        pool: crate::threads::Pool,
     ) -> Result<Self, EngineError> {
         let mut info = source.info;
         if let Some(limit) = max_context {
@@ -252,7 +252,7 @@ impl Shared {
 struct Thread {
     shared: Arc<Shared>,
     inbox: Receiver<Command>,
-    pool: rayon::ThreadPool,
+    pool: crate::threads::Pool,
     queue: Queue,
     requests: BTreeMap<u64, Request>,
 }

@@ -9,9 +9,9 @@ use super::weights::{Layer, Linear, Norm};
 use crate::kernel::bidirectional::{Heads, attend, pack};
 use crate::kernel::encoder::{add_bias, add_norm, gelu, gelu_tanh, layer_norm, relu};
 use crate::kernel::panels::HalfRows;
+use crate::kernel::pool;
 use crate::load::encoder::spec::Activation;
 use crate::tokenizer::encoder::Tokens;
-use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -26,6 +26,9 @@ struct Piece {
     /// Rows in the block.
     rows: Range<usize>,
 }
+
+/// Heads of a text that are packed together.
+const HEADS: usize = 4;
 
 /// Rows that one thread takes through a layer.
 struct Block<'a> {
@@ -95,18 +98,15 @@ impl Encoder {
                 pairs.map(|((id, kind), position)| (*id, *kind, position))
             })
             .collect();
-        x.par_chunks_mut(spec.hidden)
-            .zip(places)
-            .with_min_len(MOST_ROWS)
-            .for_each(|(row, (id, kind, position))| {
-                weights.words.add_row(id as usize, row);
-                weights.positions.add_row(position, row);
-                // A model with one type has it for both texts of a pair.
-                weights
-                    .types
-                    .add_row((kind as usize).min(spec.types - 1), row);
-                layer_norm(row, &weights.norm.weight, &weights.norm.bias, spec.eps);
-            });
+        pool::rows(&mut x, spec.hidden, MOST_ROWS, |at, row| {
+            let (id, kind, position) = places[at];
+            weights.words.add_row(id as usize, row);
+            weights.positions.add_row(position, row);
+            // A model with one type has it for both texts of a pair.
+            let kind = (kind as usize).min(spec.types - 1);
+            weights.types.add_row(kind, row);
+            layer_norm(row, &weights.norm.weight, &weights.norm.bias, spec.eps);
+        });
         x
     }
 
@@ -120,7 +120,7 @@ impl Encoder {
     ) {
         let total = x.len() / self.spec.hidden;
         let size = total
-            .div_ceil(rayon::current_num_threads())
+            .div_ceil(pool::threads())
             .next_multiple_of(4)
             .clamp(FEWEST_ROWS, MOST_ROWS);
         let mut blocks: Vec<Block<'_>> = x
@@ -143,9 +143,11 @@ impl Encoder {
                 blocks[block].pieces.push(Piece { text, rows });
             }
         }
-        blocks
-            .par_iter_mut()
-            .for_each(|block| SCRATCH.with_borrow_mut(|scratch| work(block, scratch)));
+        pool::chunks(&mut blocks, 1, |_, own| {
+            for block in own {
+                SCRATCH.with_borrow_mut(|scratch| work(block, scratch));
+            }
+        });
     }
 
     /// Queries, keys and values of a block's rows.
@@ -162,24 +164,26 @@ impl Encoder {
     /// Keys and values of every text, head by head.
     fn pack(&self, qkv: &[f32], lengths: &[usize]) -> Vec<Vec<f32>> {
         let heads = self.heads();
+        let size = |length: &usize| heads.packed_len(*length);
+        let mut all: Vec<Vec<f32>> = lengths
+            .iter()
+            .map(|length| vec![0f32; heads.heads * size(length)])
+            .collect();
+        let mut jobs = Vec::with_capacity(lengths.len() * heads.heads);
         let mut rest = qkv;
-        let mut texts = Vec::with_capacity(lengths.len());
-        for length in lengths {
+        for (packed, length) in all.iter_mut().zip(lengths) {
             let (own, after) = rest.split_at(length * heads.width());
             rest = after;
-            texts.push(own);
+            for (head, out) in packed.chunks_exact_mut(size(length)).enumerate() {
+                jobs.push((own, head, out));
+            }
         }
-        texts
-            .par_iter()
-            .map(|qkv| {
-                let size = heads.packed_len(qkv.len() / heads.width());
-                let mut packed = vec![0f32; heads.heads * size];
-                for (head, out) in packed.chunks_exact_mut(size).enumerate() {
-                    pack(qkv, heads, head, out);
-                }
-                packed
-            })
-            .collect()
+        pool::chunks(&mut jobs, HEADS, |_, jobs| {
+            for (qkv, head, out) in jobs {
+                pack(qkv, heads, *head, out);
+            }
+        });
+        all
     }
 
     /// Attention of a block's rows, each over its own text.

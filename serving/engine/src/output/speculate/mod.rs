@@ -10,7 +10,8 @@
 mod controller;
 mod drafter;
 
-#[expect(unused_imports, reason = "the loop calls them once both are merged")]
 pub(crate) use controller::{Controller, StepCosts};
-#[expect(unused_imports, reason = "the loop calls it once both are merged")]
 pub(crate) use drafter::Drafter;
+
+#[cfg(test)]
+mod tests;
