@@ -1,11 +1,12 @@
 //! The engine that others hold: a decoder or an encoder behind one handle.
 
+use super::LoadOptions;
+use super::decoder::DecoderEngine;
 use super::encode::EncoderEngine;
 use super::request::{
-    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
+    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
 };
 use super::similar::{ScoreRequest, Scores, likeness};
-use super::{DecoderEngine, LoadOptions};
 use crate::chat::{Chat, ChatMessage};
 use crate::error::EngineError;
 use crate::load::{self, ModelInfo};
@@ -28,11 +29,11 @@ impl Engine {
     pub fn load(options: LoadOptions) -> Result<Self, EngineError> {
         options.validate()?;
         let Some(source) = load::encoder::open(&options.model)? else {
-            return DecoderEngine::load(options).map(Kind::Decoder).map(Self);
+            return DecoderEngine::load(&options).map(Kind::Decoder).map(Self);
         };
         let in_flight = options.max_batch.saturating_add(options.max_waiting);
         let pool = crate::threads::pool(options.threads)?;
-        EncoderEngine::start(source, options.max_context, in_flight, pool)
+        EncoderEngine::start(source, options.max_context, in_flight, options.exact, pool)
             .map(Kind::Encoder)
             .map(Self)
     }
@@ -118,15 +119,14 @@ impl Engine {
     }
 
     /// Like [`Engine::embed`], but gives up when `wanted` says no. It is asked some fifty
-    /// times a second by an encoder and once, at the beginning, by a decoder.
+    /// times a second.
     pub fn embed_while(
         &self,
         request: &EmbedRequest,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Embeddings, EngineError> {
         match &self.0 {
-            Kind::Decoder(_) if !wanted() => Err(EngineError::Cancelled),
-            Kind::Decoder(engine) => engine.embed(request),
+            Kind::Decoder(engine) => engine.embed(request, wanted),
             Kind::Encoder(engine) => engine.embed(request, wanted),
         }
     }
@@ -169,12 +169,17 @@ impl Engine {
         }
     }
 
-    /// Refuses new requests, lets running ones finish for at most `drain`, cancels the
-    /// rest, and returns when the thread has ended.
-    pub fn shutdown(&self, drain: Duration) {
+    /// Refuses new requests, lets those inside finish for at most `drain`, ends the rest with
+    /// [`EngineError::Stopped`] (an encoder: with [`EngineError::Cancelled`]), and returns when
+    /// the thread has ended: with all that another engine needs to go on with the answers that
+    /// were cut off (nothing on a second call).
+    pub fn shutdown(&self, drain: Duration) -> Vec<Unfinished> {
         match &self.0 {
             Kind::Decoder(engine) => engine.shutdown(drain),
-            Kind::Encoder(engine) => engine.shutdown(drain),
+            Kind::Encoder(engine) => {
+                engine.shutdown(drain);
+                Vec::new()
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! What callers ask for and what they get back.
 
 use crate::error::EngineError;
-use crate::sample::Sampling;
+use crate::output::constraint::Constraint;
+use crate::output::sample::Sampling;
 use std::ops::ControlFlow;
 
 /// Names a request of one engine.
@@ -50,6 +51,8 @@ pub struct GenerateRequest {
     pub min_tokens: usize,
     /// Tokens that end the answer, beside the model's own; at most 16.
     pub stop_tokens: Vec<u32>,
+    /// What the text of the answer must look like.
+    pub constraint: Option<Constraint>,
     /// A text that the answer likely repeats in part: drafts for speculation. Empty means
     /// none; the prompt always is one.
     pub prediction: String,
@@ -73,6 +76,7 @@ impl GenerateRequest {
             pin_s: 0,
             min_tokens: 0,
             stop_tokens: Vec::new(),
+            constraint: None,
             prediction: String::new(),
         }
     }
@@ -187,8 +191,8 @@ impl EmbedRequest {
     }
 }
 
-/// Embedding vectors: the mean of the last hidden states (after the final norm) of all
-/// tokens of a text, scaled to length 1.
+/// Embedding vectors: the last hidden states (after the final norm) of a text, pooled as the
+/// model's files say (the mean of all tokens where they say nothing), scaled to length 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
     /// One vector of `hidden_size` numbers for each text.

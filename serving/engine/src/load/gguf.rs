@@ -168,12 +168,13 @@ fn describe(
         vocab: embedding.shape.first().copied().unwrap_or(0),
         context_length: meta.size(&key("context_length"))?,
         rope_theta: meta.float(&key("rope.freq_base")).unwrap_or(10_000.0),
-        rope_factors: None,
+        attention_scale: 1.0 / (head_dim as f32).sqrt(),
         rms_eps: meta
             .float(&key("attention.layer_norm_rms_epsilon"))
             .unwrap_or(1e-5),
         tied_head: !tensors.contains_key("output.weight"),
         qkv_bias: tensors.contains_key("blk.0.attn_q.bias"),
+        ..DecoderSpec::family(architecture)
     };
     spec.validate()?;
     Ok(spec)

@@ -159,7 +159,7 @@ fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, Engine
         }
     }
     let (hidden, heads) = (size("hidden_size")?, size("num_attention_heads")?);
-    let spec = DecoderSpec {
+    let mut spec = DecoderSpec {
         architecture,
         layers: size("num_hidden_layers")?,
         hidden,
@@ -170,13 +170,15 @@ fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, Engine
         vocab: size("vocab_size")?,
         context_length: size("max_position_embeddings")?,
         rope_theta: float("rope_theta", 10_000.0),
-        rope_factors: None,
+        attention_scale: 0.0,
         rms_eps: float("rms_norm_eps", 1e-6),
         tied_head: !directory.tensors.contains_key("lm_head.weight"),
         qkv_bias: directory
             .tensors
             .contains_key("model.layers.0.self_attn.q_proj.bias"),
+        ..DecoderSpec::family(architecture)
     };
+    spec.attention_scale = 1.0 / (spec.head_dim as f32).sqrt();
     spec.validate()?;
     Ok(spec)
 }

@@ -6,19 +6,7 @@
 //! one step can check together).
 
 pub(crate) mod constraint;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the loop calls it once both are merged")
-)]
 pub(crate) mod grammar;
 pub(crate) mod sample;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the loop calls it once both are merged"
-    )
-)]
 pub(crate) mod speculate;
 pub(crate) mod stop;

@@ -174,6 +174,11 @@ impl Scheduler {
             .find(|e| e.id == id)
     }
 
+    /// Whether the request writes.
+    pub(crate) fn is_decoding(&self, id: u64) -> bool {
+        self.running.iter().any(|e| e.id == id && e.decoding)
+    }
+
     pub(crate) fn running(&self) -> usize {
         self.running.len()
     }

@@ -60,7 +60,7 @@ fn a_batch_gives_what_each_request_gives_alone() {
                 .map(|t| start(&engine, request(t, 20)))
                 .collect();
             for (alone, events) in alone.iter().zip(&running) {
-                assert_eq!(*alone, collect(events));
+                assert_eq!(alone.without_cache(), collect(events).without_cache());
                 assert_eq!(alone.tokens.len(), 20);
             }
         }
@@ -86,7 +86,7 @@ fn a_chunked_prompt_gives_what_a_whole_one_gives() {
     let alone = run(&engine, request(700, 8));
     let neighbour = start(&engine, request(3, 100));
     let beside = start(&engine, request(700, 8));
-    assert_eq!(alone, collect(&beside));
+    assert_eq!(alone.without_cache(), collect(&beside).without_cache());
     assert_eq!(collect(&neighbour).tokens.len(), 100);
     // A prompt that ends where an answer stood goes on as that answer did.
     let mut longer = prompt.clone();

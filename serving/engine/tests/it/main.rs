@@ -6,6 +6,8 @@ mod events;
 mod goldens;
 mod hostile;
 mod likely;
+mod queueing;
+mod sharing;
 mod speed;
 mod support;
 mod training;
