@@ -49,6 +49,7 @@ impl KeyRecord {
             created_at_ms: self.created_at_ms,
             expires_at_ms: self.expires_at_ms,
             revoked_at_ms: self.revoked_at_ms,
+            ..v1::Key::default()
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ApiError;
 use super::body::{self, view};
-use super::generate::{Admitted, answer};
+use super::generate::answer;
 use super::replies::{Kind, Reply};
 use super::sampling::{Wish, max_tokens, prompt_bound};
 use super::types::{ChatRequest, Common};
@@ -22,7 +22,7 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted: Admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     let (model, wish) = read(&body::read(body).await?)?;
     let mut reply = Reply::new(Kind::Chat, call.id.clone(), model, unix_s());
     reply.with_logprobs = wish.top_logprobs.is_some();

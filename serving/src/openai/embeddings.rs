@@ -2,13 +2,13 @@
 
 use super::ApiError;
 use super::body::{self, view};
-use super::generate::Admitted;
 use super::open::authorize;
 use super::sampling::prompt_bound;
 use super::trouble::{self, Verdict};
 use super::types::EmbeddingRequest;
 use super::unsupported::EMBEDDINGS;
 use super::validate::{self, invalid_value};
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::Call;
 use axum::extract::{Request, State};
@@ -36,7 +36,7 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let route = app.route(&wish.model, &admitted.caller.tenant)?;
     // A task of its own: work that began is counted to its end, also for a caller that vanished.
@@ -95,7 +95,7 @@ async fn embed(
         max_prompt_tokens: prompt_bound(text_bytes, wish.texts.len()),
         max_completion_tokens: 0,
     };
-    let mut meter = authorize(app, hold).await?;
+    let mut meter = authorize(app, &admitted, hold).await?;
     let count = wish.texts.len();
     let request = EmbedRequest {
         request_id: call.id.clone(),
@@ -146,7 +146,7 @@ async fn ask_one(
         .map(tonic::Response::into_inner)
         .map_err(|status| {
             tracing::warn!(replica = %replica.address, code = ?status.code(), message = status.message(), "replica refused");
-            trouble::of_replica(&status, route, app.admission.retry_after_s())
+            trouble::of_replica(&status, route, app.places.retry_after_s(&route.tenant))
         })
 }
 

@@ -1,37 +1,30 @@
 //! One request for text from its route to the first event of a replica, then event by event.
 
 use super::ApiError;
-use super::open::{authorize, start};
+use super::open::authorize;
 use super::replies::Reply;
 use super::sampling::Wish;
 use super::stream;
 use super::trouble;
-use crate::admit::Permit;
+use crate::admit::{Admitted, Permit};
 use crate::app::App;
 use crate::call::Call;
-use crate::keys::Caller;
 use crate::metrics::Metrics;
 use crate::replica::Outstanding;
+use crate::routing::{Events, start};
 use crate::usage::Meter;
 use axum::response::Response;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::Streaming;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::{
     AuthorizeRequest, Delta, Done, GenerateEvent, GenerateRequest, Route, TokenCount,
 };
 
-/// Who asks, and the place taken for it.
-pub(crate) struct Admitted {
-    pub(crate) caller: Caller,
-    pub(crate) permit: Permit,
-}
-
 /// An answer under way at a replica. Dropping it cancels the work there and settles what was
 /// counted.
 pub(crate) struct Generation {
-    events: Streaming<GenerateEvent>,
+    events: Events,
     first: Option<GenerateEvent>,
     meter: Meter,
     pace: Pace,
@@ -91,7 +84,7 @@ async fn open(
         max_prompt_tokens: wish.max_prompt_tokens,
         max_completion_tokens: u64::from(max_tokens),
     };
-    let mut meter = authorize(app, hold).await?;
+    let mut meter = authorize(app, &admitted, hold).await?;
     let request = GenerateRequest {
         request_id: call.id.clone(),
         model: reply.model.clone(),
@@ -104,7 +97,7 @@ async fn open(
     };
     let started = tokio::select! {
         () = app.hard_stop.cancelled() => Err(ApiError::shutting_down()),
-        started = start(app, &route, &request) => started,
+        started = start(app, &admitted, &route, request) => started,
     };
     let started = started.map_err(|error| {
         meter.refused();

@@ -15,13 +15,13 @@ mod refusals;
 mod replies;
 mod sampling;
 mod stream;
-mod trouble;
+pub(crate) mod trouble;
 mod types;
 mod unsupported;
 mod validate;
 
 pub(crate) use error::ApiError;
-pub(crate) use generate::Admitted;
+pub(crate) use trouble::Verdict;
 
 use crate::app::App;
 use axum::Router;

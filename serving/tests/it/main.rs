@@ -15,6 +15,8 @@ mod limits;
 mod log_recorder;
 mod official_client;
 mod operations;
+mod quotas;
+mod records;
 mod settlement;
 mod streams;
 mod world;

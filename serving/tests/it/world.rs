@@ -13,7 +13,7 @@ use zhisuan_proto::v1::billing_server::BillingServer;
 use zhisuan_proto::v1::models_server::ModelsServer;
 use zhisuan_proto::v1::replicas_server::ReplicasServer;
 use zhisuan_proto::v1::{Replica, Route, Routes, SettleRequest};
-use zhisuan_serving::{Handle, Options, start};
+use zhisuan_serving::{Handle, Operations, Options, start};
 
 pub(crate) const KEY: &str = "zs-hospital";
 
@@ -72,6 +72,16 @@ pub(crate) async fn world() -> World {
 }
 
 pub(crate) async fn world_with(max_inflight: usize, extra: Option<axum::Router>) -> World {
+    let mut operations = Operations::default();
+    operations.queue.waiting = 0;
+    world_of(max_inflight, extra, operations).await
+}
+
+pub(crate) async fn world_of(
+    max_inflight: usize,
+    extra: Option<axum::Router>,
+    operations: Operations,
+) -> World {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let scheduler = FakeScheduler::new();
     let replica = FakeReplica::default();
@@ -96,6 +106,7 @@ pub(crate) async fn world_with(max_inflight: usize, extra: Option<axum::Router>)
         key: GATEWAY_KEY.to_owned(),
         max_inflight,
         extra,
+        operations,
     })
     .await
     .unwrap();
