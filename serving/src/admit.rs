@@ -53,6 +53,8 @@ pub(crate) struct Admitted {
     pub(crate) caller: Caller,
     pub(crate) permit: Permit,
     pub(crate) trail: Trail,
+    /// Tells conversations apart where the caller does so itself.
+    pub(crate) session: Option<u64>,
 }
 
 /// The right to work: tokens taken from the limits by estimate, and a place. Dropped with the
@@ -129,7 +131,11 @@ impl App {
             trail: admitted.trail.clone(),
         };
         let began = Instant::now();
-        let waiting = Counted::new(self.metrics.waiting.with_label_values(&[&hold.model]));
+        let waiting = (
+            Counted::new(self.metrics.waiting.with_label_values(&[&hold.model])),
+            self.demand
+                .waiting(pass.trail.with(|record| record.route.clone())),
+        );
         let place = tokio::select! {
             () = self.hard_stop.cancelled() => return Err(ApiError::shutting_down()),
             place = self.places.take(ask, self.patience) => place,
@@ -137,7 +143,7 @@ impl App {
         drop(waiting);
         let queued = began.elapsed();
         self.metrics.queued(&hold.model, queued);
-        pass.trail.with(|record| record.queued = queued);
+        pass.trail.with(|record| record.queued += queued);
         pass.place = Some(place.map_err(|refused| ApiError::no_place(&refused))?);
         Ok(pass)
     }

@@ -2,8 +2,9 @@
 
 use crate::admit::{Admission, Admitted, Estimates};
 use crate::book::Book;
-use crate::call::Call;
+use crate::call::{self, Call};
 use crate::envelope::{self, envelope};
+use crate::external::External;
 use crate::fair::{Bounds, Places};
 use crate::keys::{Defaults, Keys};
 use crate::limits::{Limits, Unit};
@@ -13,11 +14,14 @@ use crate::openai::{self, ApiError};
 use crate::options::{Error, Operations, Options};
 use crate::replica::{self, ReplicaPool};
 use crate::routes::{Routes, Table};
+use crate::routing::Demand;
 use crate::scheduler::Scheduler;
 use crate::usage::{SettleQueue, SettleTask};
 use axum::Router;
+use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::serve::ListenerExt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +29,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use zhisuan_proto::v1::Route;
 
 /// After the grace: time for the last error events to leave.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -39,6 +42,8 @@ pub(crate) struct App {
     pub(crate) keys: Keys,
     pub(crate) routes: Routes,
     pub(crate) replicas: ReplicaPool,
+    pub(crate) external: External,
+    pub(crate) demand: Demand,
     pub(crate) admission: Admission,
     pub(crate) limits: Limits,
     pub(crate) estimates: Estimates,
@@ -70,6 +75,7 @@ impl App {
         trail.with(|record| {
             record.key_id.clone_from(&caller.key_id);
             record.tenant.clone_from(&caller.tenant);
+            record.band = caller.band;
         });
         let taken = self.limits.take(caller.subject(), Unit::Requests, 1);
         let standings = self.limits.standings(caller.subject());
@@ -83,6 +89,7 @@ impl App {
             caller,
             permit,
             trail,
+            session: head.headers.get("x-session-id").map(session),
         })
     }
 
@@ -95,18 +102,6 @@ impl App {
             Err(ApiError::scheduler_away())
         }
     }
-
-    /// The route of a model for a tenant, with at least one replica.
-    pub(crate) fn route(&self, model: &str, tenant: &str) -> Result<Route, ApiError> {
-        let table = self.known_routes()?;
-        let route = table
-            .find(model, tenant)
-            .ok_or_else(|| ApiError::model_not_found(model))?;
-        if route.replicas.is_empty() {
-            return Err(ApiError::model_not_ready(model));
-        }
-        Ok(Route::clone(route))
-    }
 }
 
 /// A running gateway. It serves until [`Handle::shutdown`]; a dropped handle leaves it running.
@@ -115,6 +110,7 @@ pub struct Handle {
     app: App,
     serving: JoinHandle<()>,
     watching: JoinHandle<()>,
+    reporting: JoinHandle<()>,
     settling: SettleTask,
 }
 
@@ -140,11 +136,16 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
             revision.set(i64::try_from(table.revision).unwrap_or(i64::MAX));
         }
     });
+    let demand = Demand::default();
+    let name = call::new_id("").map_err(|_| Error::Random)?;
+    let reporting = demand.start(scheduler.clone(), name, draining.clone());
     let app = App {
         keys: Keys::new(scheduler.clone(), defaults(&operations)),
         scheduler,
         routes,
         replicas,
+        external: External::new()?,
+        demand,
         admission: Admission::new(
             options
                 .max_inflight
@@ -173,8 +174,16 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
         app,
         serving,
         watching,
+        reporting,
         settling,
     })
+}
+
+/// A number for a session that the caller names.
+fn session(name: &HeaderValue) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.as_bytes().hash(&mut hasher);
+    hasher.finish()
 }
 
 fn defaults(operations: &Operations) -> Defaults {
@@ -237,6 +246,7 @@ impl Handle {
             app,
             mut serving,
             watching,
+            reporting,
             settling,
             ..
         } = self;
@@ -253,5 +263,6 @@ impl Handle {
         }
         settling.flush(FLUSH).await;
         watching.abort();
+        reporting.abort();
     }
 }

@@ -52,7 +52,7 @@ fn access_line(record: &Record) -> Value {
         "key": record.key_id,
         "tenant": record.tenant,
         "model": record.model,
-        "deployment": record.deployment,
+        "deployment": record.route.deployment,
         "replica": record.replica,
         "prompt_tokens": record.prompt_tokens,
         "completion_tokens": record.completion_tokens,

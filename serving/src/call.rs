@@ -20,6 +20,9 @@ fn prefix(path: &str) -> &'static str {
         "/v1/chat/completions" => "chatcmpl-",
         "/v1/completions" => "cmpl-",
         "/v1/embeddings" => "embd-",
+        "/v1/rerank" => "rerank-",
+        "/v1/responses" => "resp_",
+        "/v1/messages" => "msg_",
         _ => "req-",
     }
 }

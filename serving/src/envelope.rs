@@ -99,9 +99,16 @@ fn endpoint(path: &str) -> &'static str {
         "/v1/chat/completions" => "chat_completions",
         "/v1/completions" => "completions",
         "/v1/embeddings" => "embeddings",
+        "/v1/rerank" => "rerank",
+        "/v1/tokenize" => "tokenize",
+        "/v1/responses" => "responses",
+        "/v1/messages" => "messages",
+        "/v1/messages/count_tokens" => "count_tokens",
         "/healthz" => "healthz",
         "/metrics" => "metrics",
         path if path.starts_with("/v1/models") => "models",
+        path if path.starts_with("/v1/files") => "files",
+        path if path.starts_with("/v1/batches") => "batches",
         _ => "other",
     }
 }

@@ -134,6 +134,12 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// The client for other servers could not be made.
+    #[error("cannot make an HTTPS client for other servers: {0}; check the system's certificates")]
+    Client(#[from] reqwest::Error),
+    /// The system gives no random numbers, so ids could not be told apart.
+    #[error("the system gives no random numbers; check /dev/urandom")]
+    Random,
     /// Metrics could not be registered.
     #[error("cannot register metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -145,6 +151,8 @@ impl Error {
         match self {
             Self::Option { .. } => "ZS-GATEWAY-OPTION",
             Self::Listen { .. } => "ZS-GATEWAY-LISTEN",
+            Self::Client(_) => "ZS-GATEWAY-CLIENT",
+            Self::Random => "ZS-GATEWAY-RANDOM",
             Self::File { .. } => "ZS-GATEWAY-FILE",
             Self::Metrics(_) => "ZS-GATEWAY-METRICS",
         }

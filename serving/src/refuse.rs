@@ -49,6 +49,30 @@ impl ApiError {
         }
     }
 
+    /// Replicas were on their way, and none came.
+    pub(crate) fn still_asleep(model: &str, waited_s: u64) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            "model_not_ready",
+            format!("The model '{model}' was asleep, and no replica of it was ready within {waited_s} s. It is being woken: retry after the time in 'retry-after'."),
+            format!("模型“{model}”处于休眠，{waited_s} 秒内没有副本就绪。系统正在唤醒它，请按 retry-after 给出的时间重试。"),
+        )
+        .about("model")
+        .retry_after(10)
+    }
+
+    /// Another server behind the model refused the request and said why.
+    pub(crate) fn backend_refused(message: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            "invalid_value",
+            format!("The server behind this model refused the request: {message}"),
+            format!("该模型背后的服务拒绝了请求：{message}"),
+        )
+    }
+
     /// No place at work, and none within the time that a request may wait.
     pub(crate) fn no_place(refused: &Refused) -> Self {
         let seconds = refused.retry_after_s;

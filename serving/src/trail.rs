@@ -2,6 +2,7 @@
 
 use crate::book::Book;
 use crate::limits::Standings;
+use crate::routing::RouteName;
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,7 +18,9 @@ pub(crate) struct Record {
     pub(crate) key_id: String,
     pub(crate) tenant: String,
     pub(crate) model: String,
-    pub(crate) deployment: String,
+    pub(crate) route: RouteName,
+    /// Urgency of the caller; 0 is the most urgent.
+    pub(crate) band: u32,
     pub(crate) replica: String,
     pub(crate) prompt_tokens: u64,
     pub(crate) completion_tokens: u64,
@@ -58,7 +61,8 @@ impl Record {
             key_id: String::new(),
             tenant: String::new(),
             model: String::new(),
-            deployment: String::new(),
+            route: RouteName::default(),
+            band: 0,
             replica: String::new(),
             prompt_tokens: 0,
             completion_tokens: 0,

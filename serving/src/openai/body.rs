@@ -1,7 +1,7 @@
 //! A body from the wire to a typed request: bounded, UTF-8, JSON object, every field named.
 
 use super::ApiError;
-use super::unsupported::{self, Parameter};
+use super::fields::{self, Fields};
 use axum::body::Body;
 use axum::http::StatusCode;
 use futures::StreamExt;
@@ -73,13 +73,10 @@ fn malformed(english: impl Into<Box<str>>, chinese: impl Into<Box<str>>) -> ApiE
     )
 }
 
-/// The JSON object in the bytes of a body, without a parameter that must be refused. Pure.
-///
-/// The rule for parameters: a known parameter that we do not support and that would change the
-/// result is refused unless it has its neutral value; an unknown parameter is ignored.
-pub(crate) fn parse(bytes: &[u8], refused: &[Parameter]) -> Result<Value, ApiError> {
+/// The JSON object in the bytes of a body, whose fields are all known and offered. Pure.
+pub(crate) fn parse(bytes: &[u8], fields: &Fields) -> Result<Value, ApiError> {
     let object = object(bytes)?;
-    unsupported::check(&object, refused)?;
+    fields.check(&object)?;
     Ok(Value::Object(object))
 }
 
@@ -89,15 +86,30 @@ pub(crate) fn view<T: DeserializeOwned>(body: &Value) -> Result<T, ApiError> {
         let path = error.path().to_string();
         let cause: String = error.inner().to_string().chars().take(300).collect();
         // A missing field is reported at its parent's path.
-        let missing = cause
-            .strip_prefix("missing field `")
-            .and_then(|rest| rest.split('`').next());
-        match missing {
-            Some(name) if path == "." => missing_parameter(name),
-            Some(name) => missing_parameter(&format!("{path}.{name}")),
+        if let Some(name) = quoted(&cause, "missing field `") {
+            return missing_parameter(&below(&path, name));
+        }
+        match quoted(&cause, "unknown field `") {
+            // The path may or may not have the field at its end already.
+            Some(name) if path == name || path.ends_with(&format!(".{name}")) => {
+                fields::unknown(&path)
+            }
+            Some(name) => fields::unknown(&below(&path, name)),
             None => invalid_type(&path, &cause),
         }
     })
+}
+
+fn quoted<'a>(cause: &'a str, start: &str) -> Option<&'a str> {
+    cause.strip_prefix(start)?.split('`').next()
+}
+
+fn below(path: &str, name: &str) -> String {
+    if path == "." {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 pub(crate) fn missing_parameter(path: &str) -> ApiError {
@@ -118,7 +130,7 @@ pub(crate) fn invalid_type(path: &str, cause: &str) -> ApiError {
     )
 }
 
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         malformed(

@@ -2,21 +2,25 @@
 
 use super::ApiError;
 use super::body::{self, view};
+use super::fields::COMPLETIONS;
 use super::generate::answer;
 use super::replies::{Kind, Reply};
-use super::sampling::{Wish, max_tokens, prompt_bound};
+use super::sampling::{Wish, max_tokens, prompt_bound, runs};
 use super::types::{Common, CompletionRequest};
-use super::unsupported::COMPLETIONS;
-use super::validate::{self, integer};
+use super::validate::{self, integer, invalid_value};
+use super::{ability, constraint};
 use crate::app::App;
 use crate::call::{Call, unix_s};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use zhisuan_proto::v1::GenerateRequest;
 use zhisuan_proto::v1::generate_request::Input;
 
 /// What the official interface generates when nothing is asked for.
 const DEFAULT_MAX_TOKENS: i64 = 16;
+/// Answers to all prompts of one request together.
+const MAX_ANSWERS: usize = 64;
 
 pub(crate) async fn create(
     State(app): State<App>,
@@ -25,31 +29,61 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
     let admitted = app.admit(&head).await?;
-    let (model, wish) = read(&body::read(body).await?)?;
-    let mut reply = Reply::new(Kind::Completion, call.id.clone(), model, unix_s());
-    reply.with_logprobs = wish.top_logprobs.is_some();
-    Box::pin(answer(&app, &call, admitted, reply, wish)).await
+    let wish = read(&body::read(body).await?)?;
+    let reply = Reply::new(Kind::Completion, &call.id, &wish, unix_s());
+    Box::pin(answer(
+        &app,
+        &call,
+        admitted,
+        reply,
+        wish,
+        ability::COMPLETIONS,
+    ))
+    .await
 }
 
-/// The model and the wish in a body. Pure.
-pub(crate) fn read(bytes: &[u8]) -> Result<(String, Wish), ApiError> {
-    let body = body::parse(bytes, COMPLETIONS)?;
+/// The wish in a body. Pure.
+pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
+    let body = body::parse(bytes, &COMPLETIONS)?;
     let request: CompletionRequest = view(&body)?;
     let common: Common = view(&body)?;
     validate::model(&request.model)?;
-    // One prompt per request: several would be several answers.
-    let prompt = validate::texts("prompt", request.prompt.as_ref(), 1)?.concat();
+    let mut prompts = validate::texts("prompt", request.prompt.as_ref(), MAX_ANSWERS)?;
     let (stream, include_usage) = common.stream()?;
-    let asked = common.max_tokens.or(Some(DEFAULT_MAX_TOKENS));
-    let wish = Wish {
-        max_prompt_tokens: prompt_bound(prompt.len(), 1),
-        input: Input::Prompt(prompt),
-        max_tokens: max_tokens(asked, None)?,
-        sampling: common.sampling()?,
-        stop: common.stop()?,
-        top_logprobs: integer("logprobs", request.logprobs, (0, 5))?,
+    let (n, best_of) = runs(common.n, request.best_of, stream)?;
+    if prompts.len() * best_of as usize > MAX_ANSWERS {
+        return Err(invalid_value(
+            "prompt",
+            format!("{} prompts with {best_of} answers each", prompts.len()),
+            "at most 64 answers in one request",
+            "一次请求至多 64 个回答",
+        ));
+    }
+    let bound = prompts
+        .iter()
+        .map(|prompt| prompt_bound(prompt.len(), 1))
+        .sum();
+    let first = prompts.remove(0);
+    // The best answers are found by the probabilities of their tokens.
+    let logprobs = integer("logprobs", request.logprobs, (0, 5))?;
+    let mut asked = GenerateRequest {
+        input: Some(Input::Prompt(first)),
+        top_logprobs: logprobs.or_else(|| (best_of > n).then_some(0)),
+        ..GenerateRequest::default()
+    };
+    common.fill(&mut asked)?;
+    let limit = common.max_tokens.or(Some(DEFAULT_MAX_TOKENS));
+    let mut wish = Wish {
+        more_prompts: prompts,
+        max_prompt_tokens: bound,
+        max_tokens: max_tokens(limit, None)?,
+        n,
+        best_of,
         stream,
         include_usage,
+        with_logprobs: logprobs.is_some(),
+        ..Wish::new(request.model, asked, "prompt")
     };
-    Ok((request.model, wish))
+    wish.constrain(constraint::of(None, "response_format", &common)?)?;
+    Ok(wish)
 }

@@ -1,32 +1,35 @@
 //! POST /v1/embeddings.
 
 use super::ApiError;
+use super::ability;
 use super::body::{self, view};
+use super::fields::EMBEDDINGS;
 use super::open::authorize;
-use super::sampling::prompt_bound;
-use super::trouble::{self, Verdict};
+use super::sampling::{priority, prompt_bound};
 use super::types::EmbeddingRequest;
-use super::unsupported::EMBEDDINGS;
+use super::unary::to_its_end;
 use super::validate::{self, invalid_value};
 use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::Call;
+use crate::routing;
 use axum::extract::{Request, State};
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use zhisuan_proto::v1::{
-    AuthorizeRequest, EmbedRequest, EmbedResponse, Replica, Route, TokenCount,
-};
+use zhisuan_proto::v1::{AuthorizeRequest, EmbedRequest, EmbedResponse, Route, TokenCount};
 
 const MAX_TEXTS: usize = 2_048;
+const MAX_INSTRUCTION_BYTES: usize = 4_096;
 
 /// What a body asks for.
 #[derive(Debug)]
 pub(crate) struct Wish {
     model: String,
     texts: Vec<String>,
+    instruction: String,
+    priority: u32,
     base64: bool,
 }
 
@@ -38,18 +41,14 @@ pub(crate) async fn create(
     let (head, body) = request.into_parts();
     let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
-    let route = app.route(&wish.model, &admitted.caller.tenant)?;
-    // A task of its own: work that began is counted to its end, also for a caller that vanished.
-    let task = tokio::spawn(async move { embed(&app, &call, admitted, &route, wish).await });
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "embedding task ended early");
-        Err(ApiError::internal())
-    })
+    let route = app.route(&wish.model, &admitted, None).await?;
+    ability::check(&route, ability::EMBEDDINGS)?;
+    to_its_end(async move { embed(&app, &call, admitted, &route, wish).await }).await
 }
 
 /// The wish in a body. Pure.
 pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
-    let body = body::parse(bytes, EMBEDDINGS)?;
+    let body = body::parse(bytes, &EMBEDDINGS)?;
     let request: EmbeddingRequest = view(&body)?;
     validate::model(&request.model)?;
     let texts = validate::texts("input", request.input.as_ref(), MAX_TEXTS)?;
@@ -73,9 +72,21 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
             ));
         }
     };
+    let instruction = request.instruction.unwrap_or_default();
+    if instruction.len() > MAX_INSTRUCTION_BYTES {
+        let bytes = format!("{} bytes", instruction.len());
+        return Err(invalid_value(
+            "instruction",
+            bytes,
+            "at most 4096 bytes",
+            "至多 4096 字节",
+        ));
+    }
     Ok(Wish {
         model: request.model,
         texts,
+        instruction,
+        priority: priority(request.priority)?,
         base64,
     })
 }
@@ -87,25 +98,26 @@ async fn embed(
     route: &Route,
     wish: Wish,
 ) -> Result<Json<Value>, ApiError> {
-    let text_bytes = wish.texts.iter().map(String::len).sum();
+    let count = wish.texts.len();
+    let text_bytes: usize = wish.texts.iter().map(String::len).sum();
     let hold = AuthorizeRequest {
         request_id: call.id.clone(),
         tenant: admitted.caller.tenant.clone(),
         model: wish.model.clone(),
-        max_prompt_tokens: prompt_bound(text_bytes, wish.texts.len()),
+        max_prompt_tokens: prompt_bound(text_bytes + count * wish.instruction.len(), count),
         max_completion_tokens: 0,
     };
     let mut meter = authorize(app, &admitted, hold).await?;
-    let count = wish.texts.len();
     let request = EmbedRequest {
         request_id: call.id.clone(),
         model: wish.model.clone(),
         texts: wish.texts,
-        ..EmbedRequest::default()
+        tenant: admitted.caller.tenant.clone(),
+        priority: wish.priority,
+        instruction: wish.instruction,
     };
-    let answer = ask(app, route, &request)
-        .await
-        .map_err(|error| error.prompt_is("input"))?;
+    let answer = routing::embed(app, &admitted.trail, route, request);
+    let answer = answer.await.map_err(|error| error.prompt_is("input"))?;
     meter.counted(TokenCount {
         prompt_tokens: answer.prompt_tokens,
         ..TokenCount::default()
@@ -119,35 +131,6 @@ async fn embed(
         return Err(ApiError::replica_failed("embedding_malformed", ""));
     }
     Ok(Json(render(&answer, &wish.model, wish.base64)))
-}
-
-async fn ask(app: &App, route: &Route, request: &EmbedRequest) -> Result<EmbedResponse, ApiError> {
-    let mut last = ApiError::model_not_ready(&route.model);
-    for replica in app.replicas.ranked(route) {
-        match ask_one(app, route, replica, request.clone()).await {
-            Ok(answer) => return Ok(answer),
-            Err(Verdict::Final(error)) => return Err(error),
-            Err(Verdict::Elsewhere(error)) => last = error,
-        }
-    }
-    Err(last)
-}
-
-async fn ask_one(
-    app: &App,
-    route: &Route,
-    replica: &Replica,
-    request: EmbedRequest,
-) -> Result<EmbedResponse, Verdict> {
-    let unusable = || Verdict::Elsewhere(ApiError::model_not_ready(&route.model));
-    let mut leased = app.replicas.lease(replica).ok_or_else(unusable)?;
-    let answer = leased.client.embed(request).await;
-    answer
-        .map(tonic::Response::into_inner)
-        .map_err(|status| {
-            tracing::warn!(replica = %replica.address, code = ?status.code(), message = status.message(), "replica refused");
-            trouble::of_replica(&status, route, app.places.retry_after_s(&route.tenant))
-        })
 }
 
 fn render(answer: &EmbedResponse, model: &str, base64: bool) -> Value {

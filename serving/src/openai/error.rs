@@ -94,6 +94,19 @@ impl ApiError {
         }
     }
 
+    /// Names the field that the constraint came in, where the replica says that it is at fault.
+    pub(crate) fn constraint_is(self, field: &str) -> Self {
+        if self
+            .param
+            .as_deref()
+            .is_some_and(|param| param.starts_with("constraint"))
+        {
+            self.about(field)
+        } else {
+            self
+        }
+    }
+
     /// The body: `{"error":{"message","type","param","code"}}`.
     pub(crate) fn body(&self, language: Language) -> Body<'_> {
         Body {

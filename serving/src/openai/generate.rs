@@ -1,70 +1,86 @@
 //! One request for text from its route to the first event of a replica, then event by event.
+//! A request may ask for several answers; they run side by side under one hold and one meter.
 
 use super::ApiError;
+use super::ability;
 use super::open::authorize;
-use super::replies::Reply;
+use super::pieces::Talk;
 use super::sampling::Wish;
-use super::stream;
+use super::strands::{self, Happened, Item, Planned, Tally};
+use super::stream::{self, Shape};
 use super::trouble;
 use crate::admit::{Admitted, Permit};
 use crate::app::App;
 use crate::call::Call;
 use crate::metrics::Metrics;
-use crate::replica::Outstanding;
-use crate::routing::{Events, start};
+use crate::replica::ReplicaKey;
+use crate::routing::start;
+use crate::trail::Trail;
 use crate::usage::Meter;
 use axum::response::Response;
+use futures::StreamExt as _;
+use futures::stream::{BoxStream, SelectAll};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zhisuan_proto::v1::generate_event::Event;
-use zhisuan_proto::v1::{
-    AuthorizeRequest, Delta, Done, GenerateEvent, GenerateRequest, Route, TokenCount,
-};
+use zhisuan_proto::v1::generate_request::Input;
+use zhisuan_proto::v1::{AuthorizeRequest, Delta, Done, GenerateRequest, Route, TokenCount};
 
-/// An answer under way at a replica. Dropping it cancels the work there and settles what was
+/// The answers of one request under way. Dropping it cancels the work and settles what was
 /// counted.
 pub(crate) struct Generation {
-    events: Events,
-    first: Option<GenerateEvent>,
+    app: App,
+    strands: SelectAll<BoxStream<'static, Item>>,
+    tallies: Vec<Tally>,
+    /// By prompt: strands that wait until the first of theirs has filled the prompt cache.
+    waiting: Vec<Vec<Planned>>,
+    /// Strands of one prompt.
+    group: usize,
+    /// Where the first strand runs.
+    replica: ReplicaKey,
     meter: Meter,
     pace: Pace,
     ended: bool,
     route: Route,
     stop: CancellationToken,
-    metrics: Metrics,
+    trail: Trail,
     _permit: Permit,
-    _outstanding: Outstanding,
 }
 
 /// What happened next.
 pub(crate) enum Step {
-    Delta(Delta),
-    Done {
-        reason: &'static str,
-        usage: TokenCount,
+    Delta {
+        strand: usize,
+        delta: Delta,
     },
+    /// A strand is whole.
+    Ended {
+        strand: usize,
+        reason: &'static str,
+    },
+    /// Every strand is whole.
+    Done(TokenCount),
     Failed(ApiError),
 }
 
 /// The whole way of one request for text.
-pub(crate) async fn answer(
+pub(crate) async fn answer<S: Shape>(
     app: &App,
     call: &Call,
     admitted: Admitted,
-    reply: Reply,
+    mut shape: S,
     wish: Wish,
+    ability: &str,
 ) -> Result<Response, ApiError> {
-    let (is_stream, include_usage) = (wish.stream, wish.include_usage);
-    let (generation, reply) = open(app, call, admitted, reply, wish).await?;
+    let is_stream = wish.stream;
+    let mut talk = Talk::plan(&wish);
+    let generation = open(app, call, admitted, wish, ability).await?;
+    shape.opened(&generation.route);
+    talk.begin(generation);
     if is_stream {
-        Ok(stream::events(
-            generation,
-            reply,
-            include_usage,
-            call.language,
-        ))
+        Ok(stream::events(talk, shape, call.language))
     } else {
-        stream::whole(generation, reply).await
+        stream::whole(talk, shape).await
     }
 }
 
@@ -72,41 +88,41 @@ async fn open(
     app: &App,
     call: &Call,
     admitted: Admitted,
-    mut reply: Reply,
     wish: Wish,
-) -> Result<(Generation, Reply), ApiError> {
-    let route = app.route(&reply.model, &admitted.caller.tenant)?;
+    ability: &str,
+) -> Result<Generation, ApiError> {
+    let tenant = admitted.caller.tenant.clone();
+    let route = app
+        .route(&wish.model, &admitted, wish.request.input.as_ref())
+        .await?;
+    ability::check(&route, ability)?;
     let max_tokens = completion_bound(&wish, route.context_length)?;
+    let prompts = 1 + wish.more_prompts.len();
+    let group = wish.best_of as usize;
     let hold = AuthorizeRequest {
         request_id: call.id.clone(),
-        tenant: admitted.caller.tenant.clone(),
-        model: reply.model.clone(),
-        max_prompt_tokens: wish.max_prompt_tokens,
-        max_completion_tokens: u64::from(max_tokens),
+        tenant: tenant.clone(),
+        model: wish.model.clone(),
+        max_prompt_tokens: prompt_hold(&wish, prompts, route.context_length),
+        max_completion_tokens: u64::from(max_tokens) * (prompts * group) as u64,
     };
     let mut meter = authorize(app, &admitted, hold).await?;
-    let request = GenerateRequest {
-        request_id: call.id.clone(),
-        model: reply.model.clone(),
-        input: Some(wish.input),
-        max_tokens,
-        sampling: Some(wish.sampling),
-        stop: wish.stop,
-        top_logprobs: wish.top_logprobs,
-        ..GenerateRequest::default()
+    let (field, constraint_field) = (wish.prompt_field, wish.constraint_field);
+    let model = wish.model.clone();
+    let mut waiting = plan(wish, &call.id, &tenant, max_tokens);
+    let Some(first) = waiting.first_mut().map(|group| group.remove(0)) else {
+        return Err(ApiError::internal());
     };
     let started = tokio::select! {
         () = app.hard_stop.cancelled() => Err(ApiError::shutting_down()),
-        started = start(app, &admitted, &route, request) => started,
+        started = start(app, &admitted.trail, &route, &first.request, None) => started,
     };
     let started = started.map_err(|error| {
         meter.refused();
-        error.prompt_is(reply.kind.prompt_field())
+        error.prompt_is(field).constraint_is(constraint_field)
     })?;
-    meter.prompt(started.prompt_tokens);
-    reply.fingerprint = Reply::fingerprint_of(&route);
     tracing::info!(
-        request_id = %call.id, key = %admitted.caller.key_id, model = %reply.model,
+        request_id = %call.id, key = %admitted.caller.key_id, model = %model,
         "answering"
     );
     if started.prompt_tokens == 0 {
@@ -115,19 +131,79 @@ async fn open(
             "the replica did not tell the prompt's tokens; if this answer breaks off, they stay uncharged"
         );
     }
-    let generation = Generation {
-        events: started.events,
-        first: Some(started.first),
+    meter.prompt(started.prompt_tokens);
+    let mut generation = Generation {
+        app: app.clone(),
+        strands: SelectAll::new(),
+        tallies: (0..prompts * group).map(|_| Tally::new()).collect(),
+        waiting,
+        group,
+        replica: started.replica.clone(),
         meter,
-        pace: Pace::new(app.metrics.clone(), reply.model.clone(), call.started),
+        pace: Pace::new(app.metrics.clone(), model, call.started),
         ended: false,
         route,
         stop: app.hard_stop.clone(),
-        metrics: app.metrics.clone(),
+        trail: admitted.trail,
         _permit: admitted.permit,
-        _outstanding: started.outstanding,
     };
-    Ok((generation, reply))
+    let cut = generation.tallies[0].cut.clone();
+    generation.strands.push(strands::follow(0, started, cut));
+    for index in 1..prompts {
+        generation.begin_next(index);
+    }
+    Ok(generation)
+}
+
+/// Prompt tokens that are held for; no prompt is longer than the context.
+fn prompt_hold(wish: &Wish, prompts: usize, context: u32) -> u64 {
+    let most = u64::from(context).saturating_mul(prompts as u64);
+    if context == 0 {
+        wish.max_prompt_tokens
+    } else {
+        wish.max_prompt_tokens.min(most)
+    }
+}
+
+/// The strands of a wish, by prompt.
+fn plan(wish: Wish, id: &str, tenant: &str, max_tokens: u32) -> Vec<Vec<Planned>> {
+    let group = wish.best_of as usize;
+    let base = GenerateRequest {
+        model: wish.model,
+        tenant: tenant.to_owned(),
+        max_tokens,
+        ..wish.request
+    };
+    let more = wish
+        .more_prompts
+        .into_iter()
+        .map(|prompt| Some(Input::Prompt(prompt)));
+    let inputs = std::iter::once(base.input.clone()).chain(more);
+    let strand = |prompt: usize, input: &Option<Input>, run: usize| {
+        let index = prompt * group + run;
+        let mut request = GenerateRequest {
+            input: input.clone(),
+            ..base.clone()
+        };
+        request.request_id = if index == 0 {
+            id.to_owned()
+        } else {
+            format!("{id}-{index}")
+        };
+        // The same seed would only give the same answer again.
+        if let Some(seed) = request
+            .sampling
+            .as_mut()
+            .and_then(|sampling| sampling.seed.as_mut())
+        {
+            *seed = seed.wrapping_add(run as u64);
+        }
+        Planned { index, request }
+    };
+    inputs
+        .enumerate()
+        .map(|(prompt, input)| (0..group).map(|run| strand(prompt, &input, run)).collect())
+        .collect()
 }
 
 /// Completion tokens that are held for when neither caller nor route names a limit.
@@ -153,40 +229,24 @@ fn completion_bound(wish: &Wish, context: u32) -> Result<u32, ApiError> {
 impl Generation {
     /// The next step; `None` after `Done` or `Failed`.
     pub(crate) async fn next(&mut self) -> Option<Step> {
-        if self.ended {
-            return None;
-        }
-        let event = if let Some(first) = self.first.take() {
-            Ok(Some(first))
-        } else {
-            tokio::select! {
+        while !self.ended {
+            if self.tallies.iter().all(|tally| tally.ended) {
+                self.ended = true;
+                return Some(Step::Done(self.total()));
+            }
+            let item = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Some(self.fail(ApiError::shutting_down())),
-                message = self.events.message() => message,
+                item = self.strands.next() => item,
+            };
+            let Some((strand, happened)) = item else {
+                return Some(self.fail(ApiError::replica_lost()));
+            };
+            if let Some(step) = self.take(strand, happened) {
+                return Some(step);
             }
-        };
-        Some(
-            match event.map(|event| event.and_then(|event| event.event)) {
-                Ok(Some(Event::Delta(delta))) => {
-                    self.meter.token();
-                    self.pace.token();
-                    Step::Delta(delta)
-                }
-                Ok(Some(Event::Done(done))) => self.done(&done),
-                Ok(Some(Event::Failed(failed))) => {
-                    if let Some(usage) = failed.usage {
-                        self.meter.counted(usage);
-                    }
-                    self.fail(trouble::of_failed(&failed, &self.route, 1).into_error())
-                }
-                // The start is said once, before the first event; a repeat breaks the protocol.
-                Ok(Some(Event::Started(_)) | None) => self.fail(ApiError::replica_lost()),
-                Err(status) => {
-                    tracing::warn!(code = ?status.code(), message = status.message(), "replica lost");
-                    self.fail(ApiError::replica_lost())
-                }
-            },
-        )
+        }
+        None
     }
 
     /// The caller will get nothing of what was generated.
@@ -194,19 +254,111 @@ impl Generation {
         self.meter.refused();
     }
 
-    fn done(&mut self, done: &Done) -> Step {
-        let usage = done.usage.unwrap_or_default();
-        self.meter.counted(usage);
+    /// Ends one strand as it is: the caller has all of it that it wants.
+    pub(crate) fn cut(&mut self, strand: usize) {
+        let tally = &mut self.tallies[strand];
+        tally.ended = true;
+        tally.cut.cancel();
+        self.meter.counted(self.total());
+    }
+
+    fn take(&mut self, strand: usize, happened: Happened) -> Option<Step> {
+        if self.tallies[strand].ended {
+            return None;
+        }
+        match happened {
+            Happened::Accepted(tokens) => {
+                self.tallies[strand].count.prompt_tokens =
+                    u32::try_from(tokens).unwrap_or(u32::MAX);
+                self.meter.prompt(u64::from(self.total().prompt_tokens));
+                return None;
+            }
+            Happened::Event(Event::Delta(delta)) => {
+                self.begin_rest(strand);
+                let count = &mut self.tallies[strand].count;
+                count.completion_tokens = count.completion_tokens.saturating_add(1);
+                self.meter.token();
+                if strand == 0 {
+                    self.pace.token();
+                }
+                return Some(Step::Delta { strand, delta });
+            }
+            Happened::Event(Event::Done(done)) => {
+                self.begin_rest(strand);
+                return Some(self.strand_done(strand, &done));
+            }
+            Happened::Event(Event::Failed(failed)) => {
+                if let Some(usage) = failed.usage {
+                    self.tallies[strand].count = usage;
+                    self.meter.counted(self.total());
+                }
+                return Some(self.fail(trouble::of_failed(&failed, &self.route, 1).into_error()));
+            }
+            Happened::Refused(error) => return Some(self.fail(error)),
+            // The start is said once, before the first event; a repeat breaks the protocol.
+            Happened::Event(Event::Started(_)) | Happened::Lost(None) => {}
+            Happened::Lost(Some(status)) => {
+                tracing::warn!(code = ?status.code(), message = status.message(), "replica lost");
+            }
+        }
+        Some(self.fail(ApiError::replica_lost()))
+    }
+
+    /// Starts the first strand of another prompt.
+    fn begin_next(&mut self, prompt: usize) {
+        if !self.waiting[prompt].is_empty() {
+            let first = self.waiting[prompt].remove(0);
+            self.begin(first);
+        }
+    }
+
+    /// Starts the strands that share the prompt of one that has begun to answer.
+    fn begin_rest(&mut self, strand: usize) {
+        for planned in std::mem::take(&mut self.waiting[strand / self.group]) {
+            self.begin(planned);
+        }
+    }
+
+    fn begin(&mut self, planned: Planned) {
+        let cut = self.tallies[planned.index].cut.clone();
+        let prefer = Some(self.replica.clone());
+        let (app, route) = (self.app.clone(), self.route.clone());
+        let trail = self.trail.clone();
+        self.strands
+            .push(strands::begin(app, trail, route, planned, prefer, cut));
+    }
+
+    /// What the caller is told and the ledger charges: each prompt once, every answer.
+    fn total(&self) -> TokenCount {
+        let mut total = TokenCount::default();
+        for (index, tally) in self.tallies.iter().enumerate() {
+            let count = tally.count;
+            if index.is_multiple_of(self.group) {
+                total.prompt_tokens = total.prompt_tokens.saturating_add(count.prompt_tokens);
+                total.cached_tokens = total.cached_tokens.saturating_add(count.cached_tokens);
+            }
+            total.completion_tokens = total
+                .completion_tokens
+                .saturating_add(count.completion_tokens);
+        }
+        total
+    }
+
+    fn strand_done(&mut self, strand: usize, done: &Done) -> Step {
+        self.tallies[strand].count = done.usage.unwrap_or_default();
+        self.meter.counted(self.total());
         let Some(reason) = trouble::reason(&done.finish_reason) else {
             return self.fail(ApiError::generation_cancelled());
         };
-        self.ended = true;
-        Step::Done { reason, usage }
+        self.tallies[strand].ended = true;
+        Step::Ended { strand, reason }
     }
 
     fn fail(&mut self, error: ApiError) -> Step {
         self.ended = true;
-        self.metrics.streams_broken.inc();
+        self.app.metrics.streams_broken.inc();
+        // Nobody waits for the other answers.
+        self.strands.clear();
         Step::Failed(error)
     }
 }
@@ -214,7 +366,7 @@ impl Generation {
 impl Drop for Generation {
     fn drop(&mut self) {
         if !self.ended {
-            self.metrics.clients_vanished.inc();
+            self.app.metrics.clients_vanished.inc();
         }
     }
 }

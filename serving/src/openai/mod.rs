@@ -1,23 +1,33 @@
 //! The OpenAI-shaped HTTP interface: requests, answers, streams, refusals.
 
+mod ability;
 mod body;
 mod chat;
 mod completions;
+mod constraint;
 mod embeddings;
 mod error;
+mod fields;
 mod generate;
 #[cfg(test)]
 mod hostile;
 mod logprobs;
+mod messages;
 mod models;
 mod open;
+mod pieces;
+mod reader;
 mod refusals;
 mod replies;
+mod rerank;
 mod sampling;
+mod strands;
 mod stream;
+mod tokenize;
+mod tools;
 pub(crate) mod trouble;
 mod types;
-mod unsupported;
+mod unary;
 mod validate;
 
 pub(crate) use error::ApiError;
@@ -35,6 +45,8 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/chat/completions", post(chat::create))
         .route("/v1/completions", post(completions::create))
         .route("/v1/embeddings", post(embeddings::create))
+        .route("/v1/rerank", post(rerank::create))
+        .route("/v1/tokenize", post(tokenize::create))
         .route("/v1", any(unknown_url))
         .route("/v1/", any(unknown_url))
         .route("/v1/{*rest}", any(unknown_url))

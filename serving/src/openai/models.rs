@@ -1,4 +1,4 @@
-//! GET /v1/models: what the caller may use, with context length and whether it is ready now.
+//! GET /v1/models: what the caller may use, with context length, abilities and state.
 
 use super::ApiError;
 use crate::app::App;
@@ -15,10 +15,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, ApiError> {
     let caller = app.keys.caller(&headers).await?;
     let table = app.known_routes()?;
-    let data: Vec<Value> = table
-        .visible(&caller.tenant)
-        .map(|route| card(route))
-        .collect();
+    let data: Vec<Value> = table.visible(&caller.tenant).map(card).collect();
     Ok(Json(json!({"object": "list", "data": data})))
 }
 
@@ -44,6 +41,20 @@ fn card(route: &Route) -> Value {
         "owned_by": if route.owned_by.is_empty() { "zhisuan" } else { &route.owned_by },
         // Beyond the official fields.
         "context_length": route.context_length,
-        "ready": !route.replicas.is_empty(),
+        "ready": state(route) == "ready",
+        "state": state(route),
+        "abilities": route.abilities,
     })
+}
+
+/// "ready": answers now. "asleep": a request waits until a replica is there. "starting": a
+/// request is refused until then.
+fn state(route: &Route) -> &'static str {
+    if !route.replicas.is_empty() || route.external.is_some() {
+        "ready"
+    } else if route.wakes {
+        "asleep"
+    } else {
+        "starting"
+    }
 }

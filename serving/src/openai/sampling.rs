@@ -1,29 +1,110 @@
 //! From the shared fields of a request to what a replica is asked. Pure.
 
 use super::ApiError;
+use super::constraint::Named;
+use super::fields::unsupported;
+use super::tools::Toolbox;
 use super::types::Common;
 use super::validate::{integer, invalid_value, real, stops};
 use std::collections::{BTreeMap, HashMap};
-use zhisuan_proto::v1::Sampling;
-use zhisuan_proto::v1::generate_request::Input;
+use zhisuan_proto::v1::{Chat, GenerateRequest, Sampling};
 
 const MAX_BIASES: usize = 1_024;
 /// Longest completion that may be asked for at all; the model's own context bounds it further.
 const MAX_TOKENS: u32 = 1 << 20;
+/// Answers to one request; each takes a place in a replica's batch.
+const MAX_RUNS: u32 = 16;
+const MAX_STOP_TOKENS: usize = 64;
+const MAX_SALT_BYTES: usize = 128;
+const MAX_PRIORITY: u32 = 9;
 
-/// Everything that decides a completion but the model's own limits.
+/// Everything that decides an answer but the model's own limits.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Wish {
-    pub(crate) input: Input,
-    /// Upper bound of the prompt's tokens.
+    pub(crate) model: String,
+    /// What replicas are asked; id, tenant and bound are filled in when it is sent.
+    pub(crate) request: GenerateRequest,
+    /// Prompts after the first, each answered as it is.
+    pub(crate) more_prompts: Vec<String>,
+    /// Upper bound of the tokens of all prompts together.
     pub(crate) max_prompt_tokens: u64,
     /// `None`: as many as the context has room for. With it the name of its field.
     pub(crate) max_tokens: Option<(u32, &'static str)>,
-    pub(crate) sampling: Sampling,
-    pub(crate) stop: Vec<String>,
-    pub(crate) top_logprobs: Option<u32>,
+    /// Answers to each prompt that the caller gets.
+    pub(crate) n: u32,
+    /// Answers to each prompt that are generated; the best `n` of them are kept.
+    pub(crate) best_of: u32,
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
+    /// Whether the answer shows its tokens' log-probabilities.
+    pub(crate) with_logprobs: bool,
+    /// What may be called in the answer's text.
+    pub(crate) toolbox: Toolbox,
+    /// The field that the constraint came from.
+    pub(crate) constraint_field: &'static str,
+    /// The field that the prompt came in.
+    pub(crate) prompt_field: &'static str,
+}
+
+impl Wish {
+    /// One plain answer to what `request` has as its input.
+    pub(crate) fn new(model: String, request: GenerateRequest, prompt_field: &'static str) -> Self {
+        Self {
+            model,
+            request,
+            more_prompts: Vec::new(),
+            max_prompt_tokens: 0,
+            max_tokens: None,
+            n: 1,
+            best_of: 1,
+            stream: false,
+            include_usage: false,
+            with_logprobs: false,
+            toolbox: Toolbox::default(),
+            constraint_field: "response_format",
+            prompt_field,
+        }
+    }
+
+    /// Sets the constraint of the text; beside tools there is none, because a call is no such text.
+    pub(crate) fn constrain(&mut self, named: Option<Named>) -> Result<(), ApiError> {
+        let Some((constraint, field)) = named else {
+            return Ok(());
+        };
+        if !self.toolbox.tools.is_empty() {
+            return Err(invalid_value(
+                field,
+                "given beside tools",
+                "no constraint of the text while tools may be called",
+                "在可以调用工具时不约束文本",
+            ));
+        }
+        self.request.constraint = Some(constraint);
+        self.constraint_field = field;
+        Ok(())
+    }
+}
+
+/// Upper bound of a chat's tokens; JSON in a template may take six bytes for one.
+pub(crate) fn chat_bound(chat: &Chat) -> u64 {
+    let said: usize = chat
+        .messages
+        .iter()
+        .map(|message| {
+            let calls = message.tool_calls.iter();
+            let calls =
+                calls.map(|call| 64 + call.id.len() + 6 * (call.name.len() + call.arguments.len()));
+            message.content.len()
+                + message.reasoning.len()
+                + message.name.len()
+                + calls.sum::<usize>()
+        })
+        .sum();
+    let tools = chat.tools.iter();
+    let tools = tools
+        .map(|tool| 256 + 6 * (tool.name.len() + tool.description.len() + tool.parameters.len()));
+    let preamble = if chat.tools.is_empty() { 0 } else { 1_024 };
+    prompt_bound(said + tools.sum::<usize>() + preamble, chat.messages.len())
 }
 
 /// Upper bound of a prompt's tokens: a byte-level tokenizer never makes more tokens than the text
@@ -57,8 +138,64 @@ pub(crate) fn max_tokens(
     }
 }
 
+/// The band that a caller puts its request in: 0 is the most urgent and the default, so that a
+/// caller can only yield.
+pub(crate) fn priority(asked: Option<i64>) -> Result<u32, ApiError> {
+    Ok(integer("priority", asked, (0, MAX_PRIORITY))?.unwrap_or(0))
+}
+
+/// How many answers to each prompt are given, and how many are generated for them.
+pub(crate) fn runs(
+    n: Option<i64>,
+    best_of: Option<i64>,
+    stream: bool,
+) -> Result<(u32, u32), ApiError> {
+    let n = integer("n", n, (1, MAX_RUNS))?.unwrap_or(1);
+    let best_of = integer("best_of", best_of, (1, MAX_RUNS))?.unwrap_or(n);
+    if best_of < n || (stream && best_of > n) {
+        return Err(invalid_value(
+            "best_of",
+            best_of,
+            &format!("at least n ({n}), and equal to it in a stream"),
+            &format!("不小于 n（{n}），流式时与 n 相等"),
+        ));
+    }
+    Ok((n, best_of))
+}
+
 impl Common {
-    pub(crate) fn sampling(&self) -> Result<Sampling, ApiError> {
+    /// Sets what is sampled, where it stops, and how it is served.
+    pub(crate) fn fill(&self, request: &mut GenerateRequest) -> Result<(), ApiError> {
+        request.sampling = Some(self.sampling()?);
+        request.stop = stops(self.stop.as_ref())?;
+        let bounds = (0, MAX_TOKENS);
+        request.min_tokens = integer("min_tokens", self.min_tokens, bounds)?.unwrap_or(0);
+        request.stop_tokens = self.stop_token_ids.clone().unwrap_or_default();
+        if request.stop_tokens.len() > MAX_STOP_TOKENS {
+            let count = format!("{} tokens", request.stop_tokens.len());
+            return Err(invalid_value(
+                "stop_token_ids",
+                count,
+                "at most 64 tokens",
+                "至多 64 个词元",
+            ));
+        }
+        request.ignore_eos = self.ignore_eos.unwrap_or(false);
+        request.priority = priority(self.priority)?;
+        request.cache_salt = self.cache_salt.clone().unwrap_or_default();
+        if request.cache_salt.len() > MAX_SALT_BYTES {
+            let bytes = format!("{} bytes", request.cache_salt.len());
+            return Err(invalid_value(
+                "cache_salt",
+                bytes,
+                "at most 128 bytes",
+                "至多 128 字节",
+            ));
+        }
+        Ok(())
+    }
+
+    fn sampling(&self) -> Result<Sampling, ApiError> {
         Ok(Sampling {
             temperature: real("temperature", self.temperature, (0.0, 2.0), 1.0)?,
             top_k: self.top_k()?,
@@ -83,10 +220,6 @@ impl Common {
         })
     }
 
-    pub(crate) fn stop(&self) -> Result<Vec<String>, ApiError> {
-        stops(self.stop.as_ref())
-    }
-
     pub(crate) fn stream(&self) -> Result<(bool, bool), ApiError> {
         let stream = self.stream.unwrap_or(false);
         if self.stream_options.is_some() && !stream {
@@ -96,6 +229,10 @@ impl Common {
                 "stream_options only together with 'stream': true",
                 "仅在 stream 为 true 时给出 stream_options",
             ));
+        }
+        let options = self.stream_options.as_ref();
+        if options.is_some_and(|options| options.include_obfuscation == Some(true)) {
+            return Err(unsupported("stream_options.include_obfuscation"));
         }
         let usage = self
             .stream_options

@@ -2,12 +2,8 @@
 
 use super::ApiError;
 use super::body::{invalid_type, missing_parameter};
-use super::types::Message;
-use super::unsupported;
 use serde_json::Value;
-use zhisuan_proto::v1::ChatMessage;
 
-const MAX_MESSAGES: usize = 2_048;
 const MAX_STOPS: usize = 4;
 const MAX_STOP_BYTES: usize = 256;
 const MAX_MODEL_BYTES: usize = 200;
@@ -115,104 +111,6 @@ pub(crate) fn stops(value: Option<&Value>) -> Result<Vec<String>, ApiError> {
         }
     }
     Ok(listed.into_iter().map(|(_, text)| text).collect())
-}
-
-/// The messages in the form that replicas take.
-pub(crate) fn messages(messages: &[Message]) -> Result<Vec<ChatMessage>, ApiError> {
-    if messages.is_empty() || messages.len() > MAX_MESSAGES {
-        return Err(invalid_value(
-            "messages",
-            format!("{} messages", messages.len()),
-            "1 to 2048 messages",
-            "1 到 2048 条消息",
-        ));
-    }
-    messages
-        .iter()
-        .enumerate()
-        .map(|(index, message)| one_message(index, message))
-        .collect()
-}
-
-fn one_message(index: usize, message: &Message) -> Result<ChatMessage, ApiError> {
-    let path = format!("messages[{index}]");
-    let role = match message.role.as_str() {
-        // The newer name of the same role.
-        "system" | "developer" => "system",
-        "user" => "user",
-        "assistant" => "assistant",
-        "tool" | "function" => return Err(unsupported::parameter(&format!("{path}.role"))),
-        other => {
-            return Err(invalid_value(
-                &format!("{path}.role"),
-                other,
-                "'system', 'developer', 'user' or 'assistant'",
-                " system、developer、user 或 assistant",
-            ));
-        }
-    };
-    let parts = [
-        ("name", &message.name),
-        ("tool_calls", &message.tool_calls),
-        ("function_call", &message.function_call),
-        ("audio", &message.audio),
-    ];
-    for (name, value) in parts {
-        let empty = value
-            .as_ref()
-            .is_none_or(|value| value == &Value::Array(Vec::new()));
-        if !empty {
-            return Err(unsupported::parameter(&format!("{path}.{name}")));
-        }
-    }
-    Ok(ChatMessage {
-        role: role.to_owned(),
-        content: content(&format!("{path}.content"), message.content.as_ref())?,
-        ..ChatMessage::default()
-    })
-}
-
-/// A text, or an array of text parts joined by line breaks.
-fn content(path: &str, value: Option<&Value>) -> Result<String, ApiError> {
-    let parts = match value {
-        None | Some(Value::Null) => return Err(missing_parameter(path)),
-        Some(Value::String(text)) => return Ok(text.clone()),
-        Some(Value::Array(parts)) if !parts.is_empty() => parts,
-        Some(other) => {
-            return Err(wrong_type(
-                path,
-                other,
-                "a string or a non-empty array of parts",
-            ));
-        }
-    };
-    let mut texts = Vec::with_capacity(parts.len());
-    for (index, part) in parts.iter().enumerate() {
-        match part.get("type").and_then(Value::as_str) {
-            Some("text") => {}
-            Some(other) => {
-                return Err(invalid_value(
-                    &format!("{path}[{index}].type"),
-                    other,
-                    "'text': this gateway takes text only",
-                    " text：本网关只接受文本",
-                ));
-            }
-            None => return Err(missing_parameter(&format!("{path}[{index}].type"))),
-        }
-        match part.get("text") {
-            Some(Value::String(text)) => texts.push(text.as_str()),
-            Some(other) => {
-                return Err(wrong_type(
-                    &format!("{path}[{index}].text"),
-                    other,
-                    "a string",
-                ));
-            }
-            None => return Err(missing_parameter(&format!("{path}[{index}].text"))),
-        }
-    }
-    Ok(texts.join("\n"))
 }
 
 /// A text, or an array of texts; arrays of token numbers are refused.

@@ -5,6 +5,14 @@ use crate::world::{KEY, chat, request_id, world};
 use serde_json::{Value, json};
 use zhisuan_proto::v1::generate_request::Input;
 
+/// The counts of an answer without cached or thought tokens.
+pub(crate) fn usage(prompt: u32, completion: u32) -> Value {
+    json!({"prompt_tokens": prompt, "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0}})
+}
+
 #[tokio::test]
 async fn models_are_those_the_caller_may_use() {
     let world = world().await;
@@ -16,7 +24,8 @@ async fn models_are_those_the_caller_may_use() {
         .unwrap();
     let card = |id: &str, ready: bool| {
         json!({"id": id, "object": "model", "created": 1_700_000_000, "owned_by": "zhisuan",
-            "context_length": 512, "ready": ready})
+            "context_length": 512, "ready": ready, "abilities": [],
+            "state": if ready { "ready" } else { "starting" }})
     };
     assert_eq!(
         list,
@@ -42,7 +51,6 @@ async fn a_chat_answer_is_exact_and_its_request_reaches_the_replica_whole() {
     body["stop"] = json!("END");
     body["logit_bias"] = json!({"7": -1.5});
     body["user"] = json!("clerk 7");
-    body["unknown_to_all"] = json!(true);
     let response = world.chat(&body).await;
     assert_eq!(response.status(), 200);
     let id = request_id(&response);
@@ -55,10 +63,10 @@ async fn a_chat_answer_is_exact_and_its_request_reaches_the_replica_whole() {
         answer,
         json!({
             "id": id, "object": "chat.completion", "created": null, "model": "tiny",
-            "system_fingerprint": null,
+            "system_fingerprint": null, "service_tier": "default",
             "choices": [{"index": 0, "finish_reason": "stop", "logprobs": null,
                 "message": {"role": "assistant", "content": WORDS.concat(), "refusal": null}}],
-            "usage": {"prompt_tokens": 7, "completion_tokens": 6, "total_tokens": 13},
+            "usage": usage(7, 6),
         })
     );
 
@@ -146,7 +154,7 @@ async fn a_completion_answer_is_exact() {
         json!({"id": id, "object": "text_completion", "created": null, "model": "tiny",
             "system_fingerprint": null,
             "choices": [{"index": 0, "text": WORDS.concat(), "logprobs": null, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 7, "completion_tokens": 6, "total_tokens": 13}})
+            "usage": usage(7, 6)})
     );
     let asked = world.replica.asked.lock().unwrap()[0].clone();
     assert_eq!(asked.input, Some(Input::Prompt("once".to_owned())));

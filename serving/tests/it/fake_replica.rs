@@ -18,6 +18,8 @@ use zhisuan_proto::v1::{
 pub(crate) const REPLICA_TOKEN: &str = "replica-token";
 /// What the fake says to every prompt it has no other orders for; one piece per token.
 pub(crate) const WORDS: [&str; 6] = ["你好", "，", "世界", "🙂", "!", "\n第二行"];
+/// Begins an order for an answer word by word: "say <think>a</think> b".
+pub(crate) const SAY: &str = "say ";
 /// Prompt tokens that the fake counts for every prompt.
 pub(crate) const PROMPT_TOKENS: u32 = 7;
 
@@ -88,6 +90,12 @@ fn usage(completion_tokens: u32) -> TokenCount {
     }
 }
 
+/// What the order "say ..." is answered with: characters, so that every split is met.
+fn said(order: &str) -> Option<Vec<String>> {
+    let text = order.strip_prefix(SAY)?;
+    Some(text.chars().map(String::from).collect())
+}
+
 fn done(reason: &str, tokens: u32) -> Result<GenerateEvent, Status> {
     event(Event::Done(Done {
         finish_reason: reason.to_owned(),
@@ -148,12 +156,14 @@ fn script(
                 yield delta(WORDS[0], logprobs);
                 yield done("cancelled", 1);
             }
-            _ => {
-                let count = most.min(WORDS.len() as u32);
-                for word in &WORDS[..count as usize] {
+            order => {
+                let words = said(order);
+                let words = words.unwrap_or_else(|| WORDS.map(str::to_owned).to_vec());
+                let count = most.min(words.len() as u32);
+                for word in &words[..count as usize] {
                     yield delta(word, logprobs);
                 }
-                yield done(if most < WORDS.len() as u32 { "length" } else { "stop" }, count);
+                yield done(if most < words.len() as u32 { "length" } else { "stop" }, count);
             }
         }
         watchdog.1 = true;
@@ -217,15 +227,30 @@ impl Replicas for FakeReplica {
 
     async fn score(
         &self,
-        _request: Request<v1::ScoreRequest>,
+        request: Request<v1::ScoreRequest>,
     ) -> Result<Response<v1::ScoreResponse>, Status> {
-        Err(Status::unimplemented("score"))
+        check(&request)?;
+        let documents = request.into_inner().documents;
+        // The longer a document, the better.
+        let scores = documents.iter().map(|text| text.len() as f32 / 64.0);
+        Ok(Response::new(v1::ScoreResponse {
+            scores: scores.collect(),
+            prompt_tokens: 5 * documents.len() as u32,
+        }))
     }
 
     async fn tokenize(
         &self,
-        _request: Request<v1::TokenizeRequest>,
+        request: Request<v1::TokenizeRequest>,
     ) -> Result<Response<v1::TokenizeResponse>, Status> {
-        Err(Status::unimplemented("tokenize"))
+        check(&request)?;
+        let tokens = match request.into_inner().input {
+            Some(v1::tokenize_request::Input::Text(text)) => text.chars().map(u32::from).collect(),
+            Some(v1::tokenize_request::Input::Chat(chat)) => {
+                (0..10 * chat.messages.len() as u32).collect()
+            }
+            None => return Err(Status::invalid_argument("no input")),
+        };
+        Ok(Response::new(v1::TokenizeResponse { tokens }))
     }
 }

@@ -8,6 +8,9 @@
 )]
 
 mod answers;
+mod backends;
+mod choices;
+mod constraints;
 mod errors;
 mod fake_replica;
 mod fake_scheduler;
@@ -17,6 +20,8 @@ mod official_client;
 mod operations;
 mod quotas;
 mod records;
+mod routing;
+mod searching;
 mod settlement;
 mod streams;
 mod world;

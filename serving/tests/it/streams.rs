@@ -50,10 +50,7 @@ async fn a_stream_is_role_pieces_reason_usage_done() {
         json!([{"index": 0, "delta": {}, "logprobs": null, "finish_reason": "stop"}])
     );
     assert_eq!(usage["choices"], json!([]));
-    assert_eq!(
-        usage["usage"],
-        json!({"prompt_tokens": 7, "completion_tokens": 6, "total_tokens": 13})
-    );
+    assert_eq!(usage["usage"], crate::answers::usage(7, 6));
     let settled = world.settlement(&id).await;
     assert_eq!((settled.prompt_tokens, settled.completion_tokens), (7, 6));
 }

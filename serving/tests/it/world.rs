@@ -192,6 +192,20 @@ impl World {
     }
 }
 
+impl World {
+    /// Changes the routes and waits until the gateway has them.
+    pub(crate) async fn reroute(&self, routes: Vec<Route>, revision: u64) {
+        self.scheduler
+            .routes
+            .send_replace(Routes { routes, revision });
+        eventually("new routes", || async {
+            let health: Value = self.get("/healthz", "").await.json().await.unwrap();
+            health["routes_revision"] == revision
+        })
+        .await;
+    }
+}
+
 pub(crate) fn request_id(response: &reqwest::Response) -> String {
     response.headers()["x-request-id"]
         .to_str()
