@@ -34,9 +34,7 @@ impl TokenSink for Stamps {
 
 /// Runs the bench.
 pub(crate) fn run(args: &Args) -> Result<Report> {
-    let model = args
-        .text("model")
-        .map_or_else(cached, |path| Ok(PathBuf::from(path)))?;
+    let model = model_file(args)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.number("threads", cores)?;
     let (prompt, tokens) = (args.number("prompt", 256)?, args.number("tokens", 64)?);
@@ -102,6 +100,12 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     let note =
         format!("{file} ({kind}), {threads} threads each, greedy, alternating in one process tree");
     Ok(Report::new("engine", note, rows))
+}
+
+/// The file that `--model` names, or the small default of the product's cache.
+pub(crate) fn model_file(args: &Args) -> Result<PathBuf> {
+    args.text("model")
+        .map_or_else(cached, |path| Ok(PathBuf::from(path)))
 }
 
 fn cached() -> Result<PathBuf> {

@@ -28,6 +28,7 @@ pub(crate) fn status(error: &EngineError) -> Status {
         | EngineError::Template { .. } => Code::InvalidArgument,
         EngineError::AdapterUnknown { .. } => Code::NotFound,
         EngineError::Overloaded { .. } => Code::ResourceExhausted,
+        EngineError::DeadlineExceeded { .. } => Code::DeadlineExceeded,
         EngineError::Stopped => Code::Unavailable,
         EngineError::Cancelled => Code::Cancelled,
         _ => Code::Internal,

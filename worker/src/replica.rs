@@ -166,13 +166,12 @@ fn submit(
         event: Some(accepted),
     }));
     let request = engine::GenerateRequest {
-        prompt: Prompt::Tokens(tokens),
         adapter,
-        max_tokens: request.max_tokens as usize,
         sampling: convert::sampling(request.sampling),
         stop: request.stop,
         logprobs: request.top_logprobs.map(|count| count as usize),
         ignore_eos: request.ignore_eos,
+        ..engine::GenerateRequest::new(Prompt::Tokens(tokens), request.max_tokens as usize)
     };
     // The channel holds at most the answer's tokens, which the request bounds.
     let sink = move |event| match events.send(Ok(convert::event(event))) {
@@ -212,7 +211,13 @@ impl Replicas for Service {
                 "向量只能由基础模型计算",
             ));
         }
-        let found = blocking(move || served.engine.embed(&request.texts)).await?;
+        let wanted = engine::EmbedRequest {
+            texts: request.texts,
+            instruction: request.instruction,
+            tenant: request.tenant,
+            priority: request.priority,
+        };
+        let found = blocking(move || served.engine.embed(&wanted)).await?;
         let embeddings = found.vectors.into_iter().map(|values| Embedding { values });
         Ok(Response::new(EmbedResponse {
             embeddings: embeddings.collect(),

@@ -1,9 +1,10 @@
 //! A bounded number of threads for arithmetic.
 
 use crate::error::EngineError;
+pub(crate) use rayon::ThreadPool as Pool;
 
 /// Threads of an engine's or a training's own; `None` lets the machine decide.
-pub(crate) fn pool(threads: Option<usize>) -> Result<rayon::ThreadPool, EngineError> {
+pub(crate) fn pool(threads: Option<usize>) -> Result<Pool, EngineError> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads.unwrap_or(0))
         .thread_name(|i| format!("engine-math-{i}"))

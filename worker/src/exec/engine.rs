@@ -71,10 +71,10 @@ pub(crate) async fn load(context: &Context, limits: Limits) -> Result<Loaded, Ex
 fn options(context: &Context, model: PathBuf, limits: Limits) -> LoadOptions {
     let or = |given: u32, default: usize| if given == 0 { default } else { given as usize };
     LoadOptions {
-        model,
         max_batch: or(limits.batch, MAX_BATCH),
         max_waiting: or(limits.waiting, MAX_WAITING),
         max_context: (limits.context != 0).then_some(limits.context as usize),
         threads: Some(context.threads()),
+        ..LoadOptions::new(model)
     }
 }

@@ -57,6 +57,32 @@ dispatch! {
     pub(crate) fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) => silu_mul_body
 }
 
+#[inline(always)]
+fn gelu_mul_body<const FMA: bool>(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    for ((o, g), u) in out.iter_mut().zip(gate).zip(up) {
+        // x * (1 + tanh(z)) / 2 = x / (1 + exp(-2 z)).
+        let z = 0.797_884_6 * (g + 0.044_715 * g * g * g);
+        *o = g / (1.0 + exp::<FMA>(-2.0 * z)) * u;
+    }
+}
+
+dispatch! {
+    /// `out = gelu(gate) * up` for one row, GELU in its tanh form.
+    pub(crate) fn gelu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) => gelu_mul_body
+}
+
+#[inline(always)]
+fn tanh_cap_body<const FMA: bool>(x: &mut [f32], cap: f32) {
+    for v in x {
+        *v = cap * (1.0 - 2.0 / (exp::<FMA>(*v / cap * 2.0) + 1.0));
+    }
+}
+
+dispatch! {
+    /// Holds numbers between `-cap` and `cap`: `cap * tanh(x / cap)`.
+    pub(crate) fn tanh_cap(x: &mut [f32], cap: f32) => tanh_cap_body
+}
+
 /// Rotates each head of a row in place; pairs are `(i, i + head_dim / 2)`.
 /// `turn` holds `(cos, sin)` of each pair.
 pub(crate) fn rotate(row: &mut [f32], head_dim: usize, turn: &[(f32, f32)]) {

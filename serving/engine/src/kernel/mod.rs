@@ -5,14 +5,21 @@
 //! never change a bit of it.
 
 pub(crate) mod attention;
+mod attention_tile;
+mod attention_walk;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod backward;
+pub(crate) mod bidirectional;
 mod blocks;
 mod dense;
 pub(crate) mod elementwise;
+pub(crate) mod kv;
+mod lanes;
+pub(crate) mod mapped;
+pub(crate) mod encoder;
 pub(crate) mod matrix;
 mod portable;
 pub(crate) mod quant;
@@ -25,7 +32,7 @@ pub(crate) enum Isa {
     /// AVX-512 with VNNI (integer dot products).
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// AVX2 with FMA.
+    /// AVX2 with FMA and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// Plain Rust.
@@ -46,7 +53,9 @@ fn detect() -> Isa {
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vnni");
-        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx2 = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c");
         if avx512 && avx2 {
             return Isa::Avx512;
         }
@@ -99,5 +108,7 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
+#[cfg(test)]
+mod attention_tests;
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ const FORMATS: [GgmlDType; 8] = [
 
 fn noise(count: usize, seed: u64) -> Vec<f32> {
     (0..count as u64)
-        .map(|i| (crate::sample::uniform(seed, i) * 2.0 - 1.0) as f32)
+        .map(|i| (crate::output::sample::uniform(seed, i) * 2.0 - 1.0) as f32)
         .collect()
 }
 

@@ -2,14 +2,24 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::*;
+use std::collections::BTreeMap;
 
 const LOGITS: [f32; 5] = [1.0, 3.0, 2.0, -1.0, 0.0];
+
+fn plain(
+    logits: &mut [f32],
+    history: &History,
+    sampling: &Sampling,
+    point: f64,
+) -> Result<u32, crate::EngineError> {
+    choose(logits, history, sampling, Allowed::default(), point)
+}
 
 fn tokens(sampling: &Sampling) -> BTreeMap<u32, usize> {
     let mut seen = BTreeMap::new();
     for index in 0..20_000 {
         let point = uniform(7, index);
-        let token = choose(&mut LOGITS.to_vec(), &History::default(), sampling, point).unwrap();
+        let token = plain(&mut LOGITS.to_vec(), &History::default(), sampling, point).unwrap();
         *seen.entry(token).or_insert(0) += 1;
     }
     seen
@@ -27,7 +37,7 @@ fn greedy_takes_the_best_and_the_lowest_of_equals() {
     let greedy = Sampling::default();
     let mut logits = vec![0.0, 2.0, 2.0];
     assert_eq!(
-        choose(&mut logits, &History::default(), &greedy, 0.9).unwrap(),
+        plain(&mut logits, &History::default(), &greedy, 0.9).unwrap(),
         1
     );
 }
@@ -86,7 +96,7 @@ fn penalties_and_bias_move_logits() {
     let mut history = History::new(&[1]);
     history.push(2);
     history.push(2);
-    let greedy = |s: Sampling| choose(&mut LOGITS.to_vec(), &history, &s, 0.0).unwrap();
+    let greedy = |s: Sampling| plain(&mut LOGITS.to_vec(), &history, &s, 0.0).unwrap();
     assert_eq!(
         greedy(Sampling {
             repetition_penalty: 10.0,
@@ -113,7 +123,7 @@ fn penalties_and_bias_move_logits() {
 #[test]
 fn not_a_number_is_an_error() {
     let mut logits = vec![0.0, f32::NAN];
-    let error = choose(&mut logits, &History::default(), &warm(), 0.5).unwrap_err();
+    let error = plain(&mut logits, &History::default(), &warm(), 0.5).unwrap_err();
     assert_eq!(error.code(), "numeric_fault");
 }
 

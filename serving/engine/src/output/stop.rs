@@ -2,23 +2,23 @@
 
 /// Watches the text of one answer for stop strings.
 #[derive(Debug, Clone, Default)]
-pub struct StopMatcher {
+pub(crate) struct StopMatcher {
     stops: Vec<String>,
     held: String,
 }
 
 /// What may be shown after a piece of text was added.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StopStep {
+pub(crate) struct StopStep {
     /// Text that can no longer be part of a stop string.
-    pub text: String,
+    pub(crate) text: String,
     /// A stop string was found; it and everything after it are dropped.
-    pub stopped: bool,
+    pub(crate) stopped: bool,
 }
 
 impl StopMatcher {
     /// Watches for `stops`; empty strings are ignored.
-    pub fn new(stops: &[String]) -> Self {
+    pub(crate) fn new(stops: &[String]) -> Self {
         Self {
             stops: stops.iter().filter(|s| !s.is_empty()).cloned().collect(),
             held: String::new(),
@@ -26,7 +26,7 @@ impl StopMatcher {
     }
 
     /// Adds text; returns what may be shown now. The earliest match wins.
-    pub fn push(&mut self, text: &str) -> StopStep {
+    pub(crate) fn push(&mut self, text: &str) -> StopStep {
         self.held.push_str(text);
         if let Some(at) = self
             .stops
@@ -49,7 +49,7 @@ impl StopMatcher {
     }
 
     /// Ends the text: what was held back is shown after all.
-    pub fn finish(&mut self) -> String {
+    pub(crate) fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 

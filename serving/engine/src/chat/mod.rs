@@ -1,8 +1,11 @@
 //! Chat messages to the prompt text, by the template that the model file carries.
 
+mod message;
+
+pub use message::{Chat, ChatMessage, Tool, ToolCall};
+
 use crate::error::EngineError;
 use minijinja::{Environment, ErrorKind, Value, context};
-use serde::{Deserialize, Serialize};
 
 /// Used when the file carries no template: ChatML, one block for each message.
 const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
@@ -10,25 +13,6 @@ const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.cont
 /// Instructions that one rendering may run; a long chat needs a few thousand.
 const FUEL: u64 = 2_000_000;
 const MAX_TEMPLATE_BYTES: usize = 1 << 20;
-
-/// One message of a chat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChatMessage {
-    /// `system`, `user`, `assistant` or `tool`.
-    pub role: String,
-    /// The text.
-    pub content: String,
-}
-
-impl ChatMessage {
-    /// A message of `role` with `content`.
-    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self {
-            role: role.into(),
-            content: content.into(),
-        }
-    }
-}
 
 /// A compiled chat template.
 pub(crate) struct ChatTemplate {
@@ -71,6 +55,12 @@ impl ChatTemplate {
             bos: bos.to_owned(),
             eos: eos.to_owned(),
         })
+    }
+
+    /// The prompt of a chat: the turns so far, and the opening of the assistant's turn (or the
+    /// unfinished last message).
+    pub(crate) fn prompt(&self, chat: &Chat, control: &[String]) -> Result<String, EngineError> {
+        self.render(&chat.messages, control, true)
     }
 
     /// Renders `messages`, with the opening of an assistant turn when `open_turn`.
