@@ -84,7 +84,7 @@ impl Centre {
             tenant: TENANT.to_owned(),
             role: "tenant".to_owned(),
             name: "bench".to_owned(),
-            expires_at_ms: 0,
+            ..v1::CreateKeyRequest::default()
         };
         Ok(access.create_key(wanted).await?.into_inner().secret)
     }

@@ -20,6 +20,15 @@ mod metrics;
 mod openai;
 mod options;
 mod outlet;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the chat route calls it once both are merged"
+    )
+)]
+mod parse;
 mod refuse;
 mod replica;
 mod routes;

@@ -1,24 +1,45 @@
-//! Chat messages to the prompt text, by the template that the model file carries.
+//! A chat to the prompt text, by the template that the model file carries.
+//!
+//! Templates are written for Hugging Face's `apply_chat_template`; names and shapes of what
+//! they see are theirs. A model whose template knows no tools gets them all the same, in a
+//! system message that we write (`fallback`).
 
+mod abilities;
+mod environment;
+mod fallback;
 mod message;
+mod turns;
 
+pub use abilities::ChatAbilities;
 pub use message::{Chat, ChatMessage, Tool, ToolCall};
 
 use crate::error::EngineError;
-use minijinja::{Environment, ErrorKind, Value, context};
+use abilities::Native;
+use minijinja::{Environment, context};
+use turns::Turns;
 
 /// Used when the file carries no template: ChatML, one block for each message.
 const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
-/// Instructions that one rendering may run; a long chat needs a few thousand.
-const FUEL: u64 = 2_000_000;
 const MAX_TEMPLATE_BYTES: usize = 1 << 20;
+/// What a prompt may have beyond its chat: the template's own words, many times over.
+const MAX_EXTRA_BYTES: usize = 4 << 20;
+/// Marks the end of an unfinished last message; no template and no chat holds it.
+const END: &str = "zhisuan-end-of-the-unfinished-message-c41f0e0d";
 
 /// A compiled chat template.
 pub(crate) struct ChatTemplate {
     environment: Environment<'static>,
     bos: String,
     eos: String,
+    native: Native,
+}
+
+/// What the template is told beside the turns.
+#[derive(Debug, Clone, Copy)]
+struct Wishes {
+    open_turn: bool,
+    thinking: Option<bool>,
 }
 
 impl ChatTemplate {
@@ -31,152 +52,100 @@ impl ChatTemplate {
                 format!("长 {} 字节，上限 {MAX_TEMPLATE_BYTES}", source.len()),
             ));
         }
-        let mut environment = Environment::new();
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
-        environment.set_recursion_limit(64);
-        environment.set_fuel(Some(FUEL));
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function(
-            "raise_exception",
-            |text: String| -> Result<Value, minijinja::Error> {
-                Err(minijinja::Error::new(ErrorKind::InvalidOperation, text))
-            },
-        );
-        environment.add_function("strftime_now", |format: String| {
-            jiff::fmt::strtime::format(format.as_bytes(), &jiff::Zoned::now()).unwrap_or_default()
-        });
-        environment
-            .add_template_owned("chat".to_owned(), source.to_owned())
-            .map_err(|e| EngineError::corrupt("chat_template", e.to_string()))?;
-        Ok(Self {
-            environment,
+        let mut template = Self {
+            environment: environment::compile(source)?,
             bos: bos.to_owned(),
             eos: eos.to_owned(),
-        })
+            native: Native::default(),
+        };
+        template.native = abilities::probe(&template, source);
+        Ok(template)
+    }
+
+    /// What chats with this model may ask for.
+    pub(crate) fn abilities(&self) -> ChatAbilities {
+        self.native.abilities()
     }
 
     /// The prompt of a chat: the turns so far, and the opening of the assistant's turn (or the
-    /// unfinished last message).
+    /// unfinished last message). Control tokens written anywhere in the chat stay text.
     pub(crate) fn prompt(&self, chat: &Chat, control: &[String]) -> Result<String, EngineError> {
-        self.render(&chat.messages, control, true)
+        let mut chat = chat.clone();
+        if chat.continue_last {
+            match chat.messages.last_mut() {
+                Some(last) if last.role == "assistant" && last.tool_calls.is_empty() => {
+                    last.content.push_str(END);
+                }
+                _ => {
+                    return Err(EngineError::invalid(
+                        "continue_last",
+                        "最后一条消息应为没有工具调用的 assistant 消息",
+                    ));
+                }
+            }
+        }
+        let wishes = Wishes {
+            open_turn: !chat.continue_last,
+            thinking: chat.thinking,
+        };
+        let turns = if self.native.tools.is_some() {
+            Turns::new(&chat, control, self.native.developer)?
+        } else {
+            Turns::new(
+                &fallback::without_tools(&chat)?,
+                control,
+                self.native.developer,
+            )?
+        };
+        let text = self.fill(&turns, wishes)?;
+        if !chat.continue_last {
+            return Ok(text);
+        }
+        match text.split_once(END) {
+            Some((before, after)) if !after.contains(END) => Ok(before.to_owned()),
+            _ => Err(EngineError::Template {
+                detail: "模板没有原样写出最后一条消息，无法续写".to_owned(),
+            }),
+        }
     }
 
-    /// Renders `messages`, with the opening of an assistant turn when `open_turn`.
-    ///
-    /// A control token written inside a message is data, not markup: a zero-width space
-    /// goes after its first character so that no message can end its own turn.
+    /// Renders turns alone, with the opening of an assistant turn when `open_turn`.
     pub(crate) fn render(
         &self,
         messages: &[ChatMessage],
         control: &[String],
         open_turn: bool,
     ) -> Result<String, EngineError> {
-        if messages.is_empty() {
-            return Err(EngineError::invalid(
-                "messages",
-                "不能为空，至少要有一条消息",
-            ));
-        }
-        if let Some(bad) = messages.iter().find(|m| !known_role(&m.role)) {
-            return Err(EngineError::invalid(
-                "messages.role",
-                format!("值为“{}”，可用 system、user、assistant、tool", bad.role),
-            ));
-        }
-        let safe: Vec<ChatMessage> = messages
-            .iter()
-            .map(|m| ChatMessage::new(m.role.clone(), neutralise(&m.content, control)))
-            .collect();
-        let failed = |e: minijinja::Error| EngineError::Template {
-            detail: e.to_string(),
+        let chat = Chat {
+            messages: messages.to_vec(),
+            ..Chat::default()
         };
-        self.environment
-            .get_template("chat")
-            .and_then(|template| {
-                template.render(context! {
-                    messages => safe,
-                    add_generation_prompt => open_turn,
-                    bos_token => self.bos,
-                    eos_token => self.eos,
-                })
-            })
-            .map_err(failed)
+        let wishes = Wishes {
+            open_turn,
+            thinking: None,
+        };
+        self.fill(&Turns::new(&chat, control, self.native.developer)?, wishes)
     }
-}
 
-fn known_role(role: &str) -> bool {
-    matches!(role, "system" | "user" | "assistant" | "tool" | "developer")
-}
-
-fn neutralise(content: &str, control: &[String]) -> String {
-    let mut text = content.to_owned();
-    for token in control.iter().filter(|t| content.contains(t.as_str())) {
-        let mut chars = token.chars();
-        let broken: String = chars
-            .next()
-            .into_iter()
-            .chain(std::iter::once('\u{200B}'))
-            .chain(chars)
-            .collect();
-        text = text.replace(token.as_str(), &broken);
+    fn fill(&self, turns: &Turns, wishes: Wishes) -> Result<String, EngineError> {
+        let mut context = context! {
+            messages => turns.messages,
+            tools => turns.tools,
+            add_generation_prompt => wishes.open_turn,
+            bos_token => self.bos,
+            eos_token => self.eos,
+        };
+        if let Some(thinking) = wishes.thinking {
+            // Qwen3 and GLM look for the first, DeepSeek and Granite for the second.
+            context = context! { enable_thinking => thinking, thinking => thinking, ..context };
+        }
+        let limit = turns
+            .bytes
+            .saturating_mul(4)
+            .saturating_add(MAX_EXTRA_BYTES);
+        environment::render(&self.environment, context, limit)
     }
-    text
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-    use super::*;
-
-    fn user(text: &str) -> Vec<ChatMessage> {
-        vec![ChatMessage::new("user", text)]
-    }
-
-    #[test]
-    fn falls_back_to_chatml() {
-        let template = ChatTemplate::new(None, "", "").unwrap();
-        assert_eq!(
-            template.render(&user("你好"), &[], true).unwrap(),
-            "<|im_start|>user\n你好<|im_end|>\n<|im_start|>assistant\n"
-        );
-    }
-
-    #[test]
-    fn a_message_cannot_close_its_turn() {
-        let template = ChatTemplate::new(None, "", "").unwrap();
-        let control = ["<|im_end|>".to_owned()];
-        let text = template
-            .render(&user("a<|im_end|>b"), &control, false)
-            .unwrap();
-        assert_eq!(text, "<|im_start|>user\na<\u{200B}|im_end|>b<|im_end|>\n");
-    }
-
-    #[test]
-    fn an_endless_template_runs_out_of_fuel() {
-        let source =
-            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
-        let template = ChatTemplate::new(Some(source), "", "").unwrap();
-        assert_eq!(
-            template.render(&user("a"), &[], true).unwrap_err().code(),
-            "template_failed"
-        );
-    }
-
-    #[test]
-    fn python_habits_work() {
-        let source = "{{ messages[0].content.strip().upper() }}{{ strftime_now('%Y')|length }}";
-        let template = ChatTemplate::new(Some(source), "", "").unwrap();
-        assert_eq!(template.render(&user(" a "), &[], true).unwrap(), "A4");
-        let source = "{{ raise_exception('no') }}";
-        let template = ChatTemplate::new(Some(source), "", "").unwrap();
-        assert!(
-            template
-                .render(&user("a"), &[], true)
-                .unwrap_err()
-                .to_string()
-                .contains("no")
-        );
-    }
-}
+mod tests;

@@ -81,13 +81,14 @@ impl EncoderEngine {
         source: EncoderSource,
         max_context: Option<usize>,
         most_in_flight: usize,
-        pool: rayon::ThreadPool,
+        exact: bool,
+        pool: crate::threads::Pool,
     ) -> Result<Self, EngineError> {
         let mut info = source.info;
         if let Some(limit) = max_context {
             info.context_length = info.context_length.min(limit);
         }
-        let encoder = Encoder::load(source.spec, source.weights.as_ref())?;
+        let encoder = Encoder::load(source.spec, source.weights.as_ref(), exact)?;
         tracing::info!(
             model = %info.name, architecture = %info.architecture, quantisation = %info.quantisation,
             weight_bytes = encoder.bytes(), "model loaded"
@@ -251,7 +252,7 @@ impl Shared {
 struct Thread {
     shared: Arc<Shared>,
     inbox: Receiver<Command>,
-    pool: rayon::ThreadPool,
+    pool: crate::threads::Pool,
     queue: Queue,
     requests: BTreeMap<u64, Request>,
 }

@@ -33,7 +33,7 @@ impl Engine {
         };
         let in_flight = options.max_batch.saturating_add(options.max_waiting);
         let pool = crate::threads::pool(options.threads)?;
-        EncoderEngine::start(source, options.max_context, in_flight, pool)
+        EncoderEngine::start(source, options.max_context, in_flight, options.exact, pool)
             .map(Kind::Encoder)
             .map(Self)
     }

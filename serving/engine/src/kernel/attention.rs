@@ -9,8 +9,9 @@ use super::attention_tile::State;
 use super::attention_walk::{Scratch, Walk};
 use super::elementwise::exp;
 use super::kv::{KvLayout, TILE};
+use super::pool;
 use super::{Isa, dispatch, isa};
-use rayon::prelude::*;
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// Positions that share one softmax state.
@@ -23,6 +24,10 @@ const FEW: usize = 16;
 /// Queries of one piece of work: enough that widening a tile to f32 is little beside using it,
 /// few enough that their sums stay in the first-level cache.
 const MANY: usize = 128;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
 
 /// The heads and the score function of one layer.
 #[derive(Debug, Clone, Copy)]
@@ -129,20 +134,20 @@ pub(super) fn attend_with(
     for reader in readers {
         how.pieces(reader, &mut pieces);
     }
-    let states: Vec<State> = pieces
-        .par_iter()
-        .map_init(Scratch::default, |scratch, piece| {
-            let walk = Walk {
-                how,
-                layer,
-                piece,
-                queries,
-                stride,
-            };
+    let mut states = vec![State::default(); pieces.len()];
+    pool::chunks(&mut states, 1, |at, state| {
+        let walk = Walk {
+            how,
+            layer,
+            piece: &pieces[at],
+            queries,
+            stride,
+        };
+        SCRATCH.with_borrow_mut(|scratch| {
             walk.run(isa, scratch);
-            scratch.take_result()
-        })
-        .collect();
+            state[0] = scratch.take_result();
+        });
+    });
     let q_dim = how.heads * how.layout.head_dim;
     let mut out = vec![0f32; queries.len() / stride * q_dim];
     let mut parts = pieces.iter().zip(states).peekable();

@@ -149,13 +149,7 @@ impl Case {
 
 /// What this machine can run.
 fn sets() -> Vec<Isa> {
-    match isa() {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => vec![Isa::Avx512, Isa::Avx2, Isa::Portable],
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => vec![Isa::Avx2, Isa::Portable],
-        Isa::Portable => vec![Isa::Portable],
-    }
+    Isa::available()
 }
 
 #[test]
@@ -255,10 +249,7 @@ fn a_row_has_the_same_bits_however_it_comes() {
         case.place(5);
         assert!(case.rows(isa(), range.clone()) == before, "other blocks");
         for threads in [1, 3] {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = crate::kernel::pool::Pool::new(threads).unwrap();
             assert!(pool.install(|| case.rows(isa(), range.clone())) == before);
         }
     }

@@ -56,7 +56,7 @@ impl Walk<'_> {
             Isa::Avx512 => unsafe { self.wide(scratch) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { self.narrow(scratch) },
+            Isa::AvxVnni | Isa::Avx2 => unsafe { self.narrow(scratch) },
             // SAFETY: plain Rust needs no instruction set.
             Isa::Portable => unsafe { self.body::<Plain>(scratch) },
         }

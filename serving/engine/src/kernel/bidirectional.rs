@@ -11,7 +11,6 @@
 
 use super::elementwise::exp;
 use super::{dispatch, madd};
-use std::ops::Range;
 
 /// Numbers of one vector.
 const LANES: usize = 16;
@@ -168,21 +167,21 @@ fn mix<const FMA: bool, const V: usize>(
 #[inline(always)]
 fn attend_body<const FMA: bool>(
     qkv: &[f32],
-    rows: Range<usize>,
+    length: usize,
     shape: Heads,
     packed: &[f32],
     scratch: &mut [f32],
     out: &mut [f32],
 ) {
     let (dim, hidden, width) = (shape.head_dim, shape.heads * shape.head_dim, shape.width());
-    let length = qkv.len() / width;
     let padded = Heads::key_vectors(length) * LANES;
     let wide = shape.value_vectors() * LANES;
     let scale = 1.0 / (dim as f32).sqrt();
-    let last = rows.end - 1;
+    let rows = qkv.len() / width;
+    let last = rows - 1;
     for (head, packed) in packed.chunks_exact(shape.packed_len(length)).enumerate() {
         let (keys, values) = packed.split_at(padded * dim);
-        for first in rows.clone().step_by(ROWS) {
+        for first in (0..rows).step_by(ROWS) {
             // A short tile computes its last row again; nothing of it is stored twice.
             let at: [usize; ROWS] = std::array::from_fn(|r| (first + r).min(last));
             let queries = at.map(|row| &qkv[row * width + head * dim..][..dim]);
@@ -194,8 +193,8 @@ fn attend_body<const FMA: bool>(
             let weights = std::array::from_fn(|r| &scratch[r * padded..][..length]);
             for from in (0..wide).step_by(2 * LANES) {
                 let mut put = |r: usize, mixed: &[f32]| {
-                    let row = first + r - rows.start;
-                    if first + r > last {
+                    let row = first + r;
+                    if row > last {
                         return;
                     }
                     let inverse = 1.0 / sums[r];
@@ -218,14 +217,15 @@ fn attend_body<const FMA: bool>(
 }
 
 dispatch! {
-    /// `softmax(q k^T / sqrt(head_dim)) v` of all heads for the rows `rows` of one sequence.
+    /// `softmax(q k^T / sqrt(head_dim)) v` of all heads for some rows of one sequence of
+    /// `length` rows.
     ///
-    /// `qkv` holds all of its projected rows, `packed` what [`pack`] made of each head in
-    /// order, `scratch` at least [`Heads::scratch_len`] numbers, `out` one row of
-    /// `heads * head_dim` for each of `rows`.
+    /// `qkv` holds those rows, at least one, as projected; `packed` what [`pack`] made of
+    /// each head of the whole sequence in order; `scratch` at least [`Heads::scratch_len`]
+    /// numbers; `out` gets one row of `heads * head_dim` for each of `qkv`.
     pub(crate) fn attend(
         qkv: &[f32],
-        rows: Range<usize>,
+        length: usize,
         shape: Heads,
         packed: &[f32],
         scratch: &mut [f32],
@@ -260,7 +260,8 @@ mod tests {
         }
         let mut scratch = vec![f32::NAN; Heads::scratch_len(length)];
         let mut out = vec![f32::NAN; rows.len() * shape.heads * shape.head_dim];
-        attend(qkv, rows, shape, &packed, &mut scratch, &mut out);
+        let own = &qkv[rows.start * shape.width()..rows.end * shape.width()];
+        attend(own, length, shape, &packed, &mut scratch, &mut out);
         out
     }
 

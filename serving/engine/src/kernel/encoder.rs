@@ -106,6 +106,18 @@ dispatch! {
     pub(crate) fn gelu_tanh(x: &mut [f32], bias: &[f32]) => gelu_tanh_body
 }
 
+#[inline(always)]
+fn add_bias_body<const FMA: bool>(x: &mut [f32], bias: &[f32]) {
+    for (v, b) in x.iter_mut().zip(bias) {
+        *v += b;
+    }
+}
+
+dispatch! {
+    /// `x += bias` for one row.
+    pub(crate) fn add_bias(x: &mut [f32], bias: &[f32]) => add_bias_body
+}
+
 /// `x = max(0, x + bias)` for one row.
 pub(crate) fn relu(x: &mut [f32], bias: &[f32]) {
     for (v, b) in x.iter_mut().zip(bias) {

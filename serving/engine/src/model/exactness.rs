@@ -10,8 +10,8 @@ use super::runner::DecoderRunner;
 use super::testing::{SMOLLM2, real_model};
 use crate::kernel::matrix::Matrix;
 use crate::load;
-use crate::runner::{BLOCK_TOKENS, FlatBatch, ModelRunner, Span, Wants};
 use crate::output::sample::logprobs;
+use crate::runner::{BLOCK_TOKENS, FlatBatch, ModelRunner, Span, Wants};
 use std::sync::Arc;
 
 fn plain(matrix: &mut Matrix) {

@@ -1,7 +1,10 @@
 //! Work on the rows of a flat batch, each row alone.
 
 use crate::kernel::elementwise::rms_norm;
-use rayon::prelude::*;
+use crate::kernel::pool;
+
+/// Rows that a thread takes at a time.
+const LIGHT_ROWS: usize = 16;
 
 /// `x / rms(x) * weight` for each row of `weight`'s width.
 pub(super) fn norm_rows(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
@@ -15,10 +18,7 @@ pub(super) fn norm_rows(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
 
 /// Calls `work` with the number and the numbers of each row.
 pub(super) fn each(rows: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
-    rows.par_chunks_mut(width)
-        .with_min_len(16)
-        .enumerate()
-        .for_each(|(row, numbers)| work(row, numbers));
+    pool::rows(rows, width, LIGHT_ROWS, work);
 }
 
 /// `x += y`.

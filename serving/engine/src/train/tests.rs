@@ -12,8 +12,8 @@ use crate::load::{RawWeight, WeightSource};
 use crate::model::decoder::Decoder;
 use crate::model::lora::{Adapter, Pair, Target};
 use crate::model::runner::DecoderRunner;
-use crate::runner::{FlatBatch, ModelRunner, Span, Wants};
 use crate::output::sample::uniform;
+use crate::runner::{FlatBatch, ModelRunner, Span, Wants};
 use candle_core::{Tensor, Var};
 use std::sync::Arc;
 

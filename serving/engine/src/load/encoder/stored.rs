@@ -1,14 +1,10 @@
 //! Tensors as an encoder's file stores them.
 
 use crate::error::EngineError;
-use crate::kernel::matrix::Matrix;
-use crate::load::RawWeight;
+use crate::kernel::panels::{Panels, fast_codes};
 use crate::load::safetensors::to_f32;
-use candle_core::Device;
-use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use half::f16;
 use safetensors::Dtype;
-use std::borrow::Cow;
 
 /// Bytes of a Q4_0 block: an f16 scale and 32 codes of 4 bits.
 const BLOCK_BYTES: usize = 18;
@@ -54,26 +50,61 @@ impl Stored {
     pub(crate) fn into_f32(self) -> Result<Vec<f32>, EngineError> {
         match self.format {
             Format::Plain(dtype) => to_f32(&self.name, dtype, &self.bytes),
-            Format::Q4_0 => self.quantised()?.into_f32(),
-        }
-    }
-
-    /// The matrix of a linear layer; blocks stay blocks.
-    pub(crate) fn into_matrix(self) -> Result<Matrix, EngineError> {
-        match self.format {
-            Format::Plain(_) => {
-                let shape = self.shape.clone();
-                let data = self.into_f32()?;
-                Matrix::new(RawWeight::Dense { shape, data })
+            Format::Q4_0 => {
+                let (codes, scales) = self.into_codes();
+                let blocks = codes.as_chunks::<BLOCK>().0.iter().zip(scales);
+                Ok(blocks
+                    .flat_map(|(codes, scale)| codes.map(|code| scale * f32::from(code)))
+                    .collect())
             }
-            Format::Q4_0 => Matrix::new(self.quantised()?),
         }
     }
 
-    fn quantised(self) -> Result<RawWeight, EngineError> {
-        let storage = QStorage::from_data(Cow::Owned(self.bytes), &Device::Cpu, GgmlDType::Q4_0)?;
-        Ok(RawWeight::Quantised(QTensor::new(storage, self.shape)?))
+    /// Codes of -8 to 7 and their scales, where blocks hold such.
+    fn into_codes(self) -> (Vec<i8>, Vec<f32>) {
+        let (mut codes, mut scales) = (Vec::new(), Vec::new());
+        for block in self.bytes.as_chunks::<BLOCK_BYTES>().0 {
+            scales.push(f16::from_le_bytes([block[0], block[1]]).to_f32());
+            let low = block[2..].iter().map(|byte| (byte & 15) as i8 - 8);
+            let high = block[2..].iter().map(|byte| (byte >> 4) as i8 - 8);
+            codes.extend(low.chain(high));
+        }
+        (codes, scales)
     }
+}
+
+/// The matrix of linear layers that read the same rows: outputs one after the other. Unless
+/// `exact`, it takes the form that this machine multiplies fastest; codes that a file has
+/// stay what they are.
+pub(crate) fn panels(parts: Vec<Stored>, exact: bool) -> Result<Panels, EngineError> {
+    let k = parts
+        .first()
+        .and_then(|p| p.shape.last())
+        .copied()
+        .unwrap_or(1);
+    let n = parts
+        .iter()
+        .map(|p| p.shape.first().copied().unwrap_or(0))
+        .sum();
+    let coded = !exact && fast_codes();
+    if coded && parts.iter().all(|p| p.format == Format::Q4_0) {
+        let (mut codes, mut scales) = (Vec::new(), Vec::new());
+        for part in parts {
+            let (own, scale) = part.into_codes();
+            codes.extend(own);
+            scales.extend(scale);
+        }
+        return Ok(Panels::codes(n, k, &codes, &scales));
+    }
+    let mut rows = Vec::with_capacity(n * k);
+    for part in parts {
+        rows.extend(part.into_f32()?);
+    }
+    Ok(if coded {
+        Panels::rounded(&rows, n, k)
+    } else {
+        Panels::plain(&rows, n, k)
+    })
 }
 
 /// A table whose rows are looked up: it stays in memory as the file stores it.

@@ -1,34 +1,84 @@
 //! The forward pass over a flat batch.
+//!
+//! Rows are cut into blocks of whole rows, whatever texts they belong to. A block passes
+//! through everything between two attentions in one go, so its rows stay in the caches of
+//! one core; only keys and values of a text are needed by several blocks.
 
 use super::Encoder;
-use super::weights::{Layer, Norm};
+use super::weights::{Layer, Linear, Norm};
 use crate::kernel::bidirectional::{Heads, attend, pack};
-use crate::kernel::encoder::{add_norm, gelu, gelu_tanh, layer_norm, relu};
+use crate::kernel::encoder::{add_bias, add_norm, gelu, gelu_tanh, layer_norm, relu};
+use crate::kernel::panels::CodeRows;
+use crate::kernel::pool;
 use crate::load::encoder::spec::Activation;
 use crate::tokenizer::encoder::Tokens;
-use rayon::prelude::*;
+use std::cell::RefCell;
 use std::ops::Range;
 
-/// Query rows that one task of attention takes: few enough that the texts of a small batch
-/// keep all threads busy.
-const TASK_ROWS: usize = 32;
-/// Rows of elementwise work below which a task is not split.
-const LIGHT_ROWS: usize = 16;
+/// Rows of a block: enough to use each weight often, few enough for a second-level cache.
+const MOST_ROWS: usize = 64;
+/// Blocks are not cut finer than this to occupy more threads.
+const FEWEST_ROWS: usize = 8;
+
+/// Rows of one block that belong to one text.
+struct Piece {
+    text: usize,
+    /// Rows in the block.
+    rows: Range<usize>,
+}
+
+/// Rows that one thread takes through a layer.
+struct Block<'a> {
+    x: &'a mut [f32],
+    qkv: &'a mut [f32],
+    pieces: Vec<Piece>,
+}
+
+/// Buffers of a thread.
+#[derive(Default)]
+struct Scratch {
+    scores: Vec<f32>,
+    attended: Vec<f32>,
+    inner: Vec<f32>,
+    product: Vec<f32>,
+    codes: CodeRows,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
 
 impl Encoder {
     /// Hidden states after the last layer: of all rows of all texts, or of every text's first
     /// row only.
     pub(super) fn forward(&self, texts: &[&Tokens], first_only: bool) -> Vec<f32> {
-        let mut spans = Vec::with_capacity(texts.len());
-        let mut end = 0;
-        for text in texts {
-            spans.push(end..end + text.ids.len());
-            end += text.ids.len();
-        }
-        let mut x = self.embed(texts, end);
-        let last = self.weights.layers.len() - 1;
-        for (index, layer) in self.weights.layers.iter().enumerate() {
-            self.layer(layer, &mut x, &spans, first_only && index == last);
+        let lengths: Vec<usize> = texts.iter().map(|text| text.ids.len()).collect();
+        let mut x = self.embed(texts, lengths.iter().sum());
+        let width = self.heads().width();
+        let mut qkv = vec![0f32; x.len() / self.spec.hidden * width];
+        let layers = &self.weights.layers;
+        self.blocks(&mut x, &mut qkv, &lengths, |block, scratch| {
+            self.project(&layers[0], block, scratch);
+        });
+        for (index, layer) in layers.iter().enumerate() {
+            let packed = self.pack(&qkv, &lengths);
+            let next = layers.get(index + 1);
+            if first_only && next.is_none() {
+                x = first_rows(&x, self.spec.hidden, &lengths);
+                qkv = first_rows(&qkv, width, &lengths);
+            }
+            let rows = if first_only && next.is_none() {
+                vec![1; lengths.len()]
+            } else {
+                lengths.clone()
+            };
+            self.blocks(&mut x, &mut qkv, &rows, |block, scratch| {
+                self.attend(block, &packed, &lengths, scratch);
+                self.finish(layer, block, scratch);
+                if let Some(next) = next {
+                    self.project(next, block, scratch);
+                }
+            });
         }
         x
     }
@@ -45,116 +95,176 @@ impl Encoder {
                 pairs.map(|((id, kind), position)| (*id, *kind, position))
             })
             .collect();
-        x.par_chunks_mut(spec.hidden)
-            .zip(places)
-            .with_min_len(LIGHT_ROWS)
-            .for_each(|(row, (id, kind, position))| {
-                weights.words.add_row(id as usize, row);
-                weights.positions.add_row(position, row);
-                // A model with one type has it for both texts of a pair.
-                weights
-                    .types
-                    .add_row((kind as usize).min(spec.types - 1), row);
-                layer_norm(row, &weights.norm.weight, &weights.norm.bias, spec.eps);
-            });
+        pool::rows(&mut x, spec.hidden, MOST_ROWS, |at, row| {
+            let (id, kind, position) = places[at];
+            weights.words.add_row(id as usize, row);
+            weights.positions.add_row(position, row);
+            // A model with one type has it for both texts of a pair.
+            let kind = (kind as usize).min(spec.types - 1);
+            weights.types.add_row(kind, row);
+            layer_norm(row, &weights.norm.weight, &weights.norm.bias, spec.eps);
+        });
         x
     }
 
-    /// Runs one layer over `x` in place; with `first_only`, `x` keeps each text's first row.
-    fn layer(&self, layer: &Layer, x: &mut Vec<f32>, spans: &[Range<usize>], first_only: bool) {
-        let attended = self.attention(layer, x, spans, first_only);
-        if first_only {
-            let hidden = self.spec.hidden;
-            let firsts = spans
-                .iter()
-                .map(|s| &x[s.start * hidden..(s.start + 1) * hidden]);
-            *x = firsts.collect::<Vec<_>>().concat();
+    /// Runs `work` for each block; `counts` are the rows of each text.
+    fn blocks(
+        &self,
+        x: &mut [f32],
+        qkv: &mut [f32],
+        counts: &[usize],
+        work: impl Fn(&mut Block<'_>, &mut Scratch) + Sync,
+    ) {
+        let total = x.len() / self.spec.hidden;
+        let size = total
+            .div_ceil(pool::threads())
+            .next_multiple_of(4)
+            .clamp(FEWEST_ROWS, MOST_ROWS);
+        let mut blocks: Vec<Block<'_>> = x
+            .chunks_mut(size * self.spec.hidden)
+            .zip(qkv.chunks_mut(size * self.heads().width()))
+            .map(|(x, qkv)| Block {
+                x,
+                qkv,
+                pieces: Vec::new(),
+            })
+            .collect();
+        let mut row = 0;
+        for (text, count) in counts.iter().enumerate() {
+            let end = row + count;
+            while row < end {
+                let (block, from) = (row / size, row % size);
+                let to = size.min(from + end - row);
+                let rows = from..to;
+                row += rows.len();
+                blocks[block].pieces.push(Piece { text, rows });
+            }
         }
-        let y = layer.output.matrix.forward(&attended);
-        self.add_norm_rows(x, &y, &layer.output.bias, &layer.attention_norm);
-        let mut inner = layer.inner.matrix.forward(x);
+        pool::chunks(&mut blocks, 1, |_, own| {
+            for block in own {
+                SCRATCH.with_borrow_mut(|scratch| work(block, scratch));
+            }
+        });
+    }
+
+    /// Queries, keys and values of a block's rows.
+    fn project(&self, layer: &Layer, block: &mut Block<'_>, scratch: &mut Scratch) {
+        layer
+            .qkv
+            .panels
+            .product(block.x, &mut scratch.codes, block.qkv);
+        for row in block.qkv.chunks_exact_mut(self.heads().width()) {
+            add_bias(row, &layer.qkv.bias);
+        }
+    }
+
+    /// Keys and values of every text, head by head.
+    fn pack(&self, qkv: &[f32], lengths: &[usize]) -> Vec<Vec<f32>> {
+        let heads = self.heads();
+        let mut rest = qkv;
+        let mut texts = Vec::with_capacity(lengths.len());
+        for length in lengths {
+            let (own, after) = rest.split_at(length * heads.width());
+            rest = after;
+            texts.push(own);
+        }
+        let mut all = vec![Vec::new(); texts.len()];
+        pool::chunks(&mut all, 1, |text, packed| {
+            let qkv = &texts[text];
+            let size = heads.packed_len(qkv.len() / heads.width());
+            packed[0].resize(heads.heads * size, 0f32);
+            for (head, out) in packed[0].chunks_exact_mut(size).enumerate() {
+                pack(qkv, heads, head, out);
+            }
+        });
+        all
+    }
+
+    /// Attention of a block's rows, each over its own text.
+    fn attend(
+        &self,
+        block: &Block<'_>,
+        packed: &[Vec<f32>],
+        lengths: &[usize],
+        scratch: &mut Scratch,
+    ) {
+        let (heads, hidden) = (self.heads(), self.spec.hidden);
+        let width = heads.width();
+        scratch.attended.resize(block.x.len(), 0.0);
+        for piece in &block.pieces {
+            let length = lengths[piece.text];
+            let scores = Heads::scratch_len(length);
+            if scratch.scores.len() < scores {
+                scratch.scores.resize(scores, 0.0);
+            }
+            attend(
+                &block.qkv[piece.rows.start * width..piece.rows.end * width],
+                length,
+                heads,
+                &packed[piece.text],
+                &mut scratch.scores,
+                &mut scratch.attended[piece.rows.start * hidden..piece.rows.end * hidden],
+            );
+        }
+    }
+
+    /// Everything of a layer behind its attention.
+    fn finish(&self, layer: &Layer, block: &mut Block<'_>, scratch: &mut Scratch) {
+        let Scratch {
+            attended,
+            inner,
+            product,
+            codes,
+            ..
+        } = scratch;
+        product.resize(block.x.len(), 0.0);
+        self.add_normed(
+            &layer.output,
+            &layer.attention_norm,
+            attended,
+            block.x,
+            product,
+            codes,
+        );
+        let rows = block.x.len() / self.spec.hidden;
+        inner.resize(rows * self.spec.intermediate, 0.0);
+        layer.inner.panels.product(block.x, codes, inner);
         let activate = match self.spec.activation {
             Activation::Gelu => gelu,
             Activation::GeluTanh => gelu_tanh,
             Activation::Relu => relu,
         };
-        inner
-            .par_chunks_mut(self.spec.intermediate)
-            .with_min_len(LIGHT_ROWS)
-            .for_each(|row| activate(row, &layer.inner.bias));
-        let y = layer.outer.matrix.forward(&inner);
-        self.add_norm_rows(x, &y, &layer.outer.bias, &layer.norm);
-    }
-
-    fn add_norm_rows(&self, x: &mut [f32], y: &[f32], bias: &[f32], norm: &Norm) {
-        let (width, eps) = (self.spec.hidden, self.spec.eps);
-        x.par_chunks_mut(width)
-            .zip(y.par_chunks(width))
-            .with_min_len(LIGHT_ROWS)
-            .for_each(|(x, y)| add_norm(x, y, bias, &norm.weight, &norm.bias, eps));
-    }
-
-    /// Attention of every row (or every text's first row) over its own text.
-    fn attention(
-        &self,
-        layer: &Layer,
-        x: &[f32],
-        spans: &[Range<usize>],
-        first_only: bool,
-    ) -> Vec<f32> {
-        let (heads, hidden) = (self.heads(), self.spec.hidden);
-        let width = heads.width();
-        let mut qkv = layer.qkv.matrix.forward(x);
-        qkv.par_chunks_mut(width)
-            .with_min_len(LIGHT_ROWS)
-            .for_each(|row| {
-                for (v, b) in row.iter_mut().zip(&layer.qkv.bias) {
-                    *v += b;
-                }
-            });
-        let packed = pack_all(&qkv, heads, spans);
-        let wanted = |span: &Range<usize>| if first_only { 1 } else { span.len() };
-        let mut out = vec![0f32; spans.iter().map(wanted).sum::<usize>() * hidden];
-        let mut tasks = Vec::new();
-        let mut rest = out.as_mut_slice();
-        for (span, packed) in spans.iter().zip(&packed) {
-            let rows = wanted(span);
-            for from in (0..rows).step_by(TASK_ROWS) {
-                let to = (from + TASK_ROWS).min(rows);
-                let (own, after) = rest.split_at_mut((to - from) * hidden);
-                rest = after;
-                tasks.push((span, packed, from..to, own));
-            }
+        for row in inner.chunks_exact_mut(self.spec.intermediate) {
+            activate(row, &layer.inner.bias);
         }
-        tasks
-            .into_par_iter()
-            .for_each_init(Vec::new, |scratch, (span, packed, rows, out)| {
-                let needed = Heads::scratch_len(span.len());
-                if scratch.len() < needed {
-                    scratch.resize(needed, 0.0);
-                }
-                let own = &qkv[span.start * width..span.end * width];
-                attend(own, rows, heads, packed, scratch, out);
-            });
-        out
+        self.add_normed(&layer.outer, &layer.norm, inner, block.x, product, codes);
+    }
+
+    /// `x = norm(x + linear(y))`.
+    fn add_normed(
+        &self,
+        linear: &Linear,
+        norm: &Norm,
+        y: &[f32],
+        x: &mut [f32],
+        product: &mut [f32],
+        codes: &mut CodeRows,
+    ) {
+        let (width, eps) = (self.spec.hidden, self.spec.eps);
+        linear.panels.product(y, codes, product);
+        for (x, y) in x.chunks_exact_mut(width).zip(product.chunks_exact(width)) {
+            add_norm(x, y, &linear.bias, &norm.weight, &norm.bias, eps);
+        }
     }
 }
 
-/// Keys and values of every text, packed head by head.
-fn pack_all(qkv: &[f32], heads: Heads, spans: &[Range<usize>]) -> Vec<Vec<f32>> {
-    let width = heads.width();
-    spans
-        .par_iter()
-        .map(|span| {
-            let size = heads.packed_len(span.len());
-            let mut packed = vec![0f32; heads.heads * size];
-            packed
-                .par_chunks_mut(size)
-                .enumerate()
-                .for_each(|(head, out)| {
-                    pack(&qkv[span.start * width..span.end * width], heads, head, out);
-                });
-            packed
-        })
-        .collect()
+/// The first of each text's rows.
+fn first_rows(rows: &[f32], width: usize, lengths: &[usize]) -> Vec<f32> {
+    let mut out = Vec::with_capacity(lengths.len() * width);
+    let mut start = 0;
+    for length in lengths {
+        out.extend_from_slice(&rows[start * width..(start + 1) * width]);
+        start += length;
+    }
+    out
 }

@@ -5,6 +5,7 @@ mod weights;
 
 use crate::error::EngineError;
 use crate::kernel::bidirectional::Heads;
+use crate::kernel::panels::CodeRows;
 use crate::load::encoder::spec::{EncoderSpec, Head, Pooling};
 use crate::load::encoder::stored::EncoderWeights;
 use crate::tokenizer::encoder::Tokens;
@@ -17,12 +18,14 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// Reads all weights.
+    /// Reads all weights. Unless `exact`, matrices and the rows that they multiply may be
+    /// rounded to 8 bits, where this machine is faster with them.
     pub(crate) fn load(
         spec: EncoderSpec,
         source: &dyn EncoderWeights,
+        exact: bool,
     ) -> Result<Self, EngineError> {
-        let weights = Weights::load(&spec, source)?;
+        let weights = Weights::load(&spec, source, exact)?;
         Ok(Self { spec, weights })
     }
 
@@ -96,7 +99,8 @@ impl Encoder {
 }
 
 fn linear(layer: &Linear, x: &[f32]) -> Vec<f32> {
-    let mut y = layer.matrix.forward(x);
+    let mut y = vec![0f32; layer.bias.len()];
+    layer.panels.product(x, &mut CodeRows::default(), &mut y);
     for (y, b) in y.iter_mut().zip(&layer.bias) {
         *y += b;
     }

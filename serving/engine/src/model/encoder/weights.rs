@@ -1,14 +1,14 @@
 //! The weights of an encoder, ready for its forward pass.
 
 use crate::error::EngineError;
-use crate::kernel::matrix::Matrix;
+use crate::kernel::panels::Panels;
 use crate::load::encoder::classifier::head_names;
 use crate::load::encoder::spec::{EncoderSpec, Head};
-use crate::load::encoder::stored::{EncoderWeights, Table};
+use crate::load::encoder::stored::{EncoderWeights, Table, panels};
 
 /// A linear layer; the bias is added by whatever reads the product.
 pub(crate) struct Linear {
-    pub(crate) matrix: Matrix,
+    pub(crate) panels: Panels,
     pub(crate) bias: Vec<f32>,
 }
 
@@ -50,8 +50,9 @@ impl Weights {
     pub(crate) fn load(
         spec: &EncoderSpec,
         source: &dyn EncoderWeights,
+        exact: bool,
     ) -> Result<Self, EngineError> {
-        let reader = Reader { source };
+        let reader = Reader { source, exact };
         let width = spec.hidden;
         let table = |name: &str, rows: usize| {
             Table::new(source.read(&format!("embeddings.{name}.weight"), &[rows, width])?)
@@ -61,6 +62,11 @@ impl Weights {
             Head::Embedding { .. } => None,
             Head::Classifier { labels } => {
                 let names = head_names(|name| source.has(name));
+                // Small, and what it says is the result.
+                let reader = Reader {
+                    source,
+                    exact: true,
+                };
                 Some(Classifier {
                     dense: reader.linear(names.dense, width, width)?,
                     labels: reader.linear(names.labels, labels, width)?,
@@ -82,7 +88,7 @@ impl Weights {
         let tables = self.words.bytes() + self.positions.bytes() + self.types.bytes();
         let layer = |l: &Layer| {
             [&l.qkv, &l.output, &l.inner, &l.outer]
-                .map(|linear| linear.matrix.bytes())
+                .map(|linear| linear.panels.bytes())
                 .iter()
                 .sum::<usize>()
         };
@@ -92,25 +98,17 @@ impl Weights {
 
 struct Reader<'a> {
     source: &'a dyn EncoderWeights,
+    exact: bool,
 }
 
 impl Reader<'_> {
     fn layer(&self, index: usize, spec: &EncoderSpec) -> Result<Layer, EngineError> {
         let (hidden, inner) = (spec.hidden, spec.intermediate);
         let name = |part: &str| format!("encoder.layer.{index}.{part}");
-        let attention = ["query", "key", "value"]
-            .map(|part| self.linear(&name(&format!("attention.self.{part}")), hidden, hidden));
-        let (mut matrices, mut bias) = (Vec::new(), Vec::new());
-        for part in attention {
-            let part = part?;
-            matrices.push(part.matrix);
-            bias.extend(part.bias);
-        }
+        let attention = |part: &str| name(&format!("attention.self.{part}"));
+        let parts = ["query", "key", "value"].map(attention);
         Ok(Layer {
-            qkv: Linear {
-                matrix: Matrix::stack(matrices),
-                bias,
-            },
+            qkv: self.stacked(&parts, hidden, hidden)?,
             output: self.linear(&name("attention.output.dense"), hidden, hidden)?,
             attention_norm: self.norm(&name("attention.output.LayerNorm"), hidden)?,
             inner: self.linear(&name("intermediate.dense"), inner, hidden)?,
@@ -120,10 +118,19 @@ impl Reader<'_> {
     }
 
     fn linear(&self, name: &str, n: usize, k: usize) -> Result<Linear, EngineError> {
-        let weight = self.source.read(&format!("{name}.weight"), &[n, k])?;
+        self.stacked(&[name.to_owned()], n, k)
+    }
+
+    /// Layers of `n` outputs each that read the same rows, as one.
+    fn stacked(&self, names: &[String], n: usize, k: usize) -> Result<Linear, EngineError> {
+        let (mut weights, mut bias) = (Vec::new(), Vec::new());
+        for name in names {
+            weights.push(self.source.read(&format!("{name}.weight"), &[n, k])?);
+            bias.extend(self.vector(&format!("{name}.bias"), n)?);
+        }
         Ok(Linear {
-            matrix: weight.into_matrix()?,
-            bias: self.vector(&format!("{name}.bias"), n)?,
+            panels: panels(weights, self.exact)?,
+            bias,
         })
     }
 

@@ -147,3 +147,10 @@ fn failed(error: impl std::fmt::Display) -> EngineError {
         detail: error.to_string().lines().next().unwrap_or_default().into(),
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod valid;
+#[cfg(test)]
+mod walk;

@@ -14,7 +14,7 @@ const MOST_VALUES: usize = 20_000;
 const DEEPEST: usize = 64;
 
 /// Keywords of the standard that would change what is valid and that grammars cannot keep.
-const UNSUPPORTED: [&str; 19] = [
+const UNSUPPORTED: [&str; 20] = [
     "$dynamicRef",
     "$recursiveRef",
     "contains",
@@ -34,6 +34,7 @@ const UNSUPPORTED: [&str; 19] = [
     "then",
     "unevaluatedItems",
     "unevaluatedProperties",
+    "uniqueItems",
 ];
 
 /// Keywords whose value is a schema, a list of schemas, or schemas by name.
@@ -49,11 +50,11 @@ pub(super) fn grammar(text: &str) -> Result<TopLevelGrammar, EngineError> {
             format!("长 {} 字节，上限 {LONGEST}", text.len()),
         ));
     }
-    let schema: Value = serde_json::from_str(text)
+    let mut schema: Value = serde_json::from_str(text)
         .map_err(|e| EngineError::invalid(FIELD, format!("不是合法的 JSON：{e}")))?;
     let mut values = 0;
     measure(&schema, 0, &mut values)?;
-    check(&schema, "#")?;
+    check(&mut schema, "#")?;
     match schema {
         Value::Object(_) => Ok(grammar_of(schema)),
         Value::Bool(true) => Ok(grammar_of(Value::Object(Map::new()))),
@@ -94,14 +95,17 @@ fn measure(value: &Value, depth: usize, values: &mut usize) -> Result<(), Engine
 }
 
 /// Refuses unsupported keywords where a schema stands (names of properties are not keywords).
-fn check(schema: &Value, path: &str) -> Result<(), EngineError> {
+fn check(schema: &mut Value, path: &str) -> Result<(), EngineError> {
     let Value::Object(fields) = schema else {
         return Ok(());
     };
+    // It says nothing, and the compiler does not know it.
+    if fields.get("uniqueItems") == Some(&Value::Bool(false)) {
+        fields.shift_remove("uniqueItems");
+    }
     for (key, value) in fields {
         let here = format!("{path}/{key}");
-        let unique = key == "uniqueItems" && *value != Value::Bool(false);
-        if unique || key == "x-guidance" || UNSUPPORTED.contains(&key.as_str()) {
+        if key == "x-guidance" || UNSUPPORTED.contains(&key.as_str()) {
             return Err(EngineError::invalid(
                 FIELD,
                 format!("不支持关键字 {key}（位于 {here}）"),
@@ -120,7 +124,7 @@ fn check(schema: &Value, path: &str) -> Result<(), EngineError> {
                 }
             }
             Value::Array(listed) if LISTS.contains(&key.as_str()) => {
-                for (index, inner) in listed.iter().enumerate() {
+                for (index, inner) in listed.iter_mut().enumerate() {
                     check(inner, &format!("{here}/{index}"))?;
                 }
             }

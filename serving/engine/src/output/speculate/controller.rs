@@ -66,7 +66,7 @@ impl Controller {
 }
 
 /// The number of guesses with the most tokens per time, and that against none.
-fn best(acceptance: f64, available: usize, costs: StepCosts) -> (usize, f64) {
+pub(super) fn best(acceptance: f64, available: usize, costs: StepCosts) -> (usize, f64) {
     let (mut best, mut most) = (0, 1.0);
     let (mut expected, mut alive) = (0.0, 1.0);
     for count in 1..=available {

@@ -12,3 +12,6 @@ mod drafter;
 
 pub(crate) use controller::{Controller, StepCosts};
 pub(crate) use drafter::Drafter;
+
+#[cfg(test)]
+mod tests;
