@@ -38,6 +38,8 @@ pub use engine::request::{
 pub use engine::similar::{ScoreRequest, Scores};
 pub use engine::{Engine, LoadOptions};
 pub use error::EngineError;
+#[doc(hidden)]
+pub use kernel::probe::KernelProbe;
 pub use load::ModelInfo;
 pub use load::ability::{Ability, RerankBy};
 pub use load::spec::{Architecture, DecoderSpec};

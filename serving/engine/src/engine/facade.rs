@@ -26,6 +26,10 @@ enum Kind {
 
 impl Engine {
     /// Loads a model of either kind; blocks while weights are read.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers make the options for this one call"
+    )]
     pub fn load(options: LoadOptions) -> Result<Self, EngineError> {
         options.validate()?;
         let Some(source) = load::encoder::open(&options.model)? else {
