@@ -8,7 +8,7 @@ use super::shared::Shared;
 use super::worker::Worker;
 use super::{LoadOptions, answer, embed, lock, validate};
 use crate::blocks::BlockPool;
-use crate::chat::{Chat, ChatMessage};
+use crate::chat::{Chat, ChatAbilities, ChatMessage};
 use crate::error::EngineError;
 use crate::load::{self, ModelInfo, ModelSource};
 use crate::model::adapter_file;
@@ -117,6 +117,10 @@ impl DecoderEngine {
         self.shared
             .template
             .prompt(chat, self.shared.tokenizer.control_texts())
+    }
+
+    pub(super) fn chat_abilities(&self) -> ChatAbilities {
+        self.shared.template.abilities()
     }
 
     pub(super) fn tokenize(&self, text: &str) -> Result<Vec<u32>, EngineError> {
