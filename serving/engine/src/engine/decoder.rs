@@ -55,7 +55,11 @@ impl DecoderEngine {
     pub(super) fn load(options: &LoadOptions) -> Result<Self, EngineError> {
         let source = load::open(&options.model)?;
         let pool = crate::threads::pool(options.threads)?;
-        let decoder = Arc::new(Decoder::load(source.spec, source.weights.as_ref())?);
+        let weights = source.weights;
+        let decoder = pool.install(|| Decoder::load(source.spec, weights.as_ref()))?;
+        let decoder = Arc::new(decoder);
+        // The whole file was mapped; from here on only the rows of its embedding table are.
+        drop(weights);
         let scheduler = scheduler(options, block_bytes(&decoder.spec))?;
         let runner = DecoderRunner::new(Arc::clone(&decoder), scheduler.pool().total)?;
         let mut info = source.info;
