@@ -7,13 +7,19 @@
 mod admit;
 mod app;
 mod backoff;
+mod book;
 mod call;
 mod envelope;
+mod external;
+mod fair;
 mod keys;
 mod language;
+mod limits;
+mod lines;
 mod metrics;
 mod openai;
 mod options;
+mod outlet;
 #[cfg_attr(
     not(test),
     expect(
@@ -23,11 +29,14 @@ mod options;
     )
 )]
 mod parse;
+mod refuse;
 mod replica;
-mod route;
 mod routes;
+mod routing;
 mod scheduler;
+mod trail;
 mod usage;
 
 pub use app::{Handle, start};
-pub use options::{Error, Options};
+pub use limits::Rates;
+pub use options::{Error, Operations, Options, QueueBounds};

@@ -25,13 +25,13 @@ mod strands;
 mod stream;
 mod tokenize;
 mod tools;
-mod trouble;
+pub(crate) mod trouble;
 mod types;
 mod unary;
 mod validate;
 
 pub(crate) use error::ApiError;
-pub(crate) use generate::Admitted;
+pub(crate) use trouble::Verdict;
 
 use crate::app::App;
 use axum::Router;

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod backends;
 mod choices;
 mod constraints;
 mod errors;
@@ -17,6 +18,9 @@ mod limits;
 mod log_recorder;
 mod official_client;
 mod operations;
+mod quotas;
+mod records;
+mod routing;
 mod searching;
 mod settlement;
 mod streams;
