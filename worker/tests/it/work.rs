@@ -140,7 +140,10 @@ async fn counts_and_numbers(
     browser.read_to_string(&mut page).await.unwrap();
     let wanted = "zhisuan_replica_requests_ended_total{deployment=\"smollm2\",job=\"1\"} 1";
     assert!(page.contains(wanted), "{page}");
-    assert!(page.contains("zhisuan_replica_step_seconds_bucket"), "{page}");
+    assert!(
+        page.contains("zhisuan_replica_step_seconds_bucket"),
+        "{page}"
+    );
 }
 
 #[tokio::test]
