@@ -1,6 +1,7 @@
 //! Composition root: puts the parts together, listens, drains.
 
 use crate::admit::Admission;
+use crate::anthropic;
 use crate::envelope::{self, envelope};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
@@ -155,7 +156,9 @@ async fn serve(listener: TcpListener, router: Router, draining: CancellationToke
 
 /// The gateway's own paths, and the application pages for every other one.
 fn router(app: App, extra: Option<Router>) -> Router {
-    let own = openai::router().merge(envelope::router());
+    let own = openai::router()
+        .merge(anthropic::router())
+        .merge(envelope::router());
     let wrap = axum::middleware::from_fn_with_state(app.clone(), envelope);
     match extra {
         Some(pages) => own.layer(wrap).with_state(app).fallback_service(pages),

@@ -1,5 +1,6 @@
 //! Around every answer: its id, the reader's language, the count; and the two pages for machines.
 
+use crate::anthropic;
 use crate::app::App;
 use crate::call::{Call, new_id};
 use crate::language::{Language, preferred};
@@ -27,13 +28,14 @@ pub(crate) async fn envelope(State(app): State<App>, mut request: Request, next:
         tracing::error!("the system gives no random numbers");
         return ApiError::internal().render(language);
     };
+    let dialect = anthropic::speaks(request.uri().path()).then(|| id.clone());
     request.extensions_mut().insert(Call {
         id: id.clone(),
         language,
         started,
     });
     app.metrics.requests_inflight.set(inflight(&app));
-    let mut response = translate(next.run(request).await, language);
+    let mut response = translate(next.run(request).await, language, dialect);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
@@ -46,11 +48,15 @@ pub(crate) async fn envelope(State(app): State<App>, mut request: Request, next:
     response
 }
 
-/// Renders an error anew where its reader prefers Chinese.
-fn translate(mut response: Response, language: Language) -> Response {
+/// Renders an error anew where its reader prefers Chinese, or speaks the other interface; that
+/// one's errors carry the id of their request.
+fn translate(mut response: Response, language: Language, dialect: Option<String>) -> Response {
     match response.extensions_mut().remove::<ApiError>() {
-        Some(error) if language == Language::Chinese => {
-            let mut translated = error.render(language);
+        Some(error) if language == Language::Chinese || dialect.is_some() => {
+            let mut translated = match dialect {
+                Some(id) => anthropic::error(&error, language, &id),
+                None => error.render(language),
+            };
             if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
                 translated.headers_mut().insert(header::ALLOW, allow);
             }

@@ -5,6 +5,7 @@
 //! state of its own beyond caches and the settlements on their way to the ledger.
 
 mod admit;
+mod anthropic;
 mod app;
 mod backoff;
 mod call;

@@ -8,15 +8,19 @@
 )]
 
 mod answers;
+mod batches;
 mod choices;
 mod constraints;
 mod errors;
+mod fake_files;
 mod fake_replica;
 mod fake_scheduler;
 mod limits;
 mod log_recorder;
+mod messaging;
 mod official_client;
 mod operations;
+mod responding;
 mod searching;
 mod settlement;
 mod streams;
