@@ -84,7 +84,7 @@ impl Centre {
             tenant: TENANT.to_owned(),
             role: "tenant".to_owned(),
             name: "bench".to_owned(),
-            expires_at_ms: 0,
+            ..v1::CreateKeyRequest::default()
         };
         Ok(access.create_key(wanted).await?.into_inner().secret)
     }
@@ -114,8 +114,12 @@ impl Centre {
 
 /// A connection to a scheduler with a key.
 pub(crate) async fn connect(handle: &Handle, key: &str) -> Result<Api> {
-    let url = format!("http://{}", handle.address());
-    let endpoint = Channel::from_shared(url.clone())?.tcp_nodelay(true);
+    connect_to(&format!("http://{}", handle.address()), key).await
+}
+
+/// A connection to the scheduler at an address.
+pub(crate) async fn connect_to(url: &str, key: &str) -> Result<Api> {
+    let endpoint = Channel::from_shared(url.to_owned())?.tcp_nodelay(true);
     let channel = endpoint
         .connect()
         .await

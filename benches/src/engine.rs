@@ -1,7 +1,7 @@
 //! Tokens per second of the engine and of llama.cpp on the same file and threads, alternating.
 
 use crate::args::Args;
-use crate::peer::{Peer, Question};
+use crate::peer::{self, Question, Times};
 use crate::report::{Report, Row};
 use anyhow::{Context, Result, bail, ensure};
 use std::ops::ControlFlow;
@@ -34,9 +34,7 @@ impl TokenSink for Stamps {
 
 /// Runs the bench.
 pub(crate) fn run(args: &Args) -> Result<Report> {
-    let model = args
-        .text("model")
-        .map_or_else(cached, |path| Ok(PathBuf::from(path)))?;
+    let model = model_file(args)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.number("threads", cores)?;
     let (prompt, tokens) = (args.number("prompt", 256)?, args.number("tokens", 64)?);
@@ -48,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         threads: Some(threads),
         ..LoadOptions::new(&model)
     })?;
-    let mut peer = Peer::start(&model, threads, context, streams)?;
+    let mut peer = peer::start(&model, threads, context, streams)?;
     let ids = prompt_ids(&engine, prompt)?;
     let short = &ids[..ids.len().min(16)];
     let mut ours = [const { Vec::new() }; 3];
@@ -57,12 +55,12 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     for round in 0..=rounds {
         let (prefill, decode, _) = generate(&engine, &ids, tokens, 1)?;
         let (_, _, wall) = generate(&engine, short, tokens, streams)?;
-        let one = peer.ask(&Question {
+        let one: Times = peer.ask(&Question {
             prompt: &ids,
             tokens,
             streams: 1,
         })?;
-        let many = peer.ask(&Question {
+        let many: Times = peer.ask(&Question {
             prompt: short,
             tokens,
             streams,
@@ -104,14 +102,21 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     Ok(Report::new("engine", note, rows))
 }
 
-fn cached() -> Result<PathBuf> {
+/// The file that `--model` names, or the small default of the product's cache.
+pub(crate) fn model_file(args: &Args) -> Result<PathBuf> {
+    args.text("model")
+        .map_or_else(|| cached(MODEL), |path| Ok(PathBuf::from(path)))
+}
+
+/// A file of the product's cache by its SHA-256.
+pub(crate) fn cached(sha256: &str) -> Result<PathBuf> {
     let cache = std::env::var("ZHISUAN_CACHE")
         .map(PathBuf::from)
         .or_else(|_| {
             let home = std::env::var("HOME").context("set HOME or ZHISUAN_CACHE")?;
             Ok::<_, anyhow::Error>(PathBuf::from(home).join(".cache/zhisuan"))
         })?;
-    let path = cache.join("models/sha256").join(MODEL);
+    let path = cache.join("models/sha256").join(sha256);
     ensure!(
         path.exists(),
         "no model at {}; run `cargo xtask provide` or give --model",

@@ -7,12 +7,18 @@
 
 mod args;
 mod centre;
+mod embed;
+mod endurance;
 mod engine;
 mod jobs;
+mod load;
 mod noop;
 mod peer;
+mod pipe;
+mod product;
 mod report;
 mod restart;
+mod serve;
 
 use crate::args::Args;
 use anyhow::{Result, bail};
@@ -27,6 +33,13 @@ usage: cargo xtask bench <bench> [--name value]...
             --finished 100000  --waiting 10000  --workers 32  --rounds 5
   engine    tokens per second against llama.cpp on the same file, alternating
             --model PATH.gguf  --threads N  --prompt 256  --tokens 64  --streams 8  --rounds 5
+  embed     texts per second against ONNX Runtime on the same encoder, alternating
+            --model FOLDER  --threads N  --short 16  --long 256  --batch 32  --rounds 5
+  serve     many streams over HTTP against `zhisuan up` and llama.cpp's server, in turns
+            --model PATH.gguf  --name LIBRARY-NAME  --threads N  --streams 16  --requests 3  --words 100
+            --tokens 64  --rounds 3  --memory 3072  --zhisuan PATH
+  endurance a trace of requests with cancellations: memory, lost requests, ledger against usage
+            --trace FILE.csv  --name LIBRARY-NAME  --minutes 60  --per-minute 60  --zhisuan PATH
 
 Every bench prints a table and writes benches/runs/<bench>.json; --out PATH writes elsewhere.";
 
@@ -61,6 +74,9 @@ async fn run(words: &[String]) -> Result<()> {
         "restart" => restart::run(&args).await?,
         // The engine has threads of its own and blocks.
         "engine" => tokio::task::block_in_place(|| engine::run(&args))?,
+        "embed" => tokio::task::block_in_place(|| embed::run(&args))?,
+        "serve" => serve::run(&args).await?,
+        "endurance" => endurance::run(&args).await?,
         other => bail!("no bench {other:?}\n\n{USAGE}"),
     };
     args.all_used()?;

@@ -26,6 +26,8 @@ struct Manifest {
     #[serde(default)]
     languages: Vec<String>,
     #[serde(default)]
+    abilities: Vec<String>,
+    #[serde(default)]
     base_model: String,
     #[serde(default)]
     base_sha256: String,
@@ -110,6 +112,7 @@ pub(crate) fn read(path: &Path) -> Result<ModelManifest> {
         licence: manifest.licence,
         description: manifest.description,
         languages: manifest.languages,
+        abilities: manifest.abilities,
         files,
         base_model: manifest.base_model,
         base_sha256: manifest.base_sha256,

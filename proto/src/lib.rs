@@ -2,8 +2,10 @@
 //!
 //! The services and every field are documented in `zhisuan/v1/*.proto`.
 
+mod choice;
 mod error;
 
+pub use choice::{choices, draw};
 pub use error::{detail_of, status};
 
 /// Messages, clients and servers of the package `zhisuan.v1`.

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`start`] (the composition root in `app`, with `open` and `rooms`), `actor` (the single owner of the
 //! state), [`store`] (what is durable), `dispatch` and `sessions` (orders to workers), `api`
-//! (gRPC), `access` (who may do what), `artifacts`, `logs`, `models` (side records and files),
+//! (gRPC), `replicas` (jobs that serve), `tenants`, `access` (who may do what), `artifacts`, `logs`, `models` (side records and files),
 //! `console` (pages), `words` (sentences for people).
 
 pub mod store;
@@ -24,10 +24,12 @@ mod models;
 mod open;
 mod options;
 mod ports;
+mod replicas;
 mod rooms;
 mod secret;
 mod serve;
 mod sessions;
+mod tenants;
 mod words;
 
 pub use access::Role;

@@ -12,8 +12,10 @@ use crate::metrics::Metrics;
 use crate::models::{Deployments, ModelService};
 use crate::open::Kept;
 use crate::options::Options;
-use crate::ports::{Desk, Replicas, Tenants};
+use crate::ports::Desk;
+use crate::replicas::Replicas;
 use crate::sessions::Sessions;
+use crate::tenants::Tenants;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -27,6 +29,7 @@ pub(crate) struct Rooms {
     pub(crate) sessions: Sessions,
     pub(crate) jobs: JobsService,
     pub(crate) deployments: Deployments,
+    tenants: Arc<Tenants>,
     pub(crate) metrics: Metrics,
     pub(crate) now: NowMs,
     pub(crate) drain: CancellationToken,
@@ -49,12 +52,18 @@ impl Rooms {
             models: kept.models.clone(),
             artifacts: kept.artifacts.clone(),
         };
-        let replicas = Arc::new(Replicas { jobs: jobs.clone() });
+        let sessions = Sessions::default();
+        let replicas = Arc::new(Replicas {
+            jobs: jobs.clone(),
+            sessions: sessions.clone(),
+        });
         let deployments = Deployments::open(kept.records.clone(), replicas, now.clone());
+        let tenants = Tenants::open(core.clone(), kept.records.clone());
         Ok(Self {
+            tenants: Arc::new(tenants?),
             core,
             live,
-            sessions: Sessions::default(),
+            sessions,
             jobs,
             deployments: deployments.map_err(internal)?,
             metrics,
@@ -115,10 +124,7 @@ impl Rooms {
 /// Every gRPC service, with health and reflection.
 pub(crate) async fn routes(rooms: &Rooms, options: &Options, console_url: &str) -> Routes {
     let most = zhisuan_proto::MAX_MESSAGE_BYTES;
-    let tenants = Arc::new(Tenants {
-        core: rooms.core.clone(),
-        records: rooms.kept.records.clone(),
-    });
+    let tenants = rooms.tenants.clone();
     let now = || rooms.now.clone();
     let access = AccessService::new(rooms.kept.access.clone(), tenants, now(), console_url);
     let artifacts = ArtifactService::new(rooms.kept.artifacts.clone(), now());

@@ -15,6 +15,15 @@ mod language;
 mod metrics;
 mod openai;
 mod options;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the chat route calls it once both are merged"
+    )
+)]
+mod parse;
 mod replica;
 mod route;
 mod routes;

@@ -25,23 +25,39 @@ pub(crate) fn status(error: &EngineError) -> Status {
     let code = match error {
         EngineError::ContextExceeded { .. }
         | EngineError::InvalidRequest { .. }
+        | EngineError::Incapable { .. }
+        | EngineError::Constraint { .. }
         | EngineError::Template { .. } => Code::InvalidArgument,
         EngineError::AdapterUnknown { .. } => Code::NotFound,
         EngineError::Overloaded { .. } => Code::ResourceExhausted,
+        EngineError::DeadlineExceeded { .. } => Code::DeadlineExceeded,
         EngineError::Stopped => Code::Unavailable,
         EngineError::Cancelled => Code::Cancelled,
         _ => Code::Internal,
     };
-    let (field, accepted) = match error {
-        EngineError::InvalidRequest { field, detail } => (field.clone(), detail.clone()),
-        EngineError::ContextExceeded { limit, .. } => ("input".into(), limit.to_string()),
-        _ => (String::new(), String::new()),
+    let none = String::new;
+    let (field, value, accepted) = match error {
+        EngineError::InvalidRequest { field, detail } => (field.clone(), none(), detail.clone()),
+        EngineError::ContextExceeded {
+            prompt_tokens,
+            limit,
+        } => ("input".into(), prompt_tokens.to_string(), limit.to_string()),
+        EngineError::Incapable { instead, .. } => ("model".into(), none(), (*instead).into()),
+        EngineError::Constraint { detail } => ("constraint".into(), none(), detail.clone()),
+        EngineError::Template { .. } => ("input".into(), none(), none()),
+        _ => (none(), none(), none()),
+    };
+    let retry_ms = match error {
+        EngineError::Overloaded { retry_ms, .. } => *retry_ms,
+        _ => 0,
     };
     let detail = v1::ErrorDetail {
         code: error_code(error),
         field,
+        value,
         accepted,
         message_zh: error.to_string(),
+        retry_ms,
         ..v1::ErrorDetail::default()
     };
     zhisuan_proto::status(code, format!("engine refused: {}", error.code()), &detail)
@@ -75,7 +91,7 @@ pub(crate) fn usage(usage: engine::Usage) -> v1::TokenCount {
     v1::TokenCount {
         prompt_tokens: count(usage.prompt_tokens),
         completion_tokens: count(usage.completion_tokens),
-        ..v1::TokenCount::default()
+        cached_tokens: count(usage.cached_tokens),
     }
 }
 
@@ -149,6 +165,16 @@ mod tests {
         assert_eq!(
             (detail.code.as_str(), detail.field.as_str()),
             ("ZS-ENGINE-INVALID-REQUEST", "top_p")
+        );
+        let full = status(&EngineError::Overloaded {
+            waiting: 9,
+            limit: 9,
+            retry_ms: 750,
+        });
+        let detail = zhisuan_proto::detail_of(&full).unwrap_or_default();
+        assert_eq!(
+            (full.code(), detail.retry_ms),
+            (tonic::Code::ResourceExhausted, 750)
         );
     }
 }

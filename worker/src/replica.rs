@@ -1,34 +1,42 @@
 //! The Replicas service: gateways call the models that this worker serves. A caller shows the
 //! token of the assignment; a caller that goes away frees its place within one step.
 
-use crate::convert;
+use crate::{convert, inbound};
+use axum::Router;
+use axum::routing::get;
+use axum::serve::ListenerExt as _;
+use futures::Stream;
+use prometheus::{Registry, TextEncoder};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll};
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::{TcpListenerStream, UnboundedReceiverStream};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
 use zhisuan_engine as engine;
-use zhisuan_engine::{Engine, EngineError, Prompt};
+use zhisuan_engine::{Engine, EngineError, RequestId};
 use zhisuan_proto::MAX_MESSAGE_BYTES;
 use zhisuan_proto::v1;
-use zhisuan_proto::v1::generate_request::Input;
 use zhisuan_proto::v1::replicas_server::{Replicas, ReplicasServer};
 use zhisuan_proto::v1::{
     EmbedRequest, EmbedResponse, Embedding, ErrorDetail, GenerateEvent, GenerateRequest, Started,
     generate_event,
 };
 
-/// No tokenizer in use makes one token of more bytes than this.
-const BYTES_PER_TOKEN: usize = 512;
-
 /// One model with its adapters, open to the holders of a token.
 pub(crate) struct Served {
     pub(crate) token: String,
+    pub(crate) deployment: String,
+    pub(crate) job_id: u64,
     pub(crate) engine: Engine,
-    pub(crate) base: String,
-    pub(crate) adapters: Vec<String>,
+    /// What each name for callers stands for: the base, or an adapter by its name in the engine.
+    /// Requests that run are not touched by a change.
+    pub(crate) names: RwLock<BTreeMap<String, Option<String>>>,
 }
 
 /// Everything that is served now. Cheap to clone.
@@ -44,6 +52,11 @@ impl ReplicaTable {
     /// Closes it; requests that run go on.
     pub(crate) fn remove(&self, served: &Arc<Served>) {
         self.lock().retain(|other| !Arc::ptr_eq(other, served));
+    }
+
+    /// Everything that is open now.
+    pub(crate) fn all(&self) -> Vec<Arc<Served>> {
+        self.lock().clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Served>>> {
@@ -85,32 +98,53 @@ fn refuse(code: Code, name: &str, english: &str, chinese: &str) -> Status {
     zhisuan_proto::status(code, english, &detail)
 }
 
-/// Which adapter a served name stands for.
+/// Which adapter a served name stands for; no name stands for the base.
 fn adapter_of(served: &Served, model: &str) -> Result<Option<String>, Status> {
-    if model == served.base || model.is_empty() {
+    if model.is_empty() {
         return Ok(None);
     }
-    if served.adapters.iter().any(|name| name == model) {
-        return Ok(Some(model.to_owned()));
+    let names = served.names.read().unwrap_or_else(PoisonError::into_inner);
+    names.get(model).cloned().ok_or_else(|| {
+        refuse(
+            Code::NotFound,
+            "ZS-REPLICA-MODEL",
+            "this replica does not serve that model",
+            "本副本不提供所要的模型",
+        )
+    })
+}
+
+/// Vectors and scores are the base's.
+fn base_only(served: &Served, model: &str) -> Result<(), Status> {
+    if adapter_of(served, model)?.is_none() {
+        return Ok(());
     }
     Err(refuse(
-        Code::NotFound,
+        Code::InvalidArgument,
         "ZS-REPLICA-MODEL",
-        "this replica does not serve that model",
-        "本副本不提供所要的模型",
+        "embeddings and scores come from the base model only",
+        "向量与打分只能由基础模型计算",
     ))
 }
 
-/// Serves until the task is dropped.
-pub(crate) async fn serve(table: ReplicaTable, listener: TcpListener) {
+/// Serves the replicas, and the worker's numbers for Prometheus, until the task is dropped.
+pub(crate) async fn serve(table: ReplicaTable, listener: TcpListener, registry: Registry) {
     let service = ReplicasServer::new(Service(table))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let server = tonic::transport::Server::builder()
-        .tcp_nodelay(true)
-        .add_service(service)
-        .serve_with_incoming(TcpListenerStream::new(listener));
-    if let Err(error) = server.await {
+    let numbers = move || async move {
+        let text = TextEncoder::new().encode_to_string(&registry.gather());
+        text.unwrap_or_default()
+    };
+    let router = Router::new()
+        .route("/metrics", get(numbers))
+        .fallback_service(Routes::new(service).into_axum_router());
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY is not set");
+        }
+    });
+    if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the replica service ended");
     }
 }
@@ -127,64 +161,66 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
+/// The same for work that can be given up: `wanted` says no once the caller has gone.
+async fn while_wanted<T: Send + 'static>(
+    work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, Status> {
+    // Dropped with the call, also when it is cut off.
+    let caller = Arc::new(());
+    let watched = Arc::downgrade(&caller);
+    let result = blocking(move || work(&|| watched.strong_count() > 0)).await;
+    drop(caller);
+    result
+}
+
 fn submit(
     engine: &Engine,
     adapter: Option<String>,
-    request: GenerateRequest,
+    mut request: GenerateRequest,
     events: mpsc::UnboundedSender<Result<GenerateEvent, Status>>,
-) -> Result<(), EngineError> {
-    let text = match request.input {
-        Some(Input::Prompt(text)) => text,
-        Some(Input::Chat(chat)) => {
-            let messages: Vec<_> = chat
-                .messages
-                .into_iter()
-                .map(|message| engine::ChatMessage::new(message.role, message.content))
-                .collect();
-            engine.render_chat(&messages)?
-        }
-        None => {
-            return Err(EngineError::InvalidRequest {
-                field: "input".into(),
-                detail: "chat 或 prompt 必须给出一个".into(),
-            });
-        }
-    };
-    // Hopelessly long text is refused before anybody pays for tokenising it.
-    let limit = engine.info().context_length;
-    if text.len() / BYTES_PER_TOKEN > limit {
-        return Err(EngineError::ContextExceeded {
-            prompt_tokens: text.len() / BYTES_PER_TOKEN,
-            limit,
-        });
-    }
-    let tokens = engine.tokenize(&text)?;
+) -> Result<RequestId, EngineError> {
+    let tokens = inbound::tokens(engine, request.input.take())?;
     let prompt_tokens = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+    let request = inbound::generate(request, adapter, tokens)?;
     let accepted = generate_event::Event::Started(Started { prompt_tokens });
-    // A caller that has gone already is noticed at the first token.
+    // A caller that has gone already is noticed when the answer is dropped.
     let _ = events.send(Ok(GenerateEvent {
         event: Some(accepted),
     }));
-    let request = engine::GenerateRequest {
-        prompt: Prompt::Tokens(tokens),
-        adapter,
-        max_tokens: request.max_tokens as usize,
-        sampling: convert::sampling(request.sampling),
-        stop: request.stop,
-        logprobs: request.top_logprobs.map(|count| count as usize),
-        ignore_eos: request.ignore_eos,
-    };
     // The channel holds at most the answer's tokens, which the request bounds.
     let sink = move |event| match events.send(Ok(convert::event(event))) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     };
-    engine.generate(request, Box::new(sink)).map(|_| ())
+    engine.generate(request, Box::new(sink))
+}
+
+/// The events of an answer. Dropped when the caller goes away, also while the request waits:
+/// then it gives its place back before the next step.
+pub(crate) struct Answer {
+    events: UnboundedReceiverStream<Result<GenerateEvent, Status>>,
+    engine: Engine,
+    id: RequestId,
+}
+
+impl Stream for Answer {
+    type Item = Result<GenerateEvent, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.events).poll_next(context)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // Of a request that has ended the engine knows nothing any more.
+        self.engine.cancel(self.id);
+    }
 }
 
 #[tonic::async_trait]
 impl Replicas for Service {
-    type GenerateStream = UnboundedReceiverStream<Result<GenerateEvent, Status>>;
+    type GenerateStream = Answer;
 
     async fn generate(
         &self,
@@ -194,8 +230,13 @@ impl Replicas for Service {
         let request = request.into_inner();
         let adapter = adapter_of(&served, &request.model)?;
         let (sender, receiver) = mpsc::unbounded_channel();
-        blocking(move || submit(&served.engine, adapter, request, sender)).await?;
-        Ok(Response::new(UnboundedReceiverStream::new(receiver)))
+        let engine = served.engine.clone();
+        let id = blocking(move || submit(&served.engine, adapter, request, sender)).await?;
+        Ok(Response::new(Answer {
+            events: UnboundedReceiverStream::new(receiver),
+            engine,
+            id,
+        }))
     }
 
     async fn embed(
@@ -204,15 +245,14 @@ impl Replicas for Service {
     ) -> Result<Response<EmbedResponse>, Status> {
         let served = self.0.find(&request)?;
         let request = request.into_inner();
-        if adapter_of(&served, &request.model)?.is_some() {
-            return Err(refuse(
-                Code::InvalidArgument,
-                "ZS-REPLICA-MODEL",
-                "embeddings come from the base model only",
-                "向量只能由基础模型计算",
-            ));
-        }
-        let found = blocking(move || served.engine.embed(&request.texts)).await?;
+        base_only(&served, &request.model)?;
+        let wanted = engine::EmbedRequest {
+            texts: request.texts,
+            instruction: request.instruction,
+            tenant: request.tenant,
+            priority: request.priority,
+        };
+        let found = while_wanted(move |on| served.engine.embed_while(&wanted, on)).await?;
         let embeddings = found.vectors.into_iter().map(|values| Embedding { values });
         Ok(Response::new(EmbedResponse {
             embeddings: embeddings.collect(),
@@ -222,15 +262,32 @@ impl Replicas for Service {
 
     async fn score(
         &self,
-        _request: Request<v1::ScoreRequest>,
+        request: Request<v1::ScoreRequest>,
     ) -> Result<Response<v1::ScoreResponse>, Status> {
-        Err(Status::unimplemented("score"))
+        let served = self.0.find(&request)?;
+        let request = request.into_inner();
+        base_only(&served, &request.model)?;
+        let wanted = engine::ScoreRequest {
+            query: request.query,
+            documents: request.documents,
+            tenant: request.tenant,
+            priority: request.priority,
+        };
+        let found = while_wanted(move |on| served.engine.score_while(&wanted, on)).await?;
+        Ok(Response::new(v1::ScoreResponse {
+            scores: found.scores,
+            prompt_tokens: u32::try_from(found.tokens).unwrap_or(u32::MAX),
+        }))
     }
 
     async fn tokenize(
         &self,
-        _request: Request<v1::TokenizeRequest>,
+        request: Request<v1::TokenizeRequest>,
     ) -> Result<Response<v1::TokenizeResponse>, Status> {
-        Err(Status::unimplemented("tokenize"))
+        let served = self.0.find(&request)?;
+        let request = request.into_inner();
+        adapter_of(&served, &request.model)?;
+        let tokens = blocking(move || inbound::count(&served.engine, request.input)).await?;
+        Ok(Response::new(v1::TokenizeResponse { tokens }))
     }
 }

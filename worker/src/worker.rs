@@ -8,6 +8,7 @@ use crate::metrics::Metrics;
 use crate::models::ModelStore;
 use crate::options::Options;
 use crate::replica::{self, ReplicaTable};
+use crate::replica_metrics::ReplicaMetrics;
 use crate::rpc::{self, Bearer};
 use crate::session::{Agent, Config, Event};
 use std::net::SocketAddr;
@@ -72,7 +73,13 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
         replicas: replicas.clone(),
         metrics: metrics.clone(),
     };
-    let service = AbortOnDropHandle::new(tokio::spawn(replica::serve(replicas, listener)));
+    let numbers = ReplicaMetrics::new(replicas.clone());
+    let registry = metrics.registry.clone();
+    numbers
+        .and_then(|numbers| registry.register(Box::new(numbers)))
+        .map_err(|error| Error::io("无法建立指标", std::io::Error::other(error)))?;
+    let serving = replica::serve(replicas, listener, registry);
+    let service = AbortOnDropHandle::new(tokio::spawn(serving));
     let (first, registered) = oneshot::channel();
     let (agent, events) = Agent::new(config, first);
     let agent = AbortOnDropHandle::new(tokio::spawn(Box::pin(agent.run())));

@@ -102,10 +102,18 @@ fn bench(args: &[String]) -> Result<()> {
         "zhisuan-bench",
         "--",
     ];
-    let args = run.into_iter().chain(args.iter().map(String::as_str));
-    let step = Step::cargo("bench", &args.collect::<Vec<_>>());
-    let engine = step.text().contains("engine");
-    let provided: Option<Provided> = engine.then(provide::all).transpose()?;
+    let all = run.into_iter().chain(args.iter().map(String::as_str));
+    let step = Step::cargo("bench", &all.collect::<Vec<_>>());
+    // These need a model, and run beside a peer from Python.
+    let needs = ["engine", "serve", "endurance", "embed", "gateway"];
+    let needed = args
+        .first()
+        .is_some_and(|bench| needs.contains(&bench.as_str()));
+    let provided: Option<Provided> = needed.then(provide::all).transpose()?;
+    if needed {
+        // Some measure the product as its users run it.
+        Step::cargo("build", &["build", "--release", "--package", "zhisuan-cli"]).run()?;
+    }
     match provided {
         Some(provided) => step.provided(&provided).run(),
         None => step.run(),

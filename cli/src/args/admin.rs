@@ -1,5 +1,6 @@
 //! Arguments of the verbs about nodes, models, access and settings.
 
+use super::sharing::{BoundArgs, KeyLimitArgs, LimitArgs, TenantLimitArgs};
 use crate::words::tr;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -73,8 +74,10 @@ pub(crate) struct DeployArgs {
     pub(crate) adapters: Vec<String>,
     #[arg(long, help = tr("部署名,默认是模型名", "name of the deployment, the model's by default"))]
     pub(crate) name: Option<String>,
-    #[arg(long, value_name = "N", default_value_t = 1, help = tr("副本数", "replicas"))]
-    pub(crate) replicas: u32,
+    #[arg(long, value_name = "NAME", help = tr("以此名称提供,可与别的部署共用并分流", "serve under this name, which others may share"))]
+    pub(crate) serve_as: Option<String>,
+    #[arg(long, value_name = "N", help = tr("副本数,默认 1", "replicas, 1 by default"))]
+    pub(crate) replicas: Option<u32>,
     #[arg(long, value_name = "N", help = tr("每个副本的 CPU 核数", "CPU cores of a replica"))]
     pub(crate) cpus: Option<String>,
     #[arg(long, value_name = "SIZE", help = tr("每个副本的内存", "memory of a replica"))]
@@ -99,6 +102,9 @@ pub(crate) struct DeployArgs {
     pub(crate) wait: bool,
     #[arg(long, value_name = "SPAN", default_value = "10m", help = tr("最多等多久", "how long to wait"))]
     pub(crate) timeout: String,
+    // Last: its heading would stand over what follows.
+    #[command(flatten)]
+    pub(crate) bounds: BoundArgs,
 }
 
 #[derive(Args)]
@@ -143,6 +149,8 @@ pub(crate) enum KeyVerb {
     List(TenantFlag),
     #[command(about = tr("吊销密钥", "revoke a key"))]
     Revoke(KeyRevokeArgs),
+    #[command(about = tr("设置密钥的限额;没写的即不限", "set a key's limits; what is not named has none"))]
+    Limit(KeyLimitArgs),
 }
 
 #[derive(Args)]
@@ -161,6 +169,8 @@ pub(crate) struct KeyCreateArgs {
     pub(crate) tenant: Option<String>,
     #[arg(long, value_name = "SPAN", help = tr("多久后失效,如 90d", "expires after, such as 90d"))]
     pub(crate) expires: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }
 
 #[derive(Args)]
@@ -181,6 +191,8 @@ pub(crate) enum TenantVerb {
     Create(TenantCreateArgs),
     #[command(about = tr("列出租户和余额", "list tenants and their accounts"))]
     List,
+    #[command(about = tr("设置租户全部密钥合计的限额;没写的即不限", "set the limits of all keys of a tenant together; what is not named has none"))]
+    Limit(TenantLimitArgs),
 }
 
 #[derive(Args)]
@@ -195,6 +207,8 @@ pub(crate) struct TenantCreateArgs {
     pub(crate) credit_limit: Option<String>,
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help = tr("公平份额的权重,默认 100", "weight in the fair share, 100 by default"))]
     pub(crate) weight: u32,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }
 
 #[derive(Args)]

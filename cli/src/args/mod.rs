@@ -4,11 +4,13 @@ mod admin;
 mod job;
 #[cfg(feature = "server")]
 mod server;
+mod sharing;
 
 pub(crate) use admin::*;
 pub(crate) use job::*;
 #[cfg(feature = "server")]
 pub(crate) use server::*;
+pub(crate) use sharing::*;
 
 use crate::words::tr;
 use clap::{Args, Parser, Subcommand};
@@ -96,6 +98,12 @@ pub(crate) enum Verb {
     Deploy(DeployArgs),
     #[command(about = tr("停止一个部署", "stop serving"))]
     Undeploy(UndeployArgs),
+    #[command(about = tr("不停机地更改部署:适配器、副本", "change what is served without a restart: adapters, replicas"))]
+    Redeploy(RedeployArgs),
+    #[command(about = tr("共用名称的流量:灰度与回滚", "traffic of shared names: canary and rollback"))]
+    Traffic(TrafficArgs),
+    #[command(about = tr("外部后端:别处的 OpenAI 兼容服务(操作员)", "back ends: OpenAI-compatible servers of others (operators)"))]
+    Backend(BackendArgs),
     #[command(about = tr("与部署好的模型对话", "talk to a served model"))]
     Chat(ChatArgs),
     #[command(about = tr("向知识库提问,答案带出处", "ask the knowledge base; answers carry citations"))]

@@ -1,7 +1,7 @@
 //! `zhisuan deploy`: serves a model, and waits for it when asked.
 
 use super::Context;
-use crate::args::DeployArgs;
+use crate::args::{BoundArgs, DeployArgs};
 use crate::client::Client;
 use crate::config::As;
 use crate::error::{Exit, Failure, Result};
@@ -14,7 +14,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 use zhisuan_proto::v1::{
-    DeployRequest, Deployment, ListDeploymentsRequest, ListModelsRequest, Metering, Page, Resources,
+    Autoscale, DeployRequest, Deployment, ListDeploymentsRequest, ListModelsRequest, Metering,
+    Page, Resources,
 };
 
 /// How often a starting deployment is looked at.
@@ -72,7 +73,7 @@ fn request(args: &DeployArgs) -> Result<DeployRequest> {
     Ok(DeployRequest {
         model: args.model.clone(),
         adapters: args.adapters.clone(),
-        replicas: args.replicas,
+        replicas: args.replicas.unwrap_or_default(),
         // Absent resources mean the model's default.
         resources: asked.then_some(resources),
         metering: metering.into(),
@@ -81,8 +82,25 @@ fn request(args: &DeployArgs) -> Result<DeployRequest> {
         max_context: args.max_context,
         name: args.name.clone().unwrap_or_default(),
         tenant: args.tenant.clone().unwrap_or_default(),
-        ..DeployRequest::default()
+        autoscale: autoscale(&args.bounds)?,
+        serve_as: args.serve_as.clone().unwrap_or_default(),
     })
+}
+
+/// Bounds that follow demand, where a ceiling was named.
+pub(super) fn autoscale(bounds: &BoundArgs) -> Result<Option<Autoscale>> {
+    let Some(ceiling) = bounds.ceiling else {
+        return Ok(None);
+    };
+    let idle = bounds.idle.as_deref();
+    let idle_ms = idle.map(|text| units::duration_ms("idle", text));
+    let idle_s = idle_ms.transpose()?.unwrap_or_default().div_ceil(1000);
+    Ok(Some(Autoscale {
+        floor: bounds.floor.unwrap_or(1),
+        ceiling,
+        target_inflight: bounds.target.unwrap_or_default(),
+        idle_s: u32::try_from(idle_s).unwrap_or(u32::MAX),
+    }))
 }
 
 /// Waits until every replica can be used.

@@ -1,7 +1,7 @@
 //! `zhisuan key`: keys are shown once, listed by their public part, and revoked.
 
 use super::Context;
-use crate::args::{KeyArgs, KeyCreateArgs, KeyVerb};
+use crate::args::{KeyArgs, KeyCreateArgs, KeyLimitArgs, KeyVerb, LimitArgs};
 use crate::config::As;
 use crate::error::{Exit, Result};
 use crate::output::table::Table;
@@ -11,11 +11,15 @@ use crate::units;
 use crate::views;
 use crate::words::tr;
 use serde_json::Value;
-use zhisuan_proto::v1::{CreateKeyRequest, ListKeysRequest, RevokeKeyRequest};
+use zhisuan_proto::v1::set_limits_request::Of;
+use zhisuan_proto::v1::{
+    CreateKeyRequest, Limits, ListKeysRequest, RevokeKeyRequest, SetLimitsRequest,
+};
 
 pub(super) async fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
     match args.verb {
         KeyVerb::Create(args) => create(context, args).await,
+        KeyVerb::Limit(args) => limit(context, args).await,
         KeyVerb::List(args) => {
             let request = ListKeysRequest {
                 tenant: args.tenant.unwrap_or_default(),
@@ -48,6 +52,42 @@ pub(super) async fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
     }
 }
 
+/// Limits as they were named; what was not has none.
+pub(super) fn limits(args: &LimitArgs) -> Limits {
+    Limits {
+        requests_per_minute: args.requests_per_minute.unwrap_or_default(),
+        tokens_per_minute: args.tokens_per_minute.unwrap_or_default(),
+        priority: args.priority.unwrap_or_default(),
+    }
+}
+
+async fn limit(context: &Context, args: KeyLimitArgs) -> Result<Exit> {
+    set_limits(context, Of::KeyId(args.id.clone()), args.id, &args.limits).await
+}
+
+/// Sets the limits of a key or tenant called `name`.
+pub(super) async fn set_limits(
+    context: &Context,
+    of: Of,
+    name: String,
+    args: &LimitArgs,
+) -> Result<Exit> {
+    let request = SetLimitsRequest {
+        of: Some(of),
+        limits: Some(limits(args)),
+    };
+    let client = context.client(As::Operator)?;
+    let set = client.access().set_limits(request).await?.into_inner();
+    let set = set.limits.unwrap_or_default();
+    context.out.document(Document {
+        schema: "zhisuan.limits/1",
+        value: views::access::limits_json(Some(&set)),
+        tables: vec![views::access::limits_table(&set)],
+        name,
+    })?;
+    Ok(Exit::Done)
+}
+
 async fn create(context: &Context, args: KeyCreateArgs) -> Result<Exit> {
     let expires_at_ms = match args.expires.as_deref() {
         None => 0,
@@ -61,6 +101,7 @@ async fn create(context: &Context, args: KeyCreateArgs) -> Result<Exit> {
         role: args.role,
         name: args.name,
         expires_at_ms,
+        limits: Some(limits(&args.limits)),
     };
     // A tenant makes keys for itself; every other key takes an operator.
     let own = request.tenant.is_empty() && matches!(request.role.as_str(), "tenant" | "app");

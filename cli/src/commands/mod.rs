@@ -1,6 +1,7 @@
 //! One file per verb, and the way from a verb to its exit code.
 
 mod ask;
+mod backend;
 mod cancel;
 mod chat;
 mod completions;
@@ -17,6 +18,7 @@ mod outputs;
 #[cfg(feature = "server")]
 mod pull;
 mod quote;
+mod redeploy;
 mod run;
 #[cfg(feature = "server")]
 mod serve_roles;
@@ -25,6 +27,7 @@ mod statement;
 mod submit;
 mod tenant;
 mod topup;
+mod traffic;
 mod undeploy;
 #[cfg(feature = "server")]
 mod up;
@@ -161,6 +164,9 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<Exit> {
         Verb::Models(args) => models::run(context, args).await,
         Verb::Deploy(args) => deploy::run(context, args).await,
         Verb::Undeploy(args) => undeploy::run(context, args).await,
+        Verb::Redeploy(args) => redeploy::run(context, args).await,
+        Verb::Traffic(args) => traffic::run(context, args).await,
+        Verb::Backend(args) => backend::run(context, args).await,
         Verb::Chat(args) => chat::run(context, args).await,
         Verb::Ask(args) => ask::run(context, args).await,
         Verb::Key(args) => key::run(context, args).await,

@@ -1,6 +1,7 @@
 //! `zhisuan tenant`: who pays, and how each account stands.
 
 use super::Context;
+use super::key::{limits, set_limits};
 use crate::args::{TenantArgs, TenantCreateArgs, TenantVerb};
 use crate::config::As;
 use crate::error::{Exit, Result};
@@ -9,12 +10,17 @@ use crate::units;
 use crate::views;
 use crate::words::tr;
 use std::collections::BTreeMap;
+use zhisuan_proto::v1::set_limits_request::Of;
 use zhisuan_proto::v1::{CreateTenantRequest, ListAccountsRequest, ListTenantsRequest, Tenant};
 
 pub(super) async fn run(context: &Context, args: TenantArgs) -> Result<Exit> {
     match args.verb {
         TenantVerb::Create(args) => create(context, args).await,
         TenantVerb::List => list(context).await,
+        TenantVerb::Limit(args) => {
+            let of = Of::Tenant(args.name.clone());
+            set_limits(context, of, args.name, &args.limits).await
+        }
     }
 }
 
@@ -36,6 +42,7 @@ async fn create(context: &Context, args: TenantCreateArgs) -> Result<Exit> {
         credit_limit_micro: limit,
         weight: args.weight,
         created_at_ms: 0,
+        limits: Some(limits(&args.limits)),
     };
     let client = context.client(As::Operator)?;
     let request = CreateTenantRequest {

@@ -73,7 +73,7 @@ pub(crate) async fn ensure_key(
         tenant: tenant.to_owned(),
         role: role.to_owned(),
         name: format!("zhisuan up: {role}"),
-        expires_at_ms: 0,
+        ..CreateKeyRequest::default()
     };
     Ok(operator
         .access()

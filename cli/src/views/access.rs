@@ -2,9 +2,9 @@
 
 use super::money;
 use crate::output::table::{Cell, Table};
-use crate::words::tr;
+use crate::words::{say, tr};
 use serde_json::{Value, json};
-use zhisuan_proto::v1::{Account, Key, Tenant};
+use zhisuan_proto::v1::{Account, Key, Limits, Tenant};
 
 /// A tenant as JSON, with its account when it is known; the schema is `zhisuan.tenant/1`.
 pub(crate) fn tenant_json(tenant: &Tenant, account: Option<&Account>) -> Value {
@@ -12,7 +12,54 @@ pub(crate) fn tenant_json(tenant: &Tenant, account: Option<&Account>) -> Value {
         "name": tenant.name, "title": tenant.title, "account_kind": tenant.account_kind,
         "credit_limit_micro": tenant.credit_limit_micro, "weight": tenant.weight,
         "created_at_ms": tenant.created_at_ms, "account": account.map(money::account_json),
+        "limits": limits_json(tenant.limits.as_ref()),
     })
+}
+
+/// Limits as JSON; the schema is `zhisuan.limits/1`. 0 is no limit.
+pub(crate) fn limits_json(limits: Option<&Limits>) -> Value {
+    let limits = limits.copied().unwrap_or_default();
+    json!({
+        "requests_per_minute": limits.requests_per_minute,
+        "tokens_per_minute": limits.tokens_per_minute, "priority": limits.priority,
+    })
+}
+
+/// Limits for people.
+pub(crate) fn limits_table(limits: &Limits) -> Table {
+    let count = |value: u64| match value {
+        0 => Cell::from(tr("不限", "none")),
+        value => Cell::Count(value),
+    };
+    let mut table = Table::new(&[
+        tr("每分钟请求", "REQUESTS/MIN"),
+        tr("每分钟词元", "TOKENS/MIN"),
+        tr("优先级", "PRIORITY"),
+    ]);
+    table.row(vec![
+        count(u64::from(limits.requests_per_minute)),
+        count(limits.tokens_per_minute),
+        Cell::Count(u64::from(limits.priority)),
+    ]);
+    table
+}
+
+/// Limits in one cell; nothing when there are none.
+fn limits_text(limits: Option<&Limits>) -> String {
+    let limits = limits.copied().unwrap_or_default();
+    let mut parts = Vec::new();
+    if limits.requests_per_minute > 0 {
+        let requests = limits.requests_per_minute;
+        parts.push(say!("{} 请求/分", "{} requests/min", requests));
+    }
+    if limits.tokens_per_minute > 0 {
+        let tokens = limits.tokens_per_minute;
+        parts.push(say!("{} 词元/分", "{} tokens/min", tokens));
+    }
+    if limits.priority > 0 {
+        parts.push(say!("优先级 {}", "priority {}", limits.priority));
+    }
+    parts.join(", ")
 }
 
 /// Tenants for people.
@@ -22,6 +69,7 @@ pub(crate) fn tenants_table(tenants: &[(Tenant, Option<Account>)]) -> Table {
         tr("名称", "TITLE"),
         tr("账户", "ACCOUNT"),
         tr("权重", "WEIGHT"),
+        tr("限额", "LIMITS"),
         tr("可用(元)", "AVAILABLE (CNY)"),
         tr("预扣(元)", "HELD (CNY)"),
         tr("累计费用(元)", "CHARGED (CNY)"),
@@ -37,6 +85,7 @@ pub(crate) fn tenants_table(tenants: &[(Tenant, Option<Account>)]) -> Table {
             tenant.title.as_str().into(),
             money::account_kind(&tenant.account_kind).into(),
             Cell::Count(u64::from(tenant.weight)),
+            limits_text(tenant.limits.as_ref()).into(),
             money(|account| account.available_micro),
             money(|account| account.held_micro),
             money(|account| account.charged_micro),
@@ -50,7 +99,7 @@ pub(crate) fn key_json(key: &Key) -> Value {
     json!({
         "id": key.id, "tenant": key.tenant, "role": key.role, "name": key.name,
         "created_at_ms": key.created_at_ms, "expires_at_ms": key.expires_at_ms,
-        "revoked_at_ms": key.revoked_at_ms,
+        "revoked_at_ms": key.revoked_at_ms, "limits": limits_json(key.limits.as_ref()),
     })
 }
 
@@ -61,6 +110,7 @@ pub(crate) fn keys_table(keys: &[Key]) -> Table {
         tr("名称", "NAME"),
         tr("角色", "ROLE"),
         tr("租户", "TENANT"),
+        tr("限额", "LIMITS"),
         tr("新建", "CREATED"),
         tr("到期", "EXPIRES"),
         tr("吊销", "REVOKED"),
@@ -71,6 +121,7 @@ pub(crate) fn keys_table(keys: &[Key]) -> Table {
             key.name.as_str().into(),
             key.role.as_str().into(),
             key.tenant.as_str().into(),
+            limits_text(key.limits.as_ref()).into(),
             Cell::Time(key.created_at_ms),
             Cell::Time(key.expires_at_ms),
             Cell::Time(key.revoked_at_ms),

@@ -6,7 +6,9 @@ use crate::units;
 use crate::words::tr;
 use serde_json::{Value, json};
 use zhisuan_proto::v1::model_source::Source;
-use zhisuan_proto::v1::{Deployment, Metering, ModelKind, ModelManifest, ModelSource};
+use zhisuan_proto::v1::{
+    Backend, Deployment, Metering, ModelKind, ModelManifest, ModelSource, Traffic, TrafficShare,
+};
 
 fn kind_word(kind: ModelKind) -> &'static str {
     match kind {
@@ -68,6 +70,7 @@ pub(crate) fn json(model: &ModelManifest) -> Value {
         "description": model.description, "languages": model.languages, "files": files,
         "base_model": model.base_model, "base_sha256": model.base_sha256, "lineage": lineage,
         "tenant": model.tenant, "created_at_ms": model.created_at_ms,
+        "abilities": model.abilities,
     })
 }
 
@@ -139,17 +142,28 @@ pub(crate) fn tables(model: &ModelManifest) -> Vec<Table> {
 
 /// A deployment as JSON; the schema is `zhisuan.deployment/1`.
 pub(crate) fn deployment_json(deployment: &Deployment) -> Value {
-    let metering = match deployment.metering() {
-        Metering::Unspecified => "unspecified",
-        Metering::Tokens => "tokens",
-        Metering::Dedicated => "dedicated",
-    };
+    let autoscale = deployment.autoscale.as_ref().map(|bounds| {
+        json!({
+            "floor": bounds.floor, "ceiling": bounds.ceiling,
+            "target_inflight": bounds.target_inflight, "idle_s": bounds.idle_s,
+        })
+    });
+    let metering = metering_word(deployment.metering());
     json!({
         "name": deployment.name, "tenant": deployment.tenant, "models": deployment.models,
         "replicas": deployment.replicas, "ready": deployment.ready, "metering": metering,
         "job_ids": deployment.job_ids, "state": deployment.state,
         "reason": reason(deployment.reason.as_ref()), "created_at_ms": deployment.created_at_ms,
+        "autoscale": autoscale, "serve_as": deployment.serve_as,
     })
+}
+
+fn metering_word(metering: Metering) -> &'static str {
+    match metering {
+        Metering::Unspecified => "unspecified",
+        Metering::Tokens => "tokens",
+        Metering::Dedicated => "dedicated",
+    }
 }
 
 /// The state of a deployment for people.
@@ -158,6 +172,8 @@ pub(crate) fn deployment_state(state: &str) -> String {
         "starting" => tr("启动中", "starting").to_owned(),
         "ready" => tr("可用", "ready").to_owned(),
         "degraded" => tr("副本不足", "degraded").to_owned(),
+        "scaling" => tr("扩容中", "scaling up").to_owned(),
+        "asleep" => tr("休眠", "asleep").to_owned(),
         "stopping" => tr("停止中", "stopping").to_owned(),
         other => other.to_owned(),
     }
@@ -182,6 +198,80 @@ pub(crate) fn deployments_table(deployments: &[Deployment]) -> Table {
             deployment_state(&deployment.state).into(),
             jobs.join(",").into(),
             reason_text(deployment.reason.as_ref()).into(),
+        ]);
+    }
+    table
+}
+
+/// A name's division as JSON; the schema is `zhisuan.traffic/1`.
+pub(crate) fn traffic_json(traffic: &Traffic) -> Value {
+    let shares = |shares: &[TrafficShare]| -> Vec<Value> {
+        let share =
+            |share: &TrafficShare| json!({"deployment": share.deployment, "weight": share.weight});
+        shares.iter().map(share).collect()
+    };
+    json!({
+        "model": traffic.model, "tenant": traffic.tenant, "revision": traffic.revision,
+        "changed_at_ms": traffic.changed_at_ms, "shares": shares(&traffic.shares),
+        "previous": shares(&traffic.previous),
+    })
+}
+
+/// Divisions for people.
+pub(crate) fn traffic_table(all: &[Traffic]) -> Table {
+    let mut table = Table::new(&[
+        tr("名称", "NAME"),
+        tr("租户", "TENANT"),
+        tr("份额", "SHARES"),
+        tr("上一次", "BEFORE"),
+        tr("版本", "REVISION"),
+        tr("更改", "CHANGED"),
+    ]);
+    let shares = |shares: &[TrafficShare]| {
+        let share = |share: &TrafficShare| format!("{}={}", share.deployment, share.weight);
+        shares.iter().map(share).collect::<Vec<_>>().join(" ")
+    };
+    for traffic in all {
+        table.row(vec![
+            traffic.model.as_str().into(),
+            traffic.tenant.as_str().into(),
+            shares(&traffic.shares).into(),
+            shares(&traffic.previous).into(),
+            Cell::Count(traffic.revision),
+            Cell::Time(traffic.changed_at_ms),
+        ]);
+    }
+    table
+}
+
+/// A back end as JSON, without its key; the schema is `zhisuan.backend/1`.
+pub(crate) fn backend_json(backend: &Backend) -> Value {
+    json!({
+        "name": backend.name, "model": backend.model, "url": backend.url,
+        "remote_model": backend.remote_model, "tenant": backend.tenant,
+        "context_length": backend.context_length, "created_at_ms": backend.created_at_ms,
+        "metering": metering_word(backend.metering()),
+    })
+}
+
+/// Back ends for people.
+pub(crate) fn backends_table(backends: &[Backend]) -> Table {
+    let mut table = Table::new(&[
+        tr("外部后端", "BACK END"),
+        tr("调用名", "MODEL"),
+        tr("地址", "URL"),
+        tr("对方模型", "REMOTE MODEL"),
+        tr("租户", "TENANT"),
+        tr("新建", "CREATED"),
+    ]);
+    for backend in backends {
+        table.row(vec![
+            backend.name.as_str().into(),
+            backend.model.as_str().into(),
+            backend.url.as_str().into(),
+            backend.remote_model.as_str().into(),
+            backend.tenant.as_str().into(),
+            Cell::Time(backend.created_at_ms),
         ]);
     }
     table

@@ -5,6 +5,7 @@ use super::error::{AccessError, Denied};
 use super::handle::{Access, Caller, NewKey};
 use super::keys::KeyRecord;
 use super::layer::caller_of;
+use super::limits::Limits;
 use super::port::{TenantPort, TenantRow};
 use super::roles::{CENTRE, Role};
 use crate::words::{Problem, refusal};
@@ -48,6 +49,18 @@ impl AccessService {
         ))))
     }
 
+    /// Tenants change keys of their own; another's key does not exist for them.
+    fn check_own_key(&self, caller: &Caller, id: &str) -> Result<(), Status> {
+        let own = |record: &KeyRecord| {
+            let of_tenant = Role::parse(&record.role).is_some_and(Role::of_tenant);
+            caller.role == Role::Operator || of_tenant && record.tenant == caller.tenant
+        };
+        match self.access.get(id).filter(own) {
+            Some(_) => Ok(()),
+            None => Err(AccessError::UnknownId(id.to_owned()).into()),
+        }
+    }
+
     /// Runs what blocks on the store.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -78,12 +91,16 @@ impl AccessApi for AccessService {
             return Err(problem.status());
         }
         let tenant = to_domain(&wanted)?;
-        self.tenants.add(tenant.clone(), title.clone()).await?;
+        let limits = Limits::of(wanted.limits)?;
+        self.tenants
+            .add(tenant.clone(), title.clone(), limits)
+            .await?;
         let created_at_ms = (self.now)();
         Ok(Response::new(to_proto(TenantRow {
             tenant,
             title,
             created_at_ms,
+            limits,
         })))
     }
 
@@ -143,18 +160,46 @@ impl AccessApi for AccessService {
     ) -> Result<Response<v1::Key>, Status> {
         let caller = caller_of(&request)?;
         let id = request.into_inner().id;
-        let unknown = || Status::from(AccessError::UnknownId(id.clone()));
-        let record = self.access.get(&id).ok_or_else(unknown)?;
-        let of_tenant = Role::parse(&record.role).is_some_and(Role::of_tenant);
-        if caller.role != Role::Operator && !(of_tenant && record.tenant == caller.tenant) {
-            return Err(unknown());
-        }
+        self.check_own_key(&caller, &id)?;
         let now_ms = (self.now)();
         let record = self
             .blocking(move |access| access.revoke(&id, now_ms))
             .await?;
         tracing::info!(key = record.id, by = caller.key_id, "key revoked");
         Ok(Response::new(record.to_proto()))
+    }
+
+    async fn set_limits(
+        &self,
+        request: Request<v1::SetLimitsRequest>,
+    ) -> Result<Response<v1::SetLimitsResponse>, Status> {
+        use v1::set_limits_request::Of;
+        let caller = caller_of(&request)?;
+        let wanted = request.into_inner();
+        let limits = Limits::of(wanted.limits)?;
+        match wanted.of {
+            Some(Of::KeyId(id)) => {
+                self.check_own_key(&caller, &id)?;
+                let limited = id.clone();
+                self.blocking(move |access| access.limit(&limited, limits))
+                    .await?;
+                tracing::info!(key = id, by = caller.key_id, "key limited");
+            }
+            Some(Of::Tenant(tenant)) if caller.role == Role::Operator => {
+                self.tenants.limit(tenant.clone(), limits).await?;
+                tracing::info!(tenant, by = caller.key_id, "tenant limited");
+            }
+            other => {
+                let (zh, en) = (
+                    "key_id；租户的限额由运营方设置",
+                    "key_id; limits of a tenant are set by operators",
+                );
+                let value = if other.is_some() { "tenant" } else { "" };
+                return Err(Problem::field("of", value, zh, en).status());
+            }
+        }
+        let limits = Some(limits.to_proto());
+        Ok(Response::new(v1::SetLimitsResponse { limits }))
     }
 
     async fn who_am_i(
@@ -174,7 +219,11 @@ impl AccessApi for AccessService {
         let secret = request.into_inner().secret;
         let record = self.access.resolve(&secret, (self.now)());
         let record = record.map_err(|denied| denied.of_resolved())?;
-        Ok(Response::new(record.to_proto()))
+        let mut key = record.to_proto();
+        let (limits, weight) = self.tenants.terms(record.tenant).await?;
+        key.tenant_limits = Some(limits.to_proto());
+        key.tenant_weight = weight;
+        Ok(Response::new(key))
     }
 
     async fn create_sign_in_link(
@@ -201,6 +250,7 @@ fn new_key(caller: &Caller, wanted: v1::CreateKeyRequest) -> Result<NewKey, Stat
         role,
         name: wanted.name,
         expires_at_ms: wanted.expires_at_ms,
+        limits: Limits::of(wanted.limits)?,
     };
     if caller.role != Role::Operator {
         own_tenant(caller, &new.tenant)?;
@@ -259,5 +309,6 @@ fn to_proto(row: TenantRow) -> v1::Tenant {
         credit_limit_micro: row.tenant.credit_limit_micro,
         weight: row.tenant.weight,
         created_at_ms: row.created_at_ms,
+        limits: Some(row.limits.to_proto()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::error::{AccessError, Denied};
 use super::keys::{self, KeyRecord};
+use super::limits::Limits;
 use super::roles::{CENTRE, Role};
 use super::sessions::Sessions;
 use crate::store::Records;
@@ -35,6 +36,7 @@ pub(crate) struct NewKey {
     pub(crate) name: String,
     /// 0 means never.
     pub(crate) expires_at_ms: i64,
+    pub(crate) limits: Limits,
 }
 
 #[derive(Default)]
@@ -108,6 +110,7 @@ impl Access {
             role,
             name: "internal".to_owned(),
             expires_at_ms: 0,
+            limits: Limits::default(),
         };
         let (record, secret) = make(&new, 0)?;
         self.write().insert(record);
@@ -152,6 +155,17 @@ impl Access {
             self.store(&record)?;
             self.write().insert(record.clone());
         }
+        Ok(record)
+    }
+
+    /// Sets what a key may ask for. Blocks.
+    pub(crate) fn limit(&self, id: &str, limits: Limits) -> Result<KeyRecord, AccessError> {
+        let mut record = self
+            .get(id)
+            .ok_or_else(|| AccessError::UnknownId(id.to_owned()))?;
+        record.limits = limits;
+        self.store(&record)?;
+        self.write().insert(record.clone());
         Ok(record)
     }
 
@@ -221,6 +235,7 @@ fn make(new: &NewKey, now_ms: i64) -> Result<(KeyRecord, String), AccessError> {
         created_at_ms: now_ms,
         expires_at_ms: new.expires_at_ms,
         revoked_at_ms: 0,
+        limits: new.limits,
     };
     Ok((record, secret))
 }

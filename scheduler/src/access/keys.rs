@@ -1,6 +1,7 @@
 //! Keys: made from system randomness, shown once, kept as a hash.
 
 use super::error::{AccessError, Denied};
+use super::limits::Limits;
 use super::roles::Role;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,6 +27,8 @@ pub(crate) struct KeyRecord {
     pub(crate) expires_at_ms: i64,
     /// 0 means not revoked.
     pub(crate) revoked_at_ms: i64,
+    #[serde(default)]
+    pub(crate) limits: Limits,
 }
 
 impl KeyRecord {
@@ -49,6 +52,8 @@ impl KeyRecord {
             created_at_ms: self.created_at_ms,
             expires_at_ms: self.expires_at_ms,
             revoked_at_ms: self.revoked_at_ms,
+            limits: Some(self.limits.to_proto()),
+            ..v1::Key::default()
         }
     }
 }

@@ -7,6 +7,7 @@ mod keys;
 mod layer;
 #[cfg(test)]
 mod layer_tests;
+mod limits;
 mod port;
 mod roles;
 mod sessions;
@@ -19,6 +20,7 @@ pub(crate) use error::Denied;
 pub(crate) use grpc::AccessService;
 pub(crate) use handle::{Access, Caller};
 pub(crate) use layer::{caller_of, protect};
+pub(crate) use limits::Limits;
 pub(crate) use port::{TenantPort, TenantRow};
 pub(crate) use roles::CENTRE;
 pub use roles::Role;

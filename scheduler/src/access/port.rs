@@ -1,5 +1,6 @@
 //! What the access service needs of the rest: the tenants on record.
 
+use super::limits::Limits;
 use futures::future::BoxFuture;
 use tonic::Status;
 use zhisuan_core::Tenant;
@@ -11,12 +12,23 @@ pub(crate) struct TenantRow {
     /// For people.
     pub(crate) title: String,
     pub(crate) created_at_ms: i64,
+    /// Of all its keys together.
+    pub(crate) limits: Limits,
 }
 
 /// The tenants on record.
 pub(crate) trait TenantPort: Send + Sync + 'static {
     /// Opens a tenant and its account; answered after it is durable.
-    fn add(&self, tenant: Tenant, title: String) -> BoxFuture<'_, Result<(), Status>>;
+    fn add(
+        &self,
+        tenant: Tenant,
+        title: String,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<(), Status>>;
+    /// Sets what all keys of a tenant together may ask for.
+    fn limit(&self, tenant: String, limits: Limits) -> BoxFuture<'_, Result<(), Status>>;
+    /// What all keys of a tenant together may ask for, and its weight in the fair share.
+    fn terms(&self, tenant: String) -> BoxFuture<'_, Result<(Limits, u32), Status>>;
     /// Every tenant, by name.
     fn list(&self) -> BoxFuture<'_, Result<Vec<TenantRow>, Status>>;
 }

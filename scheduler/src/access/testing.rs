@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::handle::NewKey;
-use super::{Access, Caller, NowMs, Role, TenantPort, TenantRow};
+use super::{Access, Caller, Limits, NowMs, Role, TenantPort, TenantRow};
 use crate::store::{Records, StoreError};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -72,20 +72,43 @@ impl FakeTenants {
             },
             title: String::new(),
             created_at_ms: 1,
+            limits: Limits::default(),
         };
         Self(Mutex::new(names.iter().map(row).collect()))
     }
 }
 
 impl TenantPort for FakeTenants {
-    fn add(&self, tenant: Tenant, title: String) -> BoxFuture<'_, Result<(), Status>> {
+    fn add(
+        &self,
+        tenant: Tenant,
+        title: String,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<(), Status>> {
         let created_at_ms = 1;
         self.0.lock().unwrap().push(TenantRow {
             tenant,
             title,
             created_at_ms,
+            limits,
         });
         async { Ok(()) }.boxed()
+    }
+
+    fn limit(&self, tenant: String, limits: Limits) -> BoxFuture<'_, Result<(), Status>> {
+        let mut rows = self.0.lock().unwrap();
+        for row in rows.iter_mut().filter(|row| row.tenant.name.0 == tenant) {
+            row.limits = limits;
+        }
+        async { Ok(()) }.boxed()
+    }
+
+    fn terms(&self, tenant: String) -> BoxFuture<'_, Result<(Limits, u32), Status>> {
+        let rows = self.0.lock().unwrap();
+        let found = rows.iter().find(|row| row.tenant.name.0 == tenant);
+        let terms = found.map(|row| (row.limits, row.tenant.weight));
+        let terms = terms.unwrap_or_else(|| (Limits::default(), 100));
+        async move { Ok(terms) }.boxed()
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<TenantRow>, Status>> {
@@ -106,6 +129,7 @@ pub(crate) fn key(access: &Access, role: Role, tenant: &str) -> (String, Caller)
         role,
         name: "test".to_owned(),
         expires_at_ms: 0,
+        limits: Limits::default(),
     };
     let (_, secret) = access.create(&new, 1).unwrap();
     let caller = access.caller(&secret, 1).unwrap();

@@ -7,6 +7,7 @@
 )]
 
 use super::handle::NewKey;
+use super::limits::Limits;
 use super::roles::{METHODS, Role};
 use super::testing::{FakeClock, FakeRecords, FakeTenants, access, code, key, request};
 use super::{Access, AccessService, Caller, Denied};
@@ -14,8 +15,9 @@ use prost::Message as _;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use zhisuan_proto::v1::access_server::Access as _;
+use zhisuan_proto::v1::set_limits_request::Of;
 use zhisuan_proto::v1::{
-    CreateKeyRequest, CreateSignInLinkRequest, CreateTenantRequest, ListKeysRequest,
+    self, CreateKeyRequest, CreateSignInLinkRequest, CreateTenantRequest, ListKeysRequest,
     ResolveKeyRequest, RevokeKeyRequest, Tenant,
 };
 
@@ -73,6 +75,7 @@ fn dead_keys_are_told_apart() {
         role: Role::App,
         name: "a".into(),
         expires_at_ms: 100,
+        limits: Limits::default(),
     };
     let (record, secret) = access.create(&new, 1).unwrap();
     assert!(access.caller(&secret, 99).is_ok());
@@ -308,4 +311,44 @@ async fn a_gateway_learns_who_stands_behind_a_key() {
     );
     let refused = service.resolve_key(ask("zs-unknown")).await.unwrap_err();
     assert_eq!(code(&refused), "ZS-KEY-UNKNOWN");
+}
+
+#[tokio::test]
+async fn limits_are_set_by_owners_and_told_to_gateways() {
+    let access = access();
+    let service = service(&access);
+    let (secret, acme) = key(&access, Role::App, "acme");
+    let (_, person) = key(&access, Role::Tenant, "acme");
+    let (_, other) = key(&access, Role::Tenant, "other");
+    let (_, boss) = key(&access, Role::Operator, "");
+    let limits = |requests_per_minute, priority| v1::Limits {
+        requests_per_minute,
+        tokens_per_minute: 5_000,
+        priority,
+    };
+    let set = |of, limits, caller: &Caller| {
+        let wanted = v1::SetLimitsRequest {
+            of: Some(of),
+            limits: Some(limits),
+        };
+        service.set_limits(request(wanted, caller))
+    };
+    let mine = Of::KeyId(acme.key_id.clone());
+    let hidden = set(mine.clone(), limits(9, 0), &other).await.unwrap_err();
+    assert_eq!(code(&hidden), "ZS-KEY-ID-UNKNOWN");
+    let late = set(mine.clone(), limits(9, 4), &person).await.unwrap_err();
+    let field = zhisuan_proto::detail_of(&late).unwrap().field;
+    assert_eq!(field, "limits.priority");
+    set(mine, limits(9, 2), &person).await.unwrap();
+    let all = Of::Tenant("acme".into());
+    let refused = set(all.clone(), limits(100, 1), &person).await;
+    assert_eq!(code(&refused.unwrap_err()), "ZS-FIELD");
+    set(all, limits(100, 1), &boss).await.unwrap();
+
+    let ask = ResolveKeyRequest { secret };
+    let known = service.resolve_key(request(ask, &boss)).await.unwrap();
+    let known = known.into_inner();
+    assert_eq!(known.limits, Some(limits(9, 2)));
+    assert_eq!(known.tenant_limits, Some(limits(100, 1)));
+    assert_eq!(known.tenant_weight, 100);
 }

@@ -117,19 +117,22 @@ impl BillingService {
     }
 
     /// On dedicated deployments the replicas' time is paid for and tokens are only counted. The
-    /// route is the one that the gateway takes: with replicas first, then the tenant's own.
-    fn priced(&self, model: &str, tenant: &str) -> bool {
+    /// route is the one that the gateway says it takes, or one that it may take. A price is
+    /// skipped only when no route in question has one.
+    fn priced(&self, model: &str, tenant: &str, deployment: &str) -> bool {
         let routes = self.deployments.routes();
         let routes = routes.borrow();
-        let seen = |route: &&v1::Route| {
-            route.model == model && (route.tenant.is_empty() || route.tenant == tenant)
-        };
-        let route = routes
-            .routes
-            .iter()
-            .filter(seen)
-            .max_by_key(|route| (!route.replicas.is_empty(), !route.tenant.is_empty()));
-        route.is_none_or(|route| route.metering() != v1::Metering::Dedicated)
+        let free = |route: &v1::Route| route.metering() == v1::Metering::Dedicated;
+        let taken = routes.routes.iter().find(|route| {
+            route.deployment == deployment
+                && route.model == model
+                && (route.tenant.is_empty() || route.tenant == tenant)
+        });
+        if let Some(route) = taken {
+            return !free(route);
+        }
+        let choices = zhisuan_proto::choices(&routes.routes, model, tenant);
+        choices.is_empty() || !choices.into_iter().all(free)
     }
 
     async fn now(&self) -> Result<Millis, Status> {
@@ -284,7 +287,7 @@ impl Billing for BillingService {
         let tenant = tenant_of(&caller, &message.tenant)?;
         let event = Event::RequestAuthorized {
             request: RequestId(message.request_id),
-            priced: self.priced(&message.model, &tenant.0),
+            priced: self.priced(&message.model, &tenant.0, &message.deployment),
             tenant,
             model: message.model,
             max_prompt_tokens: message.max_prompt_tokens,

@@ -347,6 +347,7 @@ impl Session {
             epoch: task.epoch.0,
             context_length: up.context_length,
             models: up.models,
+            abilities: up.abilities,
         };
         self.service.deployments.ready(task.job.0, replica);
         Ok(nothing())

@@ -9,7 +9,9 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use tonic::Status;
-use zhisuan_proto::v1::{Account, Deployment, JobState, ListJobsRequest, Node, Page as Paging};
+use zhisuan_proto::v1::{
+    Account, Deployment, JobState, ListJobsRequest, Node, Page as Paging, Reason,
+};
 use zhisuan_web::parts::{self, Tile, Tone};
 use zhisuan_web::{Page, Table, chart, html};
 
@@ -124,7 +126,10 @@ fn attention(nodes: &[Node], deployments: &[Deployment]) -> Vec<Attention> {
         });
     let deployments = deployments
         .iter()
-        .filter(|one| one.state == "degraded" || one.reason.is_some())
+        .filter(|one| {
+            let failing = |reason: &Reason| reason.code == "replica_failed";
+            one.state == "degraded" || one.reason.as_ref().is_some_and(failing)
+        })
         .map(|one| Attention {
             what: format!("模型服务 {}", one.name),
             state: one.reason.as_ref().map_or_else(

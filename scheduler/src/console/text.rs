@@ -62,6 +62,8 @@ pub(super) fn node_state(state: &str) -> (&str, Tone) {
 pub(super) fn deployment_state(state: &str) -> (&str, Tone) {
     match state {
         "starting" => ("启动中", Tone::Info),
+        "scaling" => ("扩容中", Tone::Info),
+        "asleep" => ("休眠", Tone::Neutral),
         "ready" => ("正常", Tone::Good),
         "degraded" => ("副本不足", Tone::Warn),
         "stopping" => ("停止中", Tone::Neutral),

@@ -32,6 +32,8 @@ struct Entry {
     description: String,
     #[serde(default)]
     languages: Vec<String>,
+    #[serde(default)]
+    abilities: Vec<String>,
     files: Vec<File>,
 }
 
@@ -45,6 +47,7 @@ impl Entry {
             licence: self.licence.clone(),
             description: self.description.clone(),
             languages: self.languages.clone(),
+            abilities: self.abilities.clone(),
             files: self.files.clone(),
             ..Model::default()
         }

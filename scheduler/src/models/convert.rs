@@ -28,6 +28,7 @@ pub(crate) fn to_proto(model: &Model) -> v1::ModelManifest {
         }),
         tenant: model.tenant.clone(),
         created_at_ms: model.created_at_ms,
+        abilities: model.abilities.clone(),
     }
 }
 
@@ -57,6 +58,7 @@ pub(crate) fn from_proto(wire: v1::ModelManifest) -> Option<Model> {
         }),
         tenant: wire.tenant,
         created_at_ms: wire.created_at_ms,
+        abilities: wire.abilities,
     })
 }
 

@@ -1,51 +1,42 @@
 //! What is served: one handle, cheap to clone, and a loop that keeps replicas running.
 
+use super::backend::Backend;
 use super::deployment::Deployment;
-use super::error::ModelError;
+use super::error::{ModelError, SharingError};
 use super::port::{ReadyReplica, ReplicaPort, ReplicaUpdate};
-use super::reconcile::{Action, Failures, ReplicaJob, reconcile};
-use super::routes::routes;
+use super::reconcile::Action;
+use super::state::{Scaled, State};
+use super::traffic::Traffic;
 use crate::access::NowMs;
 use crate::store::Records;
-use crate::words::Sentence;
-use std::collections::{BTreeMap, BTreeSet};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use zhisuan_core::JobState;
 use zhisuan_proto::v1;
 
 const KIND: &str = "deployment";
+pub(super) const TRAFFIC: &str = "traffic";
+pub(super) const BACKEND: &str = "backend";
 const TICK: Duration = Duration::from_secs(1);
-/// Ended jobs that are remembered, so that a late answer of a submission revives none.
-const REMEMBERED: usize = 1000;
 
-#[derive(Default)]
-struct State {
-    desired: BTreeMap<String, Deployment>,
-    /// Taken back, until the last replica has ended.
-    stopping: BTreeMap<String, Deployment>,
-    live: BTreeMap<u64, ReplicaJob>,
-    ended: BTreeSet<u64>,
-    failures: BTreeMap<String, Failures>,
-}
-
-struct Inner {
+pub(super) struct Inner {
     records: Arc<dyn Records>,
-    port: Arc<dyn ReplicaPort>,
-    now: NowMs,
+    pub(super) port: Arc<dyn ReplicaPort>,
+    pub(super) now: NowMs,
     state: Mutex<State>,
-    /// Held while jobs are submitted or cancelled: one decision at a time.
-    acting: tokio::sync::Mutex<()>,
-    wake: Notify,
+    /// Held while jobs are submitted or cancelled and while anything is decided: one at a time.
+    pub(super) acting: tokio::sync::Mutex<()>,
+    pub(super) wake: Notify,
     routes: watch::Sender<Arc<v1::Routes>>,
 }
 
 /// Handle to the deployments.
 #[derive(Clone)]
-pub(crate) struct Deployments(Arc<Inner>);
+pub(crate) struct Deployments(pub(super) Arc<Inner>);
 
 impl Deployments {
     /// Loads what shall be served. Blocks. Before [`Deployments::run`], tell every live job with
@@ -56,10 +47,14 @@ impl Deployments {
         now: NowMs,
     ) -> Result<Self, ModelError> {
         let mut state = State::default();
-        for (id, json) in records.all(KIND)? {
-            let deployment: Deployment =
-                serde_json::from_str(&json).map_err(|cause| ModelError::Damaged { id, cause })?;
+        for deployment in load::<Deployment>(records.as_ref(), KIND)? {
             state.desired.insert(deployment.name.clone(), deployment);
+        }
+        for traffic in load::<Traffic>(records.as_ref(), TRAFFIC)? {
+            state.traffic.insert(traffic.key(), traffic);
+        }
+        for backend in load::<Backend>(records.as_ref(), BACKEND)? {
+            state.backends.insert(backend.name.clone(), backend);
         }
         let this = Self(Arc::new(Inner {
             records,
@@ -89,28 +84,14 @@ impl Deployments {
     /// Takes news of a job with serve work; news of ended jobs count as failures of what is still
     /// wanted.
     pub(crate) fn seen(&self, update: ReplicaUpdate) {
-        {
-            let mut state = self.state();
-            if update.state.ended() {
-                state.end(update, (self.0.now)());
-            } else if !state.ended.contains(&update.job_id) {
-                state.change(&update);
-            }
-        }
+        self.state().seen(update, (self.0.now)());
         self.publish();
         self.0.wake.notify_one();
     }
 
     /// A replica answers from now on; ignored when its attempt is over.
     pub(crate) fn ready(&self, job_id: u64, ready: ReadyReplica) {
-        if let Some(job) = self.state().live.get_mut(&job_id)
-            && job.epoch <= ready.epoch
-            && job.state != JobState::Stopping
-        {
-            job.epoch = ready.epoch;
-            job.ready_since_ms = (self.0.now)();
-            job.ready = Some(ready);
-        }
+        self.state().ready(job_id, ready, (self.0.now)());
         self.publish();
     }
 
@@ -118,10 +99,10 @@ impl Deployments {
     /// deployment that could never run or be paid is refused as a whole.
     pub(crate) async fn deploy(&self, wanted: Deployment) -> Result<v1::Deployment, Status> {
         let _acting = self.0.acting.lock().await;
-        self.check_free(&wanted)?;
+        self.check_free(&wanted, None)?;
         let spec = wanted.job_spec();
         let job_id = self.0.port.submit(wanted.payer().to_owned(), spec).await?;
-        if let Err(error) = self.store(wanted.clone()).await {
+        if let Err(error) = self.put(KIND, wanted.name.clone(), wanted.clone()).await {
             self.cancel(job_id).await;
             return Err(error.into());
         }
@@ -129,6 +110,8 @@ impl Deployments {
         {
             let mut state = self.state();
             state.failures.remove(&name);
+            let scaled = Scaled::starting(wanted.replicas, (self.0.now)());
+            state.scaled.insert(name.clone(), scaled);
             state.desired.insert(name.clone(), wanted);
             state.submitted(job_id, &name);
         }
@@ -137,23 +120,46 @@ impl Deployments {
         self.get(&name)
     }
 
-    /// Takes a deployment back; its replicas end. `tenant` `None` may take back any.
+    /// Changes a deployment by `change`; its replicas follow. `tenant` `None` may change any.
+    pub(crate) async fn update(
+        &self,
+        name: &str,
+        tenant: Option<&str>,
+        change: impl FnOnce(&Deployment) -> Result<Deployment, ModelError>,
+    ) -> Result<v1::Deployment, Status> {
+        let _acting = self.0.acting.lock().await;
+        let new = change(&self.owned(name, tenant)?)?;
+        self.check_free(&new, Some(name))?;
+        self.put(KIND, name.to_owned(), new.clone()).await?;
+        {
+            let mut state = self.state();
+            let mine = |deployment: &str| deployment == name;
+            for job in state.live.values_mut().filter(|job| mine(&job.deployment)) {
+                job.told_at_ms = 0;
+            }
+            state.desired.insert(name.to_owned(), new);
+        }
+        self.publish();
+        self.0.wake.notify_one();
+        self.get(name)
+    }
+
+    /// Takes a deployment back; its replicas end. Refused while it carries traffic that others
+    /// could. `tenant` `None` may take back any.
     pub(crate) async fn undeploy(
         &self,
         name: &str,
         tenant: Option<&str>,
     ) -> Result<v1::Deployment, Status> {
         let _acting = self.0.acting.lock().await;
-        let unknown = || ModelError::DeploymentUnknown(name.to_owned());
-        let found = self.state().desired.get(name).cloned();
-        let found = found
-            .filter(|found| tenant.is_none_or(|tenant| tenant == found.tenant))
-            .ok_or_else(unknown)?;
-        let (records, id) = (Arc::clone(&self.0.records), name.to_owned());
-        let deleted = tokio::task::spawn_blocking(move || records.delete(KIND, &id)).await;
-        deleted
-            .map_err(ModelError::from)?
-            .map_err(ModelError::from)?;
+        let found = self.owned(name, tenant)?;
+        let members: Vec<_> = found
+            .asked
+            .iter()
+            .filter_map(|asked| Some((asked.as_str(), found.member(asked)?)))
+            .collect();
+        self.check_idle(&members)?;
+        self.delete(KIND, name).await?;
         let answer = {
             let mut state = self.state();
             state.desired.remove(name);
@@ -163,6 +169,7 @@ impl Deployments {
             state.forget_stopped();
             answer
         };
+        self.drop_shares(name).await?;
         self.publish();
         self.0.wake.notify_one();
         Ok(answer)
@@ -188,17 +195,27 @@ impl Deployments {
     /// One look at what is missing or too much, and what to do about it.
     pub(super) async fn reconcile_once(&self) {
         let _acting = self.0.acting.lock().await;
-        let actions = {
-            let state = self.state();
-            let live: Vec<ReplicaJob> = state.live.values().cloned().collect();
-            reconcile(&state.desired, &live, &state.failures, (self.0.now)())
-        };
+        let now_ms = (self.0.now)();
+        let told = Arc::clone(&self.0.routes.borrow());
+        let actions = self.state().plan(&told.routes, now_ms);
         for action in actions {
             match action {
-                Action::Cancel { job_id } => self.cancel(job_id).await,
+                Action::Leave { job_id } => self.leave(job_id, now_ms),
+                Action::Cancel { job_id } => {
+                    self.leave(job_id, now_ms);
+                    self.cancel(job_id).await;
+                }
                 Action::SubmitReplica { deployment } => self.submit(&deployment).await,
+                Action::Tell { job_id, deployment } => self.tell(job_id, &deployment, now_ms).await,
             }
         }
+        self.publish();
+    }
+
+    /// Out of the routes, before anything else happens to it.
+    fn leave(&self, job_id: u64, now_ms: i64) {
+        self.state().leave(job_id, now_ms);
+        self.publish();
     }
 
     async fn submit(&self, name: &str) {
@@ -239,26 +256,86 @@ impl Deployments {
         }
     }
 
-    fn check_free(&self, wanted: &Deployment) -> Result<(), ModelError> {
+    async fn tell(&self, job_id: u64, name: &str, now_ms: i64) {
+        let work = {
+            let mut state = self.state();
+            if let Some(job) = state.live.get_mut(&job_id) {
+                job.told_at_ms = now_ms;
+            }
+            state.desired.get(name).map(Deployment::work)
+        };
+        let Some(work) = work else { return };
+        if let Err(status) = self.0.port.tell(job_id, work).await {
+            let message = status.message();
+            tracing::warn!(
+                job_id,
+                message,
+                "a replica could not be told what it serves"
+            );
+        }
+    }
+
+    fn owned(&self, name: &str, tenant: Option<&str>) -> Result<Deployment, ModelError> {
+        let found = self.state().desired.get(name).cloned();
+        found
+            .filter(|found| tenant.is_none_or(|tenant| tenant == found.tenant))
+            .ok_or_else(|| ModelError::DeploymentUnknown(name.to_owned()))
+    }
+
+    /// Refuses names that others serve; `before` is the deployment that it replaces.
+    fn check_free(&self, wanted: &Deployment, before: Option<&str>) -> Result<(), ModelError> {
         let state = self.state();
-        let mut all = state.desired.values().chain(state.stopping.values());
-        match all.find_map(|known| wanted.clash(known)) {
+        let others = state.desired.values().chain(state.stopping.values());
+        let mut others = others.filter(|known| before != Some(known.name.as_str()));
+        let taken = others.find_map(|known| wanted.clash(known));
+        let taken = taken.or_else(|| {
+            let mut backends = state.backends.values();
+            backends.find_map(|backend| wanted.clash_with(backend))
+        });
+        match taken {
             Some(name) => Err(ModelError::DeploymentExists(name.to_owned())),
             None => Ok(()),
         }
     }
 
-    async fn store(&self, deployment: Deployment) -> Result<(), ModelError> {
+    /// Refuses what carries traffic that others would have to take over.
+    pub(super) fn check_idle(
+        &self,
+        members: &[(&str, super::traffic::Member)],
+    ) -> Result<(), ModelError> {
+        let state = self.state();
+        let mut members = members.iter();
+        match members.find(|(name, member)| state.carries(member, name)) {
+            Some((name, member)) => Err(SharingError::CarriesTraffic {
+                deployment: member.deployment.clone(),
+                model: (*name).to_owned(),
+            }
+            .into()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn put<T: Serialize + Send + 'static>(
+        &self,
+        kind: &'static str,
+        id: String,
+        record: T,
+    ) -> Result<(), ModelError> {
         let records = Arc::clone(&self.0.records);
         let put = move || {
-            let id = deployment.name.clone();
-            let json = serde_json::to_string(&deployment).map_err(|cause| ModelError::Damaged {
+            let json = serde_json::to_string(&record).map_err(|cause| ModelError::Damaged {
                 id: id.clone(),
                 cause,
             })?;
-            Ok(records.put(KIND, &id, &json)?)
+            Ok(records.put(kind, &id, &json)?)
         };
         tokio::task::spawn_blocking(put).await?
+    }
+
+    pub(super) async fn delete(&self, kind: &'static str, id: &str) -> Result<(), ModelError> {
+        let (records, id) = (Arc::clone(&self.0.records), id.to_owned());
+        let deleted = tokio::task::spawn_blocking(move || records.delete(kind, &id)).await?;
+        Ok(deleted?)
     }
 
     fn get(&self, name: &str) -> Result<v1::Deployment, Status> {
@@ -268,10 +345,9 @@ impl Deployments {
     }
 
     /// Tells the routes when they differ from those told last.
-    fn publish(&self) {
+    pub(super) fn publish(&self) {
         let state = self.state();
-        let live: Vec<ReplicaJob> = state.live.values().cloned().collect();
-        let now = routes(&state.desired, &live);
+        let now = state.routes((self.0.now)());
         // Still under the lock, so that an older state never comes after a newer one.
         self.0.routes.send_if_modified(|told| {
             let changed = told.routes != now || told.revision == 0;
@@ -285,107 +361,17 @@ impl Deployments {
         });
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn submitted(&mut self, job_id: u64, deployment: &str) {
-        if self.ended.contains(&job_id) {
-            return;
-        }
-        self.live
-            .entry(job_id)
-            .or_insert_with(|| new_job(job_id, deployment));
-    }
-
-    fn change(&mut self, update: &ReplicaUpdate) {
-        let job = self
-            .live
-            .entry(update.job_id)
-            .or_insert_with(|| new_job(update.job_id, &update.deployment));
-        job.state = update.state;
-        // Another attempt, or one that is not up or going down: what was ready is not any more.
-        let up = matches!(update.state, JobState::Starting | JobState::Running);
-        if update.epoch != job.epoch || !up {
-            job.ready = None;
-        }
-        job.epoch = update.epoch;
-    }
-
-    fn end(&mut self, update: ReplicaUpdate, now_ms: i64) {
-        if !self.ended.insert(update.job_id) {
-            return;
-        }
-        while self.ended.len() > REMEMBERED {
-            self.ended.pop_first();
-        }
-        let job = self.live.remove(&update.job_id);
-        if self.desired.contains_key(&update.deployment) {
-            let failures = self.failures.entry(update.deployment).or_default();
-            failures.add(job.as_ref(), update.message, now_ms);
-        }
-        self.forget_stopped();
-    }
-
-    fn forget_stopped(&mut self) {
-        let live = &self.live;
-        self.stopping
-            .retain(|name, _| live.values().any(|job| job.deployment == *name));
-    }
-
-    fn describe(&self, deployment: &Deployment) -> v1::Deployment {
-        let jobs = || {
-            self.live
-                .values()
-                .filter(|job| job.deployment == deployment.name)
-        };
-        let ready = jobs().filter(|job| job.ready.is_some()).count() as u32;
-        let wanted = self.desired.contains_key(&deployment.name);
-        let state = match ready {
-            _ if !wanted => "stopping",
-            0 => "starting",
-            ready if ready < deployment.replicas => "degraded",
-            _ => "ready",
-        };
-        let failures = self.failures.get(&deployment.name);
-        let failures = failures.filter(|_| wanted && ready < deployment.replicas);
-        v1::Deployment {
-            name: deployment.name.clone(),
-            tenant: deployment.tenant.clone(),
-            models: deployment.models.clone(),
-            replicas: deployment.replicas,
-            ready,
-            metering: deployment.metering().into(),
-            job_ids: jobs().map(|job| job.job_id).collect(),
-            state: state.to_owned(),
-            reason: failures.map(reason),
-            created_at_ms: deployment.created_at_ms,
-            ..v1::Deployment::default()
-        }
-    }
-}
-
-fn new_job(job_id: u64, deployment: &str) -> ReplicaJob {
-    ReplicaJob {
-        job_id,
-        deployment: deployment.to_owned(),
-        state: JobState::Queued,
-        epoch: 0,
-        ready: None,
-        ready_since_ms: 0,
-    }
-}
-
-fn reason(failures: &Failures) -> v1::Reason {
-    let Failures { count, message, .. } = failures;
-    Sentence::new(
-        "replica_failed",
-        format!("副本已连续失败 {count} 次，会自动重试；最近一次：{message}"),
-        format!("replicas failed {count} times in a row and are tried again; last: {message}"),
-    )
-    .number("failures", *count)
-    .number("next_try_at_ms", failures.next_at_ms())
-    .reason()
+fn load<T: DeserializeOwned>(
+    records: &dyn Records,
+    kind: &'static str,
+) -> Result<Vec<T>, ModelError> {
+    let read = |(id, json): (String, String)| {
+        serde_json::from_str(&json).map_err(|cause| ModelError::Damaged { id, cause })
+    };
+    records.all(kind)?.into_iter().map(read).collect()
 }

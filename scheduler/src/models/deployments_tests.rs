@@ -6,145 +6,15 @@
     reason = "tests fail by panicking"
 )]
 
-use super::{
-    Catalogue, Deployments, ModelService, Models, ReadyReplica, ReplicaPort, ReplicaUpdate,
-};
-use crate::access::testing::{FakeClock, FakeRecords, code, request};
-use crate::access::{Caller, Role};
-use crate::artifacts::Artifacts;
-use crate::words::Problem;
-use futures::future::BoxFuture;
-use futures::{FutureExt as _, StreamExt as _};
-use std::sync::{Arc, Mutex};
-use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use super::testing::{QWEN, acme, ask, bench, boss, news, ready};
+use super::{Deployments, ReplicaUpdate};
+use crate::access::testing::{code, request};
+use futures::StreamExt as _;
 use zhisuan_core::JobState;
 use zhisuan_proto::v1::models_server::Models as _;
 use zhisuan_proto::v1::{
     self, DeployRequest, ListDeploymentsRequest, UndeployRequest, WatchRoutesRequest,
 };
-
-const QWEN: &str = "qwen2.5-coder-0.5b-instruct";
-
-/// Fake scheduler: numbers jobs, keeps what it was asked, refuses when told to.
-#[derive(Default)]
-struct FakeJobs {
-    submitted: Mutex<Vec<(String, v1::JobSpec)>>,
-    cancelled: Mutex<Vec<u64>>,
-    broke: Mutex<bool>,
-}
-
-impl ReplicaPort for FakeJobs {
-    fn submit(&self, tenant: String, spec: v1::JobSpec) -> BoxFuture<'_, Result<u64, Status>> {
-        let answer = if *self.broke.lock().unwrap() {
-            Err(Problem::new(
-                Code::FailedPrecondition,
-                "ZS-BALANCE",
-                "余额不足",
-                "no money",
-            )
-            .status())
-        } else {
-            let mut submitted = self.submitted.lock().unwrap();
-            submitted.push((tenant, spec));
-            Ok(submitted.len() as u64)
-        };
-        async { answer }.boxed()
-    }
-
-    fn cancel(&self, job_id: u64) -> BoxFuture<'_, Result<(), Status>> {
-        self.cancelled.lock().unwrap().push(job_id);
-        async { Ok(()) }.boxed()
-    }
-}
-
-struct Bench {
-    _folder: tempfile::TempDir,
-    records: Arc<FakeRecords>,
-    jobs: Arc<FakeJobs>,
-    clock: FakeClock,
-    deployments: Deployments,
-    service: ModelService,
-    drain: CancellationToken,
-}
-
-fn bench() -> Bench {
-    let folder = tempfile::tempdir().unwrap();
-    let records = Arc::new(FakeRecords::default());
-    let (jobs, clock, drain) = (
-        Arc::new(FakeJobs::default()),
-        FakeClock::at(1_000_000),
-        CancellationToken::new(),
-    );
-    let models = Models::open(records.clone(), &Catalogue::load(None).unwrap()).unwrap();
-    let deployments = Deployments::open(records.clone(), jobs.clone(), clock.now()).unwrap();
-    let artifacts = Artifacts::open(folder.path(), records.clone(), 1 << 20).unwrap();
-    let service = ModelService::new(
-        models,
-        deployments.clone(),
-        artifacts,
-        clock.now(),
-        drain.clone(),
-    );
-    Bench {
-        _folder: folder,
-        records,
-        jobs,
-        clock,
-        deployments,
-        service,
-        drain,
-    }
-}
-
-fn boss() -> Caller {
-    Caller {
-        tenant: "centre".into(),
-        role: Role::Operator,
-        key_id: "k".into(),
-    }
-}
-
-fn acme() -> Caller {
-    Caller {
-        tenant: "acme".into(),
-        role: Role::Tenant,
-        key_id: "a".into(),
-    }
-}
-
-fn ask(replicas: u32) -> DeployRequest {
-    DeployRequest {
-        model: QWEN.into(),
-        replicas,
-        ..DeployRequest::default()
-    }
-}
-
-fn news(job_id: u64, state: JobState, epoch: u64) -> ReplicaUpdate {
-    let message = if state.ended() {
-        "任务失败：boom".into()
-    } else {
-        String::new()
-    };
-    ReplicaUpdate {
-        job_id,
-        deployment: QWEN.into(),
-        state,
-        epoch,
-        message,
-    }
-}
-
-fn ready(epoch: u64) -> ReadyReplica {
-    ReadyReplica {
-        address: "10.0.0.1:7".into(),
-        token: "t".into(),
-        epoch,
-        context_length: 2048,
-        models: vec![QWEN.into()],
-    }
-}
 
 #[tokio::test]
 async fn from_deploy_to_routes_and_back() {

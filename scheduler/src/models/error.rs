@@ -49,6 +49,9 @@ pub(crate) enum ModelError {
     /// Not served.
     #[error("no deployment {0}")]
     DeploymentUnknown(String),
+    /// About names that several serve.
+    #[error(transparent)]
+    Sharing(#[from] SharingError),
     /// The store failed.
     #[error("models cannot be stored or loaded: {0}")]
     Store(#[from] StoreError),
@@ -71,6 +74,35 @@ pub(crate) enum ModelError {
     /// The process is going down.
     #[error("work on models was cut short: {0}")]
     Cut(#[from] tokio::task::JoinError),
+}
+
+/// What can be wrong with names that several serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SharingError {
+    /// The name of a back end is in use.
+    #[error("the name {0} is in use by a deployment or back end")]
+    BackendExists(String),
+    /// No such back end.
+    #[error("no back end {0}")]
+    BackendUnknown(String),
+    /// Others changed the division meanwhile.
+    #[error("the traffic of {model} is at revision {found}, not {expected}")]
+    Revision {
+        /// Name that callers use.
+        model: String,
+        /// As the caller knew it.
+        expected: u64,
+        /// As it is.
+        found: u64,
+    },
+    /// It answers for a shared name.
+    #[error("{deployment} has a share of the traffic of {model}")]
+    CarriesTraffic {
+        /// What should be taken back.
+        deployment: String,
+        /// Name that callers use.
+        model: String,
+    },
 }
 
 impl ModelError {
@@ -137,11 +169,54 @@ impl From<ModelError> for Status {
                 english,
             )
             .hint("zhisuan models deployments 可列出在服务的模型"),
+            ModelError::Sharing(sharing) => sharing.problem(),
             ModelError::Store(_)
             | ModelError::Damaged { .. }
             | ModelError::Catalogue { .. }
             | ModelError::Cut(_) => Problem::internal("models", &error),
         }
         .status()
+    }
+}
+
+impl SharingError {
+    fn problem(&self) -> Problem {
+        let english = self.to_string();
+        match self {
+            Self::BackendExists(name) => Problem::new(
+                Code::AlreadyExists,
+                "ZS-BACKEND-EXISTS",
+                format!("{name} 已是某个部署或外部后端的名字"),
+                english,
+            )
+            .hint("请换一个名字；zhisuan backend list 可列出外部后端"),
+            Self::BackendUnknown(name) => Problem::new(
+                Code::NotFound,
+                "ZS-BACKEND-UNKNOWN",
+                format!("没有外部后端 {name}"),
+                english,
+            )
+            .hint("zhisuan backend list 可列出外部后端"),
+            Self::Revision {
+                model,
+                expected,
+                found,
+            } => Problem::new(
+                Code::Aborted,
+                "ZS-TRAFFIC-REVISION",
+                format!("{model} 的流量已被他人更改：现为第 {found} 版，而非第 {expected} 版"),
+                english,
+            )
+            .hint("zhisuan traffic show 可查看现状，确认后重试"),
+            Self::CarriesTraffic { deployment, model } => Problem::new(
+                Code::FailedPrecondition,
+                "ZS-DEPLOYMENT-TRAFFIC",
+                format!("{deployment} 仍承担 {model} 的流量"),
+                english,
+            )
+            .hint(format!(
+                "请先用 zhisuan traffic set {model} 把流量交给其他部署"
+            )),
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! The Models service.
 
-use super::deployment::plan;
+use super::deployment::Deployment;
 use super::deployments::Deployments;
 use super::error::ModelError;
 use super::handle::Models;
+use super::plan::{changed, plan};
 use crate::access::{Caller, NowMs, Role, caller_of};
 use crate::artifacts::Artifacts;
 use crate::words::Problem;
@@ -86,44 +87,62 @@ impl ModelsApi for ModelService {
 
     async fn set_traffic(
         &self,
-        _request: Request<v1::SetTrafficRequest>,
+        request: Request<v1::SetTrafficRequest>,
     ) -> Result<Response<v1::Traffic>, Status> {
-        Err(Status::unimplemented("set_traffic"))
+        let caller = caller_of(&request)?;
+        let request = request.into_inner();
+        let owner = viewer(&caller);
+        let decided = self.deployments.set_traffic(request, owner).await?;
+        let (model, revision) = (&decided.model, decided.revision);
+        tracing::info!(model, revision, by = caller.key_id, "traffic set");
+        Ok(Response::new(decided))
     }
 
     async fn list_traffic(
         &self,
-        _request: Request<v1::ListTrafficRequest>,
+        request: Request<v1::ListTrafficRequest>,
     ) -> Result<Response<v1::ListTrafficResponse>, Status> {
-        Err(Status::unimplemented("list_traffic"))
+        let caller = caller_of(&request)?;
+        let traffic = self.deployments.list_traffic(viewer(&caller));
+        Ok(Response::new(v1::ListTrafficResponse { traffic }))
     }
 
     async fn add_backend(
         &self,
-        _request: Request<v1::AddBackendRequest>,
+        request: Request<v1::AddBackendRequest>,
     ) -> Result<Response<v1::Backend>, Status> {
-        Err(Status::unimplemented("add_backend"))
+        let caller = caller_of(&request)?;
+        let added = self.deployments.add_backend(request.into_inner()).await?;
+        let (name, model) = (&added.name, &added.model);
+        tracing::info!(name, model, by = caller.key_id, "back end added");
+        Ok(Response::new(added))
     }
 
     async fn remove_backend(
         &self,
-        _request: Request<v1::RemoveBackendRequest>,
+        request: Request<v1::RemoveBackendRequest>,
     ) -> Result<Response<v1::Backend>, Status> {
-        Err(Status::unimplemented("remove_backend"))
+        let caller = caller_of(&request)?;
+        let name = request.into_inner().name;
+        let removed = self.deployments.remove_backend(&name).await?;
+        tracing::info!(name, by = caller.key_id, "back end removed");
+        Ok(Response::new(removed))
     }
 
     async fn list_backends(
         &self,
         _request: Request<v1::ListBackendsRequest>,
     ) -> Result<Response<v1::ListBackendsResponse>, Status> {
-        Err(Status::unimplemented("list_backends"))
+        let backends = self.deployments.list_backends();
+        Ok(Response::new(v1::ListBackendsResponse { backends }))
     }
 
     async fn report_demand(
         &self,
-        _request: Request<v1::ReportDemandRequest>,
+        request: Request<v1::ReportDemandRequest>,
     ) -> Result<Response<v1::ReportDemandResponse>, Status> {
-        Err(Status::unimplemented("report_demand"))
+        self.deployments.report_demand(request.into_inner())?;
+        Ok(Response::new(v1::ReportDemandResponse {}))
     }
 
     async fn register(
@@ -213,6 +232,20 @@ impl ModelsApi for ModelService {
         let deployed = self.deployments.deploy(planned).await?;
         tracing::info!(deployment = deployed.name, by = caller.key_id, "deployed");
         Ok(Response::new(deployed))
+    }
+
+    async fn update_deployment(
+        &self,
+        request: Request<v1::UpdateDeploymentRequest>,
+    ) -> Result<Response<v1::Deployment>, Status> {
+        let caller = caller_of(&request)?;
+        let wanted = request.into_inner();
+        let name = wanted.name.clone();
+        let change = |old: &Deployment| self.models.with(|registry| changed(old, wanted, registry));
+        let changed = self.deployments.update(&name, viewer(&caller), change);
+        let changed = changed.await?;
+        tracing::info!(deployment = name, by = caller.key_id, "changed");
+        Ok(Response::new(changed))
     }
 
     async fn undeploy(

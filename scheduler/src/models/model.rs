@@ -33,6 +33,9 @@ pub(crate) struct Model {
     /// Empty for models of the centre.
     pub(crate) tenant: String,
     pub(crate) created_at_ms: i64,
+    /// What it is made for, as it was registered; empty leaves it to the architecture.
+    #[serde(default)]
+    pub(crate) abilities: Vec<String>,
 }
 
 /// One file of a model.
@@ -91,6 +94,19 @@ impl Model {
     /// Whether callers of `tenant` may know it; `None` knows all.
     pub(crate) fn visible(&self, tenant: Option<&str>) -> bool {
         tenant.is_none_or(|tenant| self.tenant.is_empty() || self.tenant == tenant)
+    }
+
+    /// What it is made for. An encoder that says nothing makes embeddings: one that judges pairs
+    /// is registered with "rerank".
+    pub(crate) fn abilities(&self) -> Vec<String> {
+        if !self.abilities.is_empty() {
+            return self.abilities.clone();
+        }
+        let usual: &[&str] = match self.architecture.as_str() {
+            "bert" | "xlm-roberta" => &["embeddings"],
+            _ => &["chat", "completions", "embeddings"],
+        };
+        usual.iter().map(ToString::to_string).collect()
     }
 
     /// Sum of its files, bytes.

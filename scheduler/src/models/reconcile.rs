@@ -3,13 +3,17 @@
 use super::deployment::Deployment;
 use super::port::ReadyReplica;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use zhisuan_core::JobState;
 
 const FIRST_PAUSE_MS: i64 = 1_000;
 const LONGEST_PAUSE_MS: i64 = 300_000;
 /// A replica that was ready this long was no failed start.
 const STABLE_MS: i64 = 60_000;
+/// Between a replica's leaving the routes and its stop: gateways hear of it meanwhile.
+const LEAVE_MS: i64 = 1_000;
+/// Between two times that a replica is told what it serves.
+const TELL_MS: i64 = 30_000;
 
 /// A replica's job that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,29 @@ pub(crate) struct ReplicaJob {
     pub(crate) epoch: u64,
     pub(crate) ready: Option<ReadyReplica>,
     pub(crate) ready_since_ms: i64,
+    /// When it left the routes, to be stopped soon.
+    pub(crate) leaving_since_ms: Option<i64>,
+    /// When it was last told what it serves.
+    pub(crate) told_at_ms: i64,
+}
+
+impl ReplicaJob {
+    /// It is neither ending nor leaving.
+    pub(crate) fn stays(&self) -> bool {
+        self.goes_on() && self.leaving_since_ms.is_none()
+    }
+
+    fn goes_on(&self) -> bool {
+        self.state != JobState::Stopping && !self.state.ended()
+    }
+
+    /// It answers, but not for the names that it should.
+    pub(crate) fn is_behind(&self, deployment: &Deployment) -> bool {
+        self.ready.as_ref().is_some_and(|ready| {
+            let has: BTreeSet<&str> = ready.models.iter().map(String::as_str).collect();
+            has != deployment.served().collect()
+        })
+    }
 }
 
 /// Replicas of a deployment that ended, or could not be submitted, one after the other.
@@ -59,39 +86,65 @@ impl Failures {
 /// What must be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    SubmitReplica { deployment: String },
-    Cancel { job_id: u64 },
+    SubmitReplica {
+        deployment: String,
+    },
+    /// Take it out of the routes; it is cancelled a moment later.
+    Leave {
+        job_id: u64,
+    },
+    Cancel {
+        job_id: u64,
+    },
+    /// Tell a replica what it serves now.
+    Tell {
+        job_id: u64,
+        deployment: String,
+    },
 }
 
-/// What must be done now, by deployment and job. Doing it twice does no harm: what was done shows
-/// in `live` the next time.
+/// What must be done now, by deployment and job. `scaled` holds how many replicas those that
+/// follow demand should have. Doing it twice does no harm: what was done shows in `live` the next
+/// time.
 pub(crate) fn reconcile(
     desired: &BTreeMap<String, Deployment>,
+    scaled: &BTreeMap<String, u32>,
     live: &[ReplicaJob],
     failures: &BTreeMap<String, Failures>,
     now_ms: i64,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
-    let going = |job: &&ReplicaJob| job.state != JobState::Stopping && !job.state.ended();
-    for job in live.iter().filter(going) {
-        if !desired.contains_key(&job.deployment) {
+    for job in live.iter().filter(|job| job.goes_on()) {
+        let left = job
+            .leaving_since_ms
+            .is_some_and(|since| now_ms.saturating_sub(since) >= LEAVE_MS);
+        if left || !desired.contains_key(&job.deployment) {
             actions.push(Action::Cancel { job_id: job.job_id });
         }
     }
     for (name, deployment) in desired {
         let mut jobs: Vec<&ReplicaJob> = live
             .iter()
-            .filter(going)
-            .filter(|job| job.deployment == *name)
+            .filter(|job| job.stays() && job.deployment == *name)
             .collect();
-        let wanted = deployment.replicas as usize;
+        let wanted = scaled.get(name).copied().unwrap_or(deployment.replicas) as usize;
         // Those that answer stay, then the oldest.
         jobs.sort_by_key(|job| (Reverse(job.ready.is_some()), job.job_id));
-        actions.extend(
-            jobs.iter()
-                .skip(wanted)
-                .map(|job| Action::Cancel { job_id: job.job_id }),
-        );
+        actions.extend(jobs.iter().skip(wanted).map(|job| {
+            let job_id = job.job_id;
+            if job.ready.is_some() {
+                Action::Leave { job_id }
+            } else {
+                Action::Cancel { job_id }
+            }
+        }));
+        let behind = jobs.iter().take(wanted).filter(|job| {
+            job.is_behind(deployment) && now_ms.saturating_sub(job.told_at_ms) >= TELL_MS
+        });
+        actions.extend(behind.map(|job| Action::Tell {
+            job_id: job.job_id,
+            deployment: name.clone(),
+        }));
         let may_try = failures
             .get(name)
             .is_none_or(|failures| failures.next_at_ms() <= now_ms);

@@ -9,7 +9,8 @@ const MAX_FILES: usize = 256;
 const MAX_SOURCES: usize = 16;
 const MAX_PARTS: usize = 1000;
 const MAX_TEXT: usize = 4096;
-const BASES: [&str; 2] = ["llama", "qwen2"];
+const BASES: [&str; 6] = ["llama", "qwen2", "qwen3", "gemma3", "bert", "xlm-roberta"];
+const ABILITIES: [&str; 4] = ["chat", "completions", "embeddings", "rerank"];
 
 /// Refuses the first field that is not accepted; `path` is put before its name.
 pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
@@ -52,6 +53,7 @@ pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
             accepted,
         ));
     }
+    check_abilities(model, at("abilities"))?;
     if model.files.is_empty() || model.files.len() > MAX_FILES {
         let accepted = format!("1 to {MAX_FILES} files");
         return Err(ModelError::field(
@@ -73,6 +75,17 @@ pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
                 accepted,
             ));
         }
+    }
+    Ok(())
+}
+
+fn check_abilities(model: &Model, field: String) -> Result<(), ModelError> {
+    let known = |ability: &&String| ABILITIES.contains(&ability.as_str());
+    let several = model.abilities.len() > ABILITIES.len();
+    if several || model.abilities.iter().any(|ability| !known(&ability)) {
+        let accepted = ABILITIES.join(", ");
+        let value = model.abilities.join(",");
+        return Err(ModelError::field(field, &value, &accepted, &accepted));
     }
     Ok(())
 }

@@ -6,9 +6,9 @@
     reason = "tests fail by panicking"
 )]
 
-use super::deployment::plan;
 use super::error::ModelError;
 use super::model::{File, Kind, Lineage, Model, Source};
+use super::plan::plan;
 use super::registry::Registry;
 use super::{Catalogue, Models};
 use crate::access::testing::FakeRecords;

@@ -17,6 +17,7 @@ fn authorize(request_id: &str, tenant: &str, prompt: u64, completion: u64) -> v1
         model: "m".to_owned(),
         max_prompt_tokens: prompt,
         max_completion_tokens: completion,
+        ..v1::AuthorizeRequest::default()
     }
 }
 

@@ -190,6 +190,7 @@ async fn serve_for_ever(url: String, key: String, acknowledged: Arc<Acknowledged
             model: "m".to_owned(),
             max_prompt_tokens: 100,
             max_completion_tokens: 100,
+            ..v1::AuthorizeRequest::default()
         };
         let mut clients = Clients::connect(&url, &key).await;
         if clients.billing.authorize(ask).await.is_err() {

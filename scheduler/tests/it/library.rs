@@ -147,6 +147,7 @@ async fn a_deployment_gets_routes_survives_a_restart_and_ends() {
         task: Some(task),
         models: vec![MODEL.to_owned()],
         context_length: 2048,
+        abilities: vec!["chat".to_owned()],
     });
     session.send(Report::Started(v1::TaskStarted { task: Some(task) }));
     session.send(ready.clone());

@@ -127,7 +127,7 @@ impl Centre {
             tenant: name.to_owned(),
             role: "tenant".to_owned(),
             name: "test".to_owned(),
-            expires_at_ms: 0,
+            ..v1::CreateKeyRequest::default()
         };
         let made = self
             .operator

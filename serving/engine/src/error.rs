@@ -17,11 +17,21 @@ pub enum EngineError {
     },
     /// The model is well formed but of a kind that this engine does not run.
     #[error(
-        "引擎不支持该模型：{what}。支持 llama（含 SmolLM2）与 qwen2 架构的 GGUF 或 safetensors。"
+        "引擎不支持该模型：{what}。支持 llama（含 SmolLM2）与 qwen2 架构的 GGUF 或 safetensors，以及 bert、roberta、xlm-roberta 架构的向量与重排模型。"
     )]
     Unsupported {
         /// The feature that is missing.
         what: String,
+    },
+    /// The model is of another kind than the request.
+    #[error("该模型不能{what}：它是 {architecture} 模型，只能{instead}。请换用其他模型。")]
+    Incapable {
+        /// What was asked for.
+        what: &'static str,
+        /// The model's architecture.
+        architecture: String,
+        /// What it can be asked for.
+        instead: &'static str,
     },
     /// A file could not be read or written.
     #[error("无法读写 {}：{detail}。请检查路径、权限与磁盘空间。", path.display())]
@@ -67,6 +77,12 @@ pub enum EngineError {
         /// The template engine's reason.
         detail: String,
     },
+    /// A grammar became too ambiguous or too large while an answer followed it.
+    #[error("输出约束无法继续：{detail}。请简化 JSON Schema、正则表达式或文法后重试。")]
+    Constraint {
+        /// The grammar engine's reason.
+        detail: String,
+    },
     /// The model produced NaN or infinite logits.
     #[error("模型输出出现非有限数值（NaN 或无穷），本次请求已停止。请核对模型或适配器文件。")]
     NumericFault,
@@ -76,13 +92,27 @@ pub enum EngineError {
         /// What is known about the failure.
         detail: String,
     },
-    /// The waiting queue is full.
-    #[error("引擎繁忙：已有 {waiting} 个请求在排队，上限为 {limit} 个。请稍后重试。")]
+    /// A waiting queue is full: the engine's, or the tenant's own.
+    #[error(
+        "引擎繁忙：已有 {waiting} 个请求在排队，上限为 {limit} 个。请在 {retry_ms} 毫秒后重试。"
+    )]
     Overloaded {
         /// Requests waiting now.
         waiting: usize,
         /// The bound of the queue.
         limit: usize,
+        /// Predicted wait until this tenant's turn, in milliseconds.
+        retry_ms: u64,
+    },
+    /// The request waited longer for its first step than it was allowed to.
+    #[error(
+        "排队超时：已等待 {waited_ms} 毫秒，上限为 {limit_ms} 毫秒。请稍后重试，或放宽 queue_ms。"
+    )]
+    DeadlineExceeded {
+        /// How long it waited, in milliseconds.
+        waited_ms: u64,
+        /// What the request allowed, in milliseconds.
+        limit_ms: u64,
     },
     /// The engine has been shut down.
     #[error("引擎已停止，不再接受请求。请重新加载模型。")]
@@ -114,15 +144,18 @@ impl EngineError {
         match self {
             Self::Corrupt { .. } => "model_corrupt",
             Self::Unsupported { .. } => "model_unsupported",
+            Self::Incapable { .. } => "model_incapable",
             Self::Io { .. } => "io",
             Self::ContextExceeded { .. } => "context_exceeded",
             Self::InvalidRequest { .. } => "invalid_request",
             Self::AdapterMismatch { .. } => "adapter_mismatch",
             Self::AdapterUnknown { .. } => "adapter_unknown",
             Self::Template { .. } => "template_failed",
+            Self::Constraint { .. } => "constraint_failed",
             Self::NumericFault => "numeric_fault",
             Self::Internal { .. } => "internal",
             Self::Overloaded { .. } => "overloaded",
+            Self::DeadlineExceeded { .. } => "deadline_exceeded",
             Self::Stopped => "engine_stopped",
             Self::Cancelled => "cancelled",
             Self::Data { .. } => "data_invalid",

@@ -6,39 +6,42 @@
 //! 3. [`tokenizer`], [`chat`] — text to token ids and back; the chat template of the file.
 //! 4. `kernel` — the arithmetic of one row; no result depends on a row's neighbours.
 //! 5. `runner` — the seam between the loop and a model: a flat batch in, rows out.
-//! 6. `model` — the decoder forward pass over a flat batch, the KV cache, LoRA at run time.
-//! 7. [`sample`], [`stop`], [`batch`] — pure decisions: next token, end of text, who runs this step.
-//! 8. [`engine`] — the thread that owns all of it, and the handle that others hold.
-//! 9. [`train`] — the same decoder as a differentiable Candle graph; LoRA fine-tuning.
-//! 10. [`with_threads`] — the arithmetic of other threads' work, bounded to a number of cores.
+//! 6. `model` — the decoder forward pass over a flat batch, the KV pool, LoRA at run time.
+//! 7. `blocks`, `schedule` — pure decisions: who runs this step, with which blocks of the pool.
+//! 8. `output` — pure decisions: next token, what is allowed, end of text.
+//! 9. [`engine`] — the thread that owns all of it, and the handle that others hold.
+//! 10. [`train`] — the same decoder as a differentiable Candle graph; LoRA fine-tuning.
+//! 11. [`with_threads`] — the arithmetic of other threads' work, bounded to a number of cores.
 //!
 //! Promise kept by construction and by test: a batch neighbour, a chunk border or a
 //! restart of a request never changes a token of it (same machine, same seed).
 
-pub mod batch;
+mod blocks;
 pub mod chat;
 pub mod engine;
 pub mod error;
 mod kernel;
 mod load;
 mod model;
-#[expect(dead_code, reason = "the seam is laid before its two sides")]
+mod output;
 mod runner;
-pub mod sample;
-pub mod stop;
+mod schedule;
 mod threads;
 pub mod tokenizer;
 pub mod train;
 
-pub use chat::ChatMessage;
+pub use chat::{Chat, ChatMessage, Tool, ToolCall};
 pub use engine::request::{
-    Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest, Prompt, RequestId,
-    TokenLogprob, TokenSink, TopToken, Usage,
+    BANDS, EmbedRequest, Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest,
+    Prompt, RequestId, STEP_BOUNDS_MS, TokenLogprob, TokenSink, TopToken, Unfinished, Usage,
 };
+pub use engine::similar::{ScoreRequest, Scores};
 pub use engine::{Engine, LoadOptions};
 pub use error::EngineError;
 pub use load::ModelInfo;
+pub use load::ability::{Ability, RerankBy};
 pub use load::spec::{Architecture, DecoderSpec};
-pub use sample::Sampling;
+pub use output::constraint::Constraint;
+pub use output::sample::Sampling;
 pub use threads::with_threads;
 pub use train::{LoraConfig, Schedule, StepReport, TrainConfig, Trainer};

@@ -105,6 +105,7 @@ async fn embed(
         model: wish.model.clone(),
         max_prompt_tokens: prompt_bound(text_bytes + count * wish.instruction.len(), count),
         max_completion_tokens: 0,
+        deployment: route.deployment.clone(),
     };
     let mut meter = authorize(app, hold).await?;
     let request = EmbedRequest {

@@ -107,6 +107,7 @@ async fn open(
         model: wish.model.clone(),
         max_prompt_tokens: prompt_hold(&wish, prompts, route.context_length),
         max_completion_tokens: u64::from(max_tokens) * (prompts * group) as u64,
+        deployment: route.deployment.clone(),
     };
     let mut meter = authorize(app, hold).await?;
     let (field, constraint_field) = (wish.prompt_field, wish.constraint_field);

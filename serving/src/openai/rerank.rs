@@ -127,6 +127,7 @@ async fn rerank(
         model: wish.model.clone(),
         max_prompt_tokens: prompt_bound(bytes + count * (wish.query.len() + 256), count),
         max_completion_tokens: 0,
+        deployment: route.deployment.clone(),
     };
     let mut meter = authorize(app, hold).await?;
     let request = ScoreRequest {

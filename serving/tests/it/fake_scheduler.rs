@@ -104,6 +104,7 @@ fake_service!(Access {
     create_key(CreateKeyRequest) -> CreateKeyResponse;
     list_keys(ListKeysRequest) -> ListKeysResponse;
     revoke_key(RevokeKeyRequest) -> Key;
+    set_limits(SetLimitsRequest) -> SetLimitsResponse;
     who_am_i(WhoAmIRequest) -> Key;
     create_sign_in_link(CreateSignInLinkRequest) -> CreateSignInLinkResponse;
 });
@@ -179,5 +180,6 @@ fake_service!(Models {
     get(GetModelRequest) -> ModelManifest;
     deploy(DeployRequest) -> Deployment;
     undeploy(UndeployRequest) -> Deployment;
+    update_deployment(UpdateDeploymentRequest) -> Deployment;
     list_deployments(ListDeploymentsRequest) -> ListDeploymentsResponse;
 });

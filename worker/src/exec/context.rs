@@ -15,13 +15,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use zhisuan_proto::v1::{Assign, Device, ModelManifest};
+use zhisuan_proto::v1::{Assign, Device, ModelManifest, Resources, UpdateReplica};
 
 /// One task's view of the worker.
 pub(crate) struct Context {
     pub(crate) assign: Assign,
     pub(crate) log: TaskLog,
     pub(crate) stop: StopSignal,
+    /// What a replica shall serve instead, the latest wish.
+    pub(crate) wishes: watch::Receiver<Option<UpdateReplica>>,
     pub(crate) events: TaskEvents,
     pub(crate) artifacts: Artifacts,
     pub(crate) models: Arc<ModelStore>,
@@ -45,14 +47,20 @@ pub(crate) struct NodeFacts {
 }
 
 impl Context {
+    /// What the task declared and pays for.
+    fn resources(&self) -> Option<&Resources> {
+        let spec = self.assign.spec.as_ref()?;
+        spec.resources.as_ref()
+    }
+
+    /// Most memory of the task, MiB; 0 is not limited.
+    pub(crate) fn memory_mib(&self) -> u64 {
+        self.resources().map_or(0, |wanted| wanted.memory_mib)
+    }
+
     /// Threads for the task's arithmetic: as many as the cores that it declared and pays for.
     pub(crate) fn threads(&self) -> usize {
-        let resources = self
-            .assign
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.resources.as_ref());
-        let cpu_milli = resources.map_or(0, |wanted| wanted.cpu_milli);
+        let cpu_milli = self.resources().map_or(0, |wanted| wanted.cpu_milli);
         let available = std::thread::available_parallelism().map_or(1, NonZero::get);
         threads(
             cpu_milli,
@@ -203,6 +211,7 @@ pub(crate) enum TaskEvent {
     Ready {
         models: Vec<String>,
         context_length: u32,
+        abilities: Vec<String>,
     },
     /// The end.
     Exit(Box<Finish>),

@@ -1,7 +1,7 @@
 //! Loading an engine with the adapters of an assignment.
 
 use super::prepare::{self, LocalModel};
-use super::{Context, ExecError};
+use super::{Context, ExecError, memory};
 use crate::convert::error_code;
 use std::path::PathBuf;
 use zhisuan_engine::{Engine, EngineError, LoadOptions};
@@ -48,7 +48,13 @@ pub(crate) async fn load(context: &Context, limits: Limits) -> Result<Loaded, Ex
         models.base.manifest.name,
         adapters.len()
     ));
-    let options = options(context, path, limits);
+    let weights = models.base.manifest.files.iter();
+    let weights = weights.fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
+    let mut options = options(context, path, limits);
+    if let Some(bytes) = memory::for_cache(context.memory_mib(), weights)? {
+        options.pin_bytes = bytes / 4;
+        options.kv_bytes = bytes;
+    }
     let LocalModel { manifest, .. } = models.base;
     let loading = context.blocking.spawn_blocking(move || {
         let engine = Engine::load(options)?;
@@ -70,11 +76,14 @@ pub(crate) async fn load(context: &Context, limits: Limits) -> Result<Loaded, Ex
 
 fn options(context: &Context, model: PathBuf, limits: Limits) -> LoadOptions {
     let or = |given: u32, default: usize| if given == 0 { default } else { given as usize };
+    let waiting = or(limits.waiting, MAX_WAITING);
     LoadOptions {
-        model,
         max_batch: or(limits.batch, MAX_BATCH),
-        max_waiting: or(limits.waiting, MAX_WAITING),
+        max_waiting: waiting,
+        // Nobody fills the queue alone.
+        max_waiting_tenant: waiting.div_ceil(2).max(1),
         max_context: (limits.context != 0).then_some(limits.context as usize),
         threads: Some(context.threads()),
+        ..LoadOptions::new(model)
     }
 }

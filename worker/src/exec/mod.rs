@@ -6,6 +6,7 @@ mod command;
 mod context;
 mod engine;
 pub(crate) mod leftovers;
+mod memory;
 mod outputs;
 mod prepare;
 mod serve;

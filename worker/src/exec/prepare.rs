@@ -22,6 +22,11 @@ impl LocalModel {
         let io = |error: std::io::Error| {
             ExecError::new("ZS-WORKER-IO", format!("无法整理模型文件：{error}"))
         };
+        // Of an earlier form of the same replica.
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
         std::fs::create_dir_all(&folder).map_err(io)?;
         for (file, path) in self.manifest.files.iter().zip(&self.paths) {
             std::os::unix::fs::symlink(path, folder.join(&file.path)).map_err(io)?;
@@ -46,22 +51,9 @@ pub(crate) struct LocalModels {
 
 /// Fetches every model of the assignment; a stop ends the fetching.
 pub(crate) async fn models(context: &Context) -> Result<LocalModels, ExecError> {
-    let reporter = Reporter {
-        log: context.log.clone(),
-        events: context.events.clone(),
-        shown: Mutex::new(0),
-    };
     let (mut base, mut adapters) = (None, Vec::new());
     for manifest in &context.assign.models {
-        let fetched = context
-            .stop
-            .unless_stopped(Box::pin(context.models.fetch(manifest, &reporter)))
-            .await?;
-        let paths = fetched.map_err(|error| ExecError::new(error.code(), error.to_string()))?;
-        let model = LocalModel {
-            manifest: manifest.clone(),
-            paths,
-        };
+        let model = fetch(context, manifest).await?;
         if manifest.kind == ModelKind::Adapter as i32 {
             adapters.push(model);
         } else {
@@ -75,6 +67,27 @@ pub(crate) async fn models(context: &Context) -> Result<LocalModels, ExecError> 
             "指派里没有基础模型的清单",
         )),
     }
+}
+
+/// Makes one model present; a stop ends the fetching.
+pub(crate) async fn fetch(
+    context: &Context,
+    manifest: &ModelManifest,
+) -> Result<LocalModel, ExecError> {
+    let reporter = Reporter {
+        log: context.log.clone(),
+        events: context.events.clone(),
+        shown: Mutex::new(0),
+    };
+    let fetched = context
+        .stop
+        .unless_stopped(Box::pin(context.models.fetch(manifest, &reporter)))
+        .await?;
+    let paths = fetched.map_err(|error| ExecError::new(error.code(), error.to_string()))?;
+    Ok(LocalModel {
+        manifest: manifest.clone(),
+        paths,
+    })
 }
 
 /// Writes the steps of a fetch to the task's log, byte counts at every tenth.

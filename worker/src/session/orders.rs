@@ -7,12 +7,13 @@ use crate::lease::{Input, Lease, Outcome, Output, StopReason};
 use crate::logs::TaskLog;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use zhisuan_proto::v1::scheduler_message::Message as Order;
 use zhisuan_proto::v1::worker_message::Message as Report;
 use zhisuan_proto::v1::{
-    Assign, ReplicaReady, SchedulerMessage, Stop, TaskEnded, TaskRef, TaskStarted,
+    Assign, ReplicaReady, SchedulerMessage, Stop, TaskEnded, TaskRef, TaskStarted, UpdateReplica,
 };
 
 /// Beyond the grace, for the last reports of a shutdown to be confirmed.
@@ -37,7 +38,18 @@ impl Agent {
                 self.disconnect("refused");
             }
             Some(Order::Drained(_)) => tracing::info!("the scheduler has drained this node"),
+            Some(Order::UpdateReplica(update)) => self.update_replica(update),
             Some(Order::Registered(_)) | None => {}
+        }
+    }
+
+    /// A wish for the replica itself; one of another epoch, or for what does not run, is void.
+    fn update_replica(&mut self, update: UpdateReplica) {
+        let Some(task) = update.task else { return };
+        let row = self.tasks.get_mut(&TaskKey::of(&task));
+        let run = row.and_then(|row| row.run.as_mut());
+        if let Some(run) = run.filter(|run| run.task.epoch == task.epoch) {
+            run.wish.send_replace(Some(update));
         }
     }
 
@@ -82,6 +94,7 @@ impl Agent {
     fn start(&mut self, key: TaskKey, assign: Assign, task: TaskRef) {
         let log = TaskLog::new(assign.log_limit_bytes);
         let (stop, signal) = StopSignal::channel();
+        let (wish, wishes) = watch::channel(None);
         let events = TaskEvents {
             key,
             epoch: task.epoch,
@@ -95,6 +108,7 @@ impl Agent {
             assign,
             log: log.clone(),
             stop: signal,
+            wishes,
             events: events.clone(),
             artifacts: self.config.artifacts.clone(),
             models: Arc::clone(&self.config.models),
@@ -112,6 +126,7 @@ impl Agent {
                 task,
                 log,
                 stop,
+                wish,
                 progress: None,
                 ready: None,
                 ended: None,
@@ -183,11 +198,13 @@ impl Agent {
             TaskEvent::Ready {
                 models,
                 context_length,
+                abilities,
             } => {
                 let ready = ReplicaReady {
                     task: Some(run.task),
                     models,
                     context_length,
+                    abilities,
                 };
                 run.ready = Some(ready.clone());
                 self.outbox.push(Report::ReplicaReady(ready));

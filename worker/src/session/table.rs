@@ -4,7 +4,7 @@ use crate::exec::StopOrder;
 use crate::lease::Lease;
 use crate::logs::TaskLog;
 use tokio::sync::watch;
-use zhisuan_proto::v1::{Assign, ReplicaReady, TaskEnded, TaskRef};
+use zhisuan_proto::v1::{Assign, ReplicaReady, TaskEnded, TaskRef, UpdateReplica};
 
 /// A task of a job, whatever the attempt; the epoch tells attempts apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) task: TaskRef,
     pub(crate) log: TaskLog,
     pub(crate) stop: watch::Sender<Option<StopOrder>>,
+    /// The latest wish for what a replica serves.
+    pub(crate) wish: watch::Sender<Option<UpdateReplica>>,
     /// The latest line that was not sent.
     pub(crate) progress: Option<String>,
     /// What a replica said when it was up, repeated on every new stream: a restarted scheduler

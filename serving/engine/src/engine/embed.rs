@@ -1,60 +1,119 @@
 //! Embeddings through the same batch as answers.
 
-use super::Engine;
-use super::request::{Embeddings, Prompt};
-use super::sequence::{Embed, Sequence, Task};
+use super::decoder::DecoderEngine;
+use super::request::{BANDS, EmbedRequest, Embeddings, Prompt, RequestId};
+use super::sequence::{Arrival, Embed, Sequence, Task};
 use super::validate;
 use crate::error::EngineError;
-use crate::model::cache::KvCache;
-use std::sync::mpsc::{Receiver, channel};
+use crate::load::spec::Pooling;
+use crate::schedule::Submission;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 type Reply = (usize, Result<Vec<f32>, EngineError>);
 
+/// How often a caller is asked whether it still waits.
+const ASK: Duration = Duration::from_millis(20);
+
 /// Embeds all texts. Takes as many places of the batch as are free and refills them as its
 /// own texts end; when not even one place is free, the engine is overloaded.
-pub(super) fn embed(engine: &Engine, texts: &[String]) -> Result<Embeddings, EngineError> {
+pub(super) fn embed(
+    engine: &DecoderEngine,
+    request: &EmbedRequest,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Embeddings, EngineError> {
     let shared = &engine.shared;
-    let mut prompts = Vec::with_capacity(texts.len());
-    for text in texts {
-        prompts.push(validate::prompt_tokens(shared, Prompt::Text(text.clone()))?);
+    let mut prompts = Vec::with_capacity(request.texts.len());
+    for text in &request.texts {
+        let text = Prompt::Text(format!("{}{text}", request.instruction));
+        prompts.push(validate::prompt_tokens(shared, text)?);
     }
     let tokens = prompts.iter().map(Vec::len).sum();
     let (reply, replies) = channel();
-    let mut vectors = vec![Vec::new(); texts.len()];
-    let mut open = 0;
-    for (index, tokens) in prompts.into_iter().enumerate() {
-        while let Err(error) = shared.enter() {
-            if open == 0 || error == EngineError::Stopped {
-                return Err(error);
+    let mut texts = Texts {
+        engine,
+        request,
+        tenant: request.tenant.as_str().into(),
+        reply,
+        open: BTreeMap::new(),
+    };
+    let mut vectors = vec![Vec::new(); prompts.len()];
+    let mut next = prompts.into_iter().enumerate().peekable();
+    while !texts.open.is_empty() || next.peek().is_some() {
+        if let Some((index, tokens)) = next.peek() {
+            match texts.submit(*index, tokens) {
+                Ok(()) => {
+                    next.next();
+                    continue;
+                }
+                Err(error) if texts.open.is_empty() || error == EngineError::Stopped => {
+                    return Err(error);
+                }
+                Err(_) => {}
             }
-            open -= 1;
-            take(&replies, &mut vectors)?;
         }
-        engine.submit(Sequence {
-            id: engine.next_id().0,
-            tokens,
-            cache: KvCache::new(shared.decoder.spec.layers),
-            adapter: None,
-            task: Task::Embed(Embed {
-                sum: vec![0.0; shared.decoder.spec.hidden],
-                index,
-                reply: reply.clone(),
-            }),
-        })?;
-        open += 1;
-    }
-    for _ in 0..open {
-        take(&replies, &mut vectors)?;
+        match replies.recv_timeout(ASK) {
+            Ok((index, vector)) => {
+                texts.open.remove(&index);
+                vectors[index] = vector?;
+            }
+            // `texts` holds a sender, so the other case is only that of time.
+            Err(_) if !wanted() => return Err(EngineError::Cancelled),
+            Err(_) => {}
+        }
     }
     Ok(Embeddings { vectors, tokens })
 }
 
-fn take(replies: &Receiver<Reply>, vectors: &mut [Vec<f32>]) -> Result<(), EngineError> {
-    // This thread holds a sender too, so a lost sequence must always answer: the worker
-    // ends every sequence by `fail`, `cancel` or its vector.
-    let (index, vector) = replies.recv().map_err(|_| EngineError::Stopped)?;
-    if let Some(slot) = vectors.get_mut(index) {
-        *slot = vector?;
+/// Texts of one request on their way through the batch; those that are open when it is
+/// dropped are cancelled.
+struct Texts<'a> {
+    engine: &'a DecoderEngine,
+    request: &'a EmbedRequest,
+    tenant: Arc<str>,
+    reply: Sender<Reply>,
+    /// Requests by text.
+    open: BTreeMap<usize, RequestId>,
+}
+
+impl Texts<'_> {
+    fn submit(&mut self, index: usize, tokens: &[u32]) -> Result<(), EngineError> {
+        let shared = &self.engine.shared;
+        let id = shared.enter(&self.tenant, tokens.len(), 0)?;
+        let pooling = shared.decoder.spec.pooling.unwrap_or(Pooling::Mean);
+        let scope = validate::root(shared, None, "", &self.tenant);
+        let submission = Submission {
+            id,
+            tenant: Arc::clone(&self.tenant),
+            band: (self.request.priority as usize).min(BANDS - 1),
+            tokens: tokens.to_vec(),
+            // A mean needs the states of all tokens, so nothing can be reused.
+            root: (pooling == Pooling::LastToken).then_some(scope),
+            deadline_us: None,
+            pin_us: 0,
+        };
+        let task = Task::Embed(Embed {
+            pooling,
+            sum: vec![0.0; shared.decoder.spec.hidden],
+            index,
+            reply: self.reply.clone(),
+        });
+        let adapter = None;
+        let sequence = Sequence { adapter, task };
+        self.open.insert(index, RequestId(id));
+        self.engine.submit(Arrival {
+            submission,
+            sequence,
+        })
     }
-    Ok(())
+}
+
+impl Drop for Texts<'_> {
+    fn drop(&mut self) {
+        for id in self.open.values() {
+            self.engine.cancel(*id);
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! What callers ask for and what they get back.
 
 use crate::error::EngineError;
-use crate::sample::Sampling;
+use crate::output::constraint::Constraint;
+use crate::output::sample::Sampling;
 use std::ops::ControlFlow;
 
 /// Names a request of one engine.
@@ -34,6 +35,27 @@ pub struct GenerateRequest {
     pub logprobs: Option<usize>,
     /// Go on after an end token (for measurements).
     pub ignore_eos: bool,
+    /// Who is served. Fair share is counted by tenant, and cached prompts are kept apart by
+    /// tenant. The empty name is a tenant too.
+    pub tenant: String,
+    /// Band: 0 is the most urgent, larger numbers yield; everything from 3 on is one band.
+    pub priority: u32,
+    /// Milliseconds that the request may wait for its first step; 0 means no limit.
+    pub queue_ms: u32,
+    /// Name of a prompt cache that several tenants agreed to share; empty means the tenant's
+    /// own, so that the time of an answer tells nobody what another tenant asked.
+    pub cache_salt: String,
+    /// Keeps the cached prompt for this many seconds, within the engine's quota.
+    pub pin_s: u32,
+    /// An end token is not chosen before this many tokens.
+    pub min_tokens: usize,
+    /// Tokens that end the answer, beside the model's own; at most 16.
+    pub stop_tokens: Vec<u32>,
+    /// What the text of the answer must look like.
+    pub constraint: Option<Constraint>,
+    /// A text that the answer likely repeats in part: drafts for speculation. Empty means
+    /// none; the prompt always is one.
+    pub prediction: String,
 }
 
 impl GenerateRequest {
@@ -47,6 +69,15 @@ impl GenerateRequest {
             stop: Vec::new(),
             logprobs: None,
             ignore_eos: false,
+            tenant: String::new(),
+            priority: 1,
+            queue_ms: 0,
+            cache_salt: String::new(),
+            pin_s: 0,
+            min_tokens: 0,
+            stop_tokens: Vec::new(),
+            constraint: None,
+            prediction: String::new(),
         }
     }
 }
@@ -89,6 +120,8 @@ pub struct Usage {
     pub prompt_tokens: usize,
     /// Tokens of the answer.
     pub completion_tokens: usize,
+    /// Part of `prompt_tokens` whose keys and values were found in the cache.
+    pub cached_tokens: usize,
 }
 
 /// What a sink receives, in order. Exactly one `Done` or `Failed` ends every request.
@@ -134,8 +167,32 @@ impl<F: FnMut(GenerateEvent) -> ControlFlow<()> + Send> TokenSink for F {
     }
 }
 
-/// Embedding vectors: the mean of the last hidden states (after the final norm) of all
-/// tokens of a text, scaled to length 1.
+/// Texts to embed together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EmbedRequest {
+    /// The texts.
+    pub texts: Vec<String>,
+    /// Text that the model wants before each of them (`query: `); empty means none.
+    pub instruction: String,
+    /// Who is served; see [`GenerateRequest::tenant`].
+    pub tenant: String,
+    /// Band; see [`GenerateRequest::priority`].
+    pub priority: u32,
+}
+
+impl EmbedRequest {
+    /// Texts of the nameless tenant, without instruction.
+    pub fn new(texts: Vec<String>) -> Self {
+        Self {
+            texts,
+            priority: 1,
+            ..Self::default()
+        }
+    }
+}
+
+/// Embedding vectors: the last hidden states (after the final norm) of a text, pooled as the
+/// model's files say (the mean of all tokens where they say nothing), scaled to length 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
     /// One vector of `hidden_size` numbers for each text.
@@ -144,19 +201,62 @@ pub struct Embeddings {
     pub tokens: usize,
 }
 
-/// A look at the engine's load.
+/// A request that a shutdown cut off, with all that another engine needs to go on with it:
+/// the same model continues `prompt` followed by `answer` with the same tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The request.
+    pub id: RequestId,
+    /// Tokens of its prompt.
+    pub prompt: Vec<u32>,
+    /// Tokens of the answer that were delivered.
+    pub answer: Vec<u32>,
+}
+
+/// Bands of priority that the engine tells apart.
+pub const BANDS: usize = 4;
+
+/// Upper bounds of the buckets of [`EngineStats::step_times`] in milliseconds; the last
+/// bucket has none.
+pub const STEP_BOUNDS_MS: [u64; 11] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
+
+/// A look at the engine's load. Counters run since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EngineStats {
     /// Sequences in the batch.
     pub running: usize,
     /// Requests waiting for a place in the batch.
     pub waiting: usize,
-    /// Tokens whose keys and values are held.
+    /// Of those, how many in each band; a request on its way to the loop is in none yet.
+    pub waiting_by_band: [usize; BANDS],
+    /// Tokens whose keys and values running sequences hold.
     pub kv_tokens: usize,
-    /// Prompt tokens taken in since the start, texts for embedding included.
+    /// Blocks of the KV pool, 32 tokens each.
+    pub kv_blocks_total: usize,
+    /// Blocks that running sequences or pins hold.
+    pub kv_blocks_used: usize,
+    /// Blocks that nobody holds but whose content a later prompt may reuse.
+    pub kv_blocks_cached: usize,
+    /// Prompt tokens taken in, texts for embedding included.
     pub tokens_in: u64,
-    /// Answer tokens delivered since the start.
+    /// Answer tokens delivered.
     pub tokens_out: u64,
-    /// Requests ended since the start, in any way.
+    /// Prompt tokens that were found in the cache.
+    pub prefix_hit_tokens: u64,
+    /// Times a running sequence gave its blocks back to be computed again later.
+    pub preemptions: u64,
+    /// Drafted tokens that were verified.
+    pub drafts_proposed: u64,
+    /// Drafted tokens that the model would have chosen itself.
+    pub drafts_accepted: u64,
+    /// Steps.
+    pub steps: u64,
+    /// Microseconds of all steps together.
+    pub step_us: u64,
+    /// Steps by duration, for the bounds of [`STEP_BOUNDS_MS`]; not cumulative.
+    pub step_times: [u64; STEP_BOUNDS_MS.len() + 1],
+    /// Requests refused because a queue was full.
+    pub refused: u64,
+    /// Requests ended, in any way.
     pub finished: u64,
 }

@@ -1,53 +1,52 @@
 //! The loop of the engine's thread: take commands, plan a step, run it, hand out tokens.
 
-use super::sequence::{Next, Sequence, Task};
-use super::{Command, Shared};
-use crate::batch::{Batch, BatchLimits, Work};
+use super::decoder::Command;
+use super::lock;
+use super::request::{EngineStats, RequestId, Unfinished};
+use super::sequence::{Arrival, Sequence, Task};
+use super::shared::Shared;
+use super::tally;
 use crate::error::EngineError;
-use crate::model::cache::KvCache;
-use crate::model::decoder::Segment;
+use crate::output::speculate::StepCosts;
+use crate::runner::ModelRunner;
+use crate::schedule::{Expired, Scheduler};
+use crate::threads::Pool;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-/// Owner of the batch and of all sequences.
+/// Owner of the model, the scheduler and all sequences.
 pub(super) struct Worker {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     inbox: Receiver<Command>,
-    pool: rayon::ThreadPool,
-    batch: Batch,
-    sequences: BTreeMap<u64, Sequence>,
-}
-
-/// Results of the arithmetic of one step.
-struct Computed {
-    /// Final hidden states of all rows.
-    hidden: Vec<f32>,
-    /// Logits of sequences that can go on, in the order of the work.
-    logits: Vec<f32>,
+    pub(super) pool: Pool,
+    pub(super) runner: Box<dyn ModelRunner>,
+    pub(super) scheduler: Scheduler,
+    pub(super) sequences: BTreeMap<u64, Sequence>,
+    /// Counters since the start; published after each step.
+    pub(super) stats: EngineStats,
 }
 
 impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
         inbox: Receiver<Command>,
-        pool: rayon::ThreadPool,
+        pool: Pool,
+        runner: Box<dyn ModelRunner>,
+        scheduler: Scheduler,
     ) -> Self {
-        let limits = BatchLimits {
-            max_running: shared.max_batch,
-            // Handles bound the number of requests before they send them.
-            max_waiting: usize::MAX,
-            ..BatchLimits::default()
-        };
-        Self {
+        let worker = Self {
             shared,
             inbox,
             pool,
-            batch: Batch::new(limits),
+            runner,
+            scheduler,
             sequences: BTreeMap::new(),
-        }
+            stats: EngineStats::default(),
+        };
+        worker.publish();
+        worker
     }
 
     /// Runs until the engine is shut down or the last handle is gone.
@@ -62,9 +61,7 @@ impl Worker {
                 return;
             }
             if self.shared.abort.load(Ordering::SeqCst) {
-                for id in self.batch.ids() {
-                    self.end(id, Sequence::cancel);
-                }
+                self.hand_over();
                 continue;
             }
             self.step();
@@ -95,23 +92,23 @@ impl Worker {
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::Submit(sequence) => {
-                let tokens = sequence.tokens.len();
-                let (id, waiting) = (sequence.id, self.batch.waiting());
-                self.shared
-                    .load
-                    .tokens_in
-                    .fetch_add(tokens as u64, Ordering::Relaxed);
-                self.sequences.insert(id, *sequence);
-                if !self.batch.submit(id, tokens) {
-                    let error = EngineError::Overloaded {
-                        waiting,
-                        limit: waiting,
-                    };
-                    self.end(id, |sequence| sequence.fail(error));
+            Command::Submit(arrival) => {
+                let Arrival {
+                    submission,
+                    sequence,
+                } = *arrival;
+                let (id, tokens) = (submission.id, submission.tokens.len());
+                self.stats.tokens_in += tokens as u64;
+                self.sequences.insert(id, sequence);
+                if !self.scheduler.submit(submission, self.shared.now_us()) {
+                    // Handles check the length, so this is a bug of theirs.
+                    let detail = format!("a request of {tokens} tokens can never run");
+                    self.end(id, |sequence| {
+                        sequence.fail(EngineError::Internal { detail })
+                    });
                 }
             }
-            Command::Cancel(id) => self.end(id.0, Sequence::cancel),
+            Command::Cancel(RequestId(id)) => self.end(id, Sequence::cancel),
             Command::Wake => {}
         }
         self.publish();
@@ -120,161 +117,92 @@ impl Worker {
     /// Requests that were on their way when the engine closed.
     fn refuse_queued(&mut self) {
         while let Ok(command) = self.inbox.try_recv() {
-            if let Command::Submit(sequence) = command {
-                sequence.fail(EngineError::Stopped);
-                self.shared.leave();
+            if let Command::Submit(arrival) = command {
+                self.shared.leave(arrival.submission.id, None);
+                arrival.sequence.fail(EngineError::Stopped);
             }
         }
     }
 
-    fn end(&mut self, id: u64, how: impl FnOnce(Sequence)) {
-        self.batch.remove(id);
+    /// Ends all requests; what another engine could go on with is kept for the caller of
+    /// shutdown.
+    fn hand_over(&mut self) {
+        for id in self.scheduler.ids() {
+            let answer = self
+                .sequences
+                .get(&id)
+                .is_some_and(|s| matches!(s.task, Task::Answer(_)));
+            if answer && let Some(entry) = self.scheduler.get(id) {
+                lock(&self.shared.unfinished).push(Unfinished {
+                    id: RequestId(id),
+                    prompt: entry.prompt().to_vec(),
+                    answer: entry.answer().to_vec(),
+                });
+            }
+            self.end(id, |sequence| sequence.fail(EngineError::Stopped));
+        }
+    }
+
+    /// Ends a request: its blocks and its place are free before the caller hears of it.
+    pub(super) fn end(&mut self, id: u64, how: impl FnOnce(Sequence)) {
+        self.scheduler.remove(id);
         if let Some(sequence) = self.sequences.remove(&id) {
-            // The place is free before the caller hears of the end.
-            self.shared.leave();
+            let answered = match &sequence.task {
+                Task::Answer(answer) => Some(answer.written()),
+                Task::Embed(_) => None,
+            };
             self.publish();
+            self.shared.leave(id, answered);
             how(sequence);
         }
     }
 
-    fn publish(&self) {
-        self.shared
-            .load
-            .running
-            .store(self.batch.running(), Ordering::Relaxed);
-        let held = self.sequences.values().map(|s| s.cache.tokens()).sum();
-        self.shared.load.kv_tokens.store(held, Ordering::Relaxed);
+    /// A request waited too long; the scheduler has dropped it.
+    pub(super) fn expire(&mut self, expired: &Expired) {
+        self.end(expired.id, |sequence| {
+            let limit_ms = match &sequence.task {
+                Task::Answer(answer) => u64::from(answer.queue_ms),
+                Task::Embed(_) => 0,
+            };
+            sequence.fail(EngineError::DeadlineExceeded {
+                waited_ms: expired.waited_us / 1000,
+                limit_ms,
+            });
+        });
     }
 
-    fn step(&mut self) {
-        let work = self.batch.plan();
-        let mut parts = Vec::with_capacity(work.len());
-        for item in &work {
-            if let Some(sequence) = self.sequences.get_mut(&item.id) {
-                let cache = std::mem::take(&mut sequence.cache);
-                let from = cache.tokens();
-                let tokens = sequence.tokens[from..from + item.tokens].to_vec();
-                parts.push((tokens, cache, sequence.adapter.clone()));
-            }
-        }
-        let shared = Arc::clone(&self.shared);
-        let samples: Vec<bool> = work
-            .iter()
-            .map(|w| w.completes && self.answers(w.id))
-            .collect();
-        let pool = &self.pool;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            pool.install(|| compute(&shared, &mut parts, &samples))
-        }));
-        let error = match outcome {
-            Ok(Ok(computed)) => {
-                let caches = parts.into_iter().map(|(_, cache, _)| cache).collect();
-                self.deliver(&work, caches, computed);
-                return;
-            }
-            Ok(Err(error)) => error,
-            Err(panic) => {
-                let detail = panic
-                    .downcast_ref::<String>()
-                    .map(String::as_str)
-                    .or_else(|| panic.downcast_ref::<&str>().copied())
-                    .unwrap_or("panic")
-                    .to_owned();
-                EngineError::Internal { detail }
-            }
-        };
-        tracing::error!(%error, requests = work.len(), "a step failed; its requests are ended");
-        for item in &work {
-            self.end(item.id, |sequence| sequence.fail(error.clone()));
-        }
-    }
-
-    fn answers(&self, id: u64) -> bool {
-        self.sequences
-            .get(&id)
-            .is_some_and(|s| matches!(s.task, Task::Answer(_)))
-    }
-
-    /// Gives caches back, then hands out tokens and vectors.
-    fn deliver(&mut self, work: &[Work], caches: Vec<KvCache>, mut computed: Computed) {
-        let (hidden, vocab) = (
-            self.shared.decoder.spec.hidden,
-            self.shared.decoder.spec.vocab,
-        );
-        for (item, cache) in work.iter().zip(caches) {
-            if let Some(sequence) = self.sequences.get_mut(&item.id) {
-                sequence.cache = cache;
-            }
-        }
-        let mut logits = computed.logits.chunks_exact_mut(vocab);
-        let mut row = 0;
-        for item in work {
-            let rows = &computed.hidden[row * hidden..(row + item.tokens) * hidden];
-            row += item.tokens;
-            let Some(sequence) = self.sequences.get_mut(&item.id) else {
+    /// Guesses and masks for the coming step. A grammar that fails ends its own request.
+    pub(super) fn prepare(&mut self) {
+        let (step, tokens, row) = self.scheduler.decode_costs();
+        let tokens = tokens.max(1) as f64;
+        let costs = StepCosts { step, tokens, row };
+        let mut failed = Vec::new();
+        for (id, sequence) in &mut self.sequences {
+            let Task::Answer(answer) = &mut sequence.task else {
                 continue;
             };
-            let next = match &mut sequence.task {
-                Task::Embed(embed) => {
-                    embed.add(rows);
-                    if item.completes {
-                        self.end(item.id, Sequence::answer_embedding);
-                    }
-                    continue;
-                }
-                Task::Answer(_) if !item.completes => continue,
-                Task::Answer(answer) => {
-                    let Some(logits) = logits.next() else {
-                        continue;
-                    };
-                    let room = sequence.tokens.len() + 1 < self.shared.info.context_length;
-                    answer.advance(logits, &self.shared.tokenizer, room)
-                }
-            };
-            self.settle(item, next);
-        }
-        self.publish();
-    }
-
-    fn settle(&mut self, item: &Work, next: Next) {
-        self.shared.load.tokens_out.fetch_add(1, Ordering::Relaxed);
-        match next {
-            Next::Continue(token) => {
-                if let Some(sequence) = self.sequences.get_mut(&item.id) {
-                    sequence.tokens.push(token);
-                }
-                self.batch.extend(item.id);
+            let mut drafts = Vec::new();
+            if self.shared.speculation && self.scheduler.is_decoding(*id) {
+                drafts = answer.drafts(costs);
             }
-            Next::Ended(event) => self.end(item.id, |sequence| sequence.close(event)),
+            match answer.look_ahead(&mut drafts) {
+                Ok(()) => self.scheduler.draft(*id, drafts),
+                Err(error) => failed.push((*id, error)),
+            }
+        }
+        for (id, error) in failed {
+            self.end(id, |sequence| sequence.fail(error));
         }
     }
-}
 
-type Part = (Vec<u32>, KvCache, Option<Arc<crate::model::lora::Adapter>>);
-
-fn compute(shared: &Shared, parts: &mut [Part], samples: &[bool]) -> Result<Computed, EngineError> {
-    let width = shared.decoder.spec.hidden;
-    let mut segments: Vec<Segment<'_>> = parts
-        .iter_mut()
-        .map(|(tokens, cache, adapter)| Segment {
-            tokens,
-            cache,
-            adapter: adapter.as_deref(),
-        })
-        .collect();
-    let hidden = shared.decoder.forward(&mut segments)?;
-    let mut last = Vec::new();
-    let mut end = 0;
-    for (segment, sample) in segments.iter().zip(samples) {
-        end += segment.tokens.len();
-        if *sample {
-            last.extend_from_slice(&hidden[(end - 1) * width..end * width]);
-        }
+    /// Shows the load to handles.
+    pub(super) fn publish(&self) {
+        let mut shown = lock(&self.shared.stats);
+        *shown = EngineStats {
+            // Those two are counted where requests come and go.
+            refused: shown.refused,
+            finished: shown.finished,
+            ..tally::stats(&self.stats, &self.scheduler)
+        };
     }
-    let logits = if last.is_empty() {
-        Vec::new()
-    } else {
-        shared.decoder.logits(&last)
-    };
-    Ok(Computed { hidden, logits })
 }

@@ -1,7 +1,11 @@
-//! Block matrix product with AVX-512 VNNI: two blocks of 32 codes fill one register.
+//! Panels with AVX-512 VNNI: a group of a tile is one register, 16 sums are one register.
+//!
+//! Up to 8 rows of activations are multiplied straight from the packed tiles, so weights go
+//! from memory to registers once. More rows first widen tiles into the first-level cache.
+//! Both add the same terms in the same order.
 #![expect(
     unsafe_code,
-    reason = "vector loads from slices whose lengths are checked"
+    reason = "vector loads and stores at places whose bounds are checked before the loops"
 )]
 #![allow(
     clippy::wildcard_imports,
@@ -12,187 +16,362 @@
     reason = "indices name the same lane of several arrays"
 )]
 
-use super::quant::{BLOCK, QuantMatrix, QuantRows};
+use super::layout::{Format, HALVES, OFFSET, PLAIN, Spec, Wide};
+use super::product::Place;
+use super::rows::Block;
 use std::arch::x86_64::*;
-use std::ops::Range;
 
-/// Weight rows of one tile: enough independent sums to hide latency, few enough registers.
-const ROWS: usize = 4;
+/// Bytes between the tile in work and the one asked from memory.
+const AHEAD: usize = 4096;
 
-/// Calls `put(weight row, activation row, dot)` for every pair of the two ranges.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
-pub(super) fn product(
-    w: &QuantMatrix,
-    rows: Range<usize>,
-    a: &QuantRows,
-    columns: Range<usize>,
-    put: &mut impl FnMut(usize, usize, f32),
-) {
-    let mut row = rows.start;
-    while row < rows.end {
-        if row + ROWS <= rows.end {
-            sweep::<ROWS>(w, row, a, columns.clone(), put);
-            row += ROWS;
-        } else {
-            sweep::<1>(w, row, a, columns.clone(), put);
-            row += 1;
-        }
-    }
+/// A widened tile in registers.
+struct Tile {
+    codes: [__m512i; 8],
+    scale: __m512,
+    second: __m512,
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
-fn sweep<const R: usize>(
-    w: &QuantMatrix,
-    row: usize,
-    a: &QuantRows,
-    columns: Range<usize>,
-    put: &mut impl FnMut(usize, usize, f32),
-) {
-    let mut column = columns.start;
-    while column < columns.end {
-        let step = if column + 4 <= columns.end { 4 } else { 1 };
-        match (step, w.per_block) {
-            (4, 1) => finish(w, row, a, column, &tile::<R, 4, 1>(w, row, a, column), put),
-            (4, _) => finish(w, row, a, column, &tile::<R, 4, 2>(w, row, a, column), put),
-            (_, 1) => finish(w, row, a, column, &tile::<R, 1, 1>(w, row, a, column), put),
-            (_, _) => finish(w, row, a, column, &tile::<R, 1, 2>(w, row, a, column), put),
-        }
-        column += step;
-    }
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn line(bytes: &[u8], at: usize) -> __m512i {
+    let line: &[u8; 64] = bytes[at..].first_chunk().unwrap_or(&[0; 64]);
+    // SAFETY: 64 bytes are there.
+    unsafe { _mm512_loadu_si512(line.as_ptr().cast()) }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
-fn finish<const R: usize, const C: usize>(
-    w: &QuantMatrix,
-    row: usize,
-    a: &QuantRows,
-    column: usize,
-    dots: &[[f32; C]; R],
-    put: &mut impl FnMut(usize, usize, f32),
-) {
-    let blocks = w.k / BLOCK;
-    for (r, dots) in dots.iter().enumerate() {
-        for (c, dot) in dots.iter().enumerate() {
-            let sums = &a.sums[(column + c) * blocks..(column + c + 1) * blocks];
-            put(row + r, column + c, dot + w.offset_part(row + r, sums));
-        }
-    }
+/// 16 half-precision numbers.
+#[inline]
+#[target_feature(enable = "avx512f,avx2")]
+fn floats(bytes: &[u8], at: usize) -> __m512 {
+    let half: &[u8; 32] = bytes[at..].first_chunk().unwrap_or(&[0; 32]);
+    // SAFETY: 32 bytes are there.
+    _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(half.as_ptr().cast()) })
 }
 
-/// Spreads the scales of two blocks over the 16 lanes of their dot products. At the end of
-/// an odd row only one block is left; the lanes of the missing one see codes of zero.
+/// 16 small integers, signed or not.
+#[inline]
+#[target_feature(enable = "avx512f,avx2")]
+fn small<const SIGNED: bool>(bytes: &[u8], at: usize) -> __m512 {
+    let few: &[u8; 16] = bytes[at..].first_chunk().unwrap_or(&[0; 16]);
+    // SAFETY: 16 bytes are there.
+    let few = unsafe { _mm_loadu_si128(few.as_ptr().cast()) };
+    _mm512_cvtepi32_ps(if SIGNED {
+        _mm512_cvtepi8_epi32(few)
+    } else {
+        _mm512_cvtepu8_epi32(few)
+    })
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
-fn spread<const PER: usize, const BOTH: bool>(scales: &[f32], block: usize) -> __m512 {
-    if PER == 1 {
-        let low = scales[block];
-        let high = if BOTH { scales[block + 1] } else { 0.0 };
-        _mm512_insertf32x8::<1>(_mm512_set1_ps(low), _mm256_set1_ps(high))
+fn load<const F: u8>(head: &[u8], tile: &[u8]) -> Tile {
+    let spec = const { Format::ALL[F as usize].spec() };
+    let low = _mm512_set1_epi8(15);
+    let mut codes = [_mm512_setzero_si512(); 8];
+    if spec.bits == 8 {
+        for g in 0..8 {
+            codes[g] = line(tile, 64 * g);
+        }
     } else {
-        let lanes = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-        let at = &scales[block * 2..];
-        let four = if BOTH {
-            _mm_setr_ps(at[0], at[1], at[2], at[3])
-        } else {
-            _mm_setr_ps(at[0], at[1], 0.0, 0.0)
-        };
-        _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(four))
+        for g in 0..4 {
+            let both = line(tile, 64 * g);
+            codes[g] = _mm512_and_si512(both, low);
+            codes[g + 4] = _mm512_and_si512(_mm512_srli_epi16::<4>(both), low);
+        }
+    }
+    if spec.bits == 5 {
+        let bits = line(tile, 256);
+        // SAFETY: both are 64 bytes of plain data.
+        let bits: [u64; 8] = unsafe { std::mem::transmute(bits) };
+        let fifth = _mm512_set1_epi8(16);
+        for g in 0..8 {
+            codes[g] = _mm512_mask_add_epi8(codes[g], bits[g], codes[g], fifth);
+        }
+    }
+    if spec.bits == 6 {
+        let high = _mm512_set1_epi8(0x30);
+        for half in 0..2 {
+            let plane = line(tile, 256 + 64 * half);
+            let moved = [
+                _mm512_slli_epi16::<4>(plane),
+                _mm512_slli_epi16::<2>(plane),
+                plane,
+                _mm512_srli_epi16::<2>(plane),
+            ];
+            for t in 0..4 {
+                let bits = _mm512_and_si512(moved[t], high);
+                codes[4 * half + t] = _mm512_or_si512(codes[4 * half + t], bits);
+            }
+        }
+    }
+    let (scale, second) = scales::<F>(head, &tile[spec.codes + spec.plane..]);
+    Tile {
+        codes,
+        scale,
+        second,
     }
 }
 
-/// Two blocks of codes, or one and zeros.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn load<const BOTH: bool>(codes: &[i8], block: usize) -> __m512i {
-    let part = &codes[block * BLOCK..];
-    assert!(part.len() >= if BOTH { 2 * BLOCK } else { BLOCK });
-    if BOTH {
-        // SAFETY: 64 codes are there.
-        unsafe { _mm512_loadu_si512(part.as_ptr().cast()) }
-    } else {
-        // SAFETY: the mask lets only the 32 codes be read that are there.
-        unsafe { _mm512_maskz_loadu_epi8(0xFFFF_FFFF, part.as_ptr()) }
+#[target_feature(enable = "avx512f,avx512dq,avx2")]
+fn scales<const F: u8>(head: &[u8], scales: &[u8]) -> (__m512, __m512) {
+    match const { Format::ALL[F as usize] } {
+        Format::Q40 | Format::Q50 | Format::Q80 => (floats(scales, 0), _mm512_setzero_ps()),
+        Format::Q41 | Format::Q51 => (floats(scales, 0), floats(scales, 32)),
+        Format::Q4K | Format::Q5K => {
+            let offset = _mm512_mul_ps(floats(head, 32), small::<false>(scales, 16));
+            let sign = _mm512_set1_ps(-0.0);
+            (
+                _mm512_mul_ps(floats(head, 0), small::<false>(scales, 0)),
+                _mm512_xor_ps(offset, sign),
+            )
+        }
+        Format::Q6K => {
+            let scale = floats(head, 0);
+            (
+                _mm512_mul_ps(scale, small::<true>(scales, 0)),
+                _mm512_mul_ps(scale, small::<true>(scales, 16)),
+            )
+        }
     }
 }
 
-/// Rows of one tile: codes and scales of `R` weight rows and `C` activation rows.
-struct Tile<'a, const R: usize, const C: usize> {
-    codes: [&'a [i8]; R],
-    scales: [&'a [f32]; R],
-    active: [&'a [i8]; C],
-    active_scales: [&'a [f32]; C],
+/// What the code that means zero adds to every sum.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn start<const ZERO: u32>(minus: i32) -> __m512i {
+    _mm512_slli_epi32::<ZERO>(_mm512_set1_epi32(minus))
 }
 
-/// `R` weight rows against `C` activation rows. The sums of one pair never mix with others.
-/// Plain loops on purpose: closures are not inlined across the target-feature border.
+/// Adds the product of a tile with one block of activations to 16 sums.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
-fn tile<const R: usize, const C: usize, const PER: usize>(
-    w: &QuantMatrix,
-    row: usize,
-    a: &QuantRows,
-    column: usize,
-) -> [[f32; C]; R] {
-    let (k, blocks) = (w.k, w.k / BLOCK);
-    let mut t = Tile {
-        codes: [&w.codes[..0]; R],
-        scales: [&w.scales[..0]; R],
-        active: [&a.codes[..0]; C],
-        active_scales: [&a.scales[..0]; C],
+fn step<const KIND: u8, const ZERO: u32>(t: &Tile, a: &Block, sum: __m512) -> __m512 {
+    let scale = _mm512_set1_ps(a.scale);
+    let nothing = _mm512_setzero_si512();
+    let (mut low, mut high) = match KIND {
+        HALVES => (
+            start::<ZERO>(a.minus_low),
+            start::<ZERO>(a.minus - a.minus_low),
+        ),
+        OFFSET => (nothing, nothing),
+        _ => (start::<ZERO>(a.minus), nothing),
     };
-    for r in 0..R {
-        t.codes[r] = &w.codes[(row + r) * k..(row + r + 1) * k];
-        t.scales[r] = &w.scales[(row + r) * blocks * PER..(row + r + 1) * blocks * PER];
+    for g in 0..4 {
+        low = _mm512_dpbusd_epi32(low, t.codes[g], _mm512_set1_epi32(a.four(g)));
+        high = _mm512_dpbusd_epi32(high, t.codes[g + 4], _mm512_set1_epi32(a.four(g + 4)));
     }
-    for c in 0..C {
-        t.active[c] = &a.codes[(column + c) * k..(column + c + 1) * k];
-        t.active_scales[c] = &a.scales[(column + c) * blocks..(column + c + 1) * blocks];
+    let first = _mm512_mul_ps(t.scale, scale);
+    if KIND == HALVES {
+        let second = _mm512_mul_ps(t.second, scale);
+        let sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(low), first, sum);
+        return _mm512_fmadd_ps(_mm512_cvtepi32_ps(high), second, sum);
     }
-    let mut sums = [[_mm512_setzero_ps(); C]; R];
-    for pair in 0..blocks / 2 {
-        step::<R, C, PER, true>(&t, 2 * pair, R * k, &mut sums);
+    let dot = _mm512_cvtepi32_ps(_mm512_add_epi32(low, high));
+    let sum = _mm512_fmadd_ps(dot, first, sum);
+    if KIND == OFFSET {
+        return _mm512_fmadd_ps(t.second, _mm512_set1_ps(a.sum), sum);
     }
-    if !blocks.is_multiple_of(2) {
-        step::<R, C, PER, false>(&t, blocks - 1, R * k, &mut sums);
-    }
-    let mut dots = [[0f32; C]; R];
-    for r in 0..R {
-        for c in 0..C {
-            dots[r][c] = _mm512_reduce_add_ps(sums[r][c]);
-        }
-    }
-    dots
+    sum
 }
 
-/// Adds the products of one or two blocks to all sums.
-///
-/// VNNI multiplies unsigned by signed bytes, so activations are shifted by 128 and each
-/// sum starts at `-128 * sum(weights)`, which makes it exact. `ahead` is the distance of the
-/// codes that the next tile will need: rows are too short for the hardware to foresee it.
-#[inline]
+/// One panel against `R` rows of `blocks` blocks, straight from the packed bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
-fn step<const R: usize, const C: usize, const PER: usize, const BOTH: bool>(
-    t: &Tile<'_, R, C>,
-    block: usize,
-    ahead: usize,
-    sums: &mut [[__m512; C]; R],
-) {
-    let shift = _mm512_set1_epi8(-128);
-    let zero = _mm512_setzero_si512();
-    let (mut weight, mut start) = ([zero; R], [zero; R]);
-    let mut scale = [_mm512_setzero_ps(); R];
-    for r in 0..R {
-        let next = t.codes[r].as_ptr().wrapping_add(block * BLOCK + ahead);
-        _mm_prefetch::<_MM_HINT_T0>(next);
-        weight[r] = load::<BOTH>(t.codes[r], block);
-        start[r] = _mm512_sub_epi32(zero, _mm512_dpbusd_epi32(zero, shift, weight[r]));
-        scale[r] = spread::<PER, BOTH>(t.scales[r], block);
-    }
-    for c in 0..C {
-        let x = _mm512_xor_si512(load::<BOTH>(t.active[c], block), shift);
-        let active_scale = spread::<1, BOTH>(t.active_scales[c], block);
-        for r in 0..R {
-            let dot = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start[r], x, weight[r]));
-            sums[r][c] = _mm512_fmadd_ps(dot, _mm512_mul_ps(scale[r], active_scale), sums[r][c]);
+fn direct_rows<const F: u8, const R: usize>(panel: &[u8], rows: &[Block], place: &Place) {
+    let spec = const { Format::ALL[F as usize].spec() };
+    let blocks = rows.len() / R;
+    assert!(rows.len() == R * blocks && panel.len() == spec.panel(blocks));
+    let mut sums = [_mm512_setzero_ps(); R];
+    let mut rest = panel;
+    let mut head: &[u8] = &[];
+    for b in 0..blocks {
+        if spec.head > 0 && b % spec.group == 0 {
+            (head, rest) = rest.split_at(spec.head);
         }
+        let (tile, after) = rest.split_at(spec.tile());
+        rest = after;
+        for at in (0..spec.tile()).step_by(64) {
+            _mm_prefetch::<_MM_HINT_T0>(tile.as_ptr().wrapping_add(AHEAD + at).cast());
+        }
+        let tile = load::<F>(head, tile);
+        for r in 0..R {
+            // SAFETY: `r < R` and `b < blocks`; the length was checked above.
+            let a = unsafe { rows.get_unchecked(r * blocks + b) };
+            sums[r] = match (spec.kind, spec.zero) {
+                (OFFSET, _) => step::<OFFSET, 0>(&tile, a, sums[r]),
+                (HALVES, _) => step::<HALVES, 5>(&tile, a, sums[r]),
+                (_, 3) => step::<PLAIN, 3>(&tile, a, sums[r]),
+                (_, 4) => step::<PLAIN, 4>(&tile, a, sums[r]),
+                (_, _) => step::<PLAIN, 7>(&tile, a, sums[r]),
+            };
+        }
+    }
+    for r in 0..R {
+        // SAFETY: `place` has room for `place.rows` numbers in each of the rows.
+        unsafe { _mm512_mask_storeu_ps(place.row(r), place.mask(), sums[r]) };
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
+fn direct_format<const F: u8>(panel: &[u8], rows: &[Block], count: usize, place: &Place) {
+    match count {
+        1 => direct_rows::<F, 1>(panel, rows, place),
+        2 => direct_rows::<F, 2>(panel, rows, place),
+        3 => direct_rows::<F, 3>(panel, rows, place),
+        4 => direct_rows::<F, 4>(panel, rows, place),
+        5 => direct_rows::<F, 5>(panel, rows, place),
+        6 => direct_rows::<F, 6>(panel, rows, place),
+        7 => direct_rows::<F, 7>(panel, rows, place),
+        _ => direct_rows::<F, 8>(panel, rows, place),
+    }
+}
+
+/// One panel against 1 to 8 rows.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
+pub(super) fn direct(format: Format, panel: &[u8], rows: &[Block], count: usize, place: &Place) {
+    match format {
+        Format::Q40 => direct_format::<0>(panel, rows, count, place),
+        Format::Q41 => direct_format::<1>(panel, rows, count, place),
+        Format::Q50 => direct_format::<2>(panel, rows, count, place),
+        Format::Q51 => direct_format::<3>(panel, rows, count, place),
+        Format::Q80 => direct_format::<4>(panel, rows, count, place),
+        Format::Q4K => direct_format::<5>(panel, rows, count, place),
+        Format::Q5K => direct_format::<6>(panel, rows, count, place),
+        Format::Q6K => direct_format::<7>(panel, rows, count, place),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
+fn widen_format<const F: u8>(panel: &[u8], from: usize, out: &mut [Wide]) {
+    let spec = const { Format::ALL[F as usize].spec() };
+    for (i, out) in out.iter_mut().enumerate() {
+        let (head, at) = spec.place(from + i);
+        let bytes = &panel[at..at + spec.tile()];
+        for at in (0..spec.tile()).step_by(64) {
+            _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(AHEAD + at).cast());
+        }
+        let tile = load::<F>(&panel[head..head + spec.head], bytes);
+        for g in 0..8 {
+            // SAFETY: a group is 64 bytes and a `Wide` is aligned to them.
+            unsafe { _mm512_store_si512(out.codes[g].as_mut_ptr().cast(), tile.codes[g]) };
+        }
+        // SAFETY: both are 16 numbers.
+        unsafe {
+            _mm512_storeu_ps(out.scale.as_mut_ptr(), tile.scale);
+            _mm512_storeu_ps(out.second.as_mut_ptr(), tile.second);
+        }
+    }
+}
+
+/// Widens the tiles of a panel from block `from` on, as many as `out` holds.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
+pub(super) fn widen(format: Format, panel: &[u8], from: usize, out: &mut [Wide]) {
+    match format {
+        Format::Q40 => widen_format::<0>(panel, from, out),
+        Format::Q41 => widen_format::<1>(panel, from, out),
+        Format::Q50 => widen_format::<2>(panel, from, out),
+        Format::Q51 => widen_format::<3>(panel, from, out),
+        Format::Q80 => widen_format::<4>(panel, from, out),
+        Format::Q4K => widen_format::<5>(panel, from, out),
+        Format::Q5K => widen_format::<6>(panel, from, out),
+        Format::Q6K => widen_format::<7>(panel, from, out),
+    }
+}
+
+/// Widened tiles against `R` rows; goes on from the sums at `place` unless `first`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
+fn sweep_rows<const KIND: u8, const ZERO: u32, const R: usize>(
+    tiles: &[Wide],
+    rows: &[&[Block]; R],
+    first: bool,
+    place: &Place,
+) {
+    let mut sums = [_mm512_setzero_ps(); R];
+    for r in 0..R {
+        assert!(rows[r].len() >= tiles.len());
+        if !first {
+            // SAFETY: `place` has room for `place.rows` numbers in each of the rows.
+            sums[r] = unsafe { _mm512_maskz_loadu_ps(place.mask(), place.row(r)) };
+        }
+    }
+    for (b, wide) in tiles.iter().enumerate() {
+        let mut codes = [_mm512_setzero_si512(); 8];
+        for g in 0..8 {
+            // SAFETY: a group is 64 bytes and a `Wide` is aligned to them.
+            codes[g] = unsafe { _mm512_load_si512(wide.codes[g].as_ptr().cast()) };
+        }
+        // SAFETY: both are 16 numbers.
+        let (scale, second) = unsafe {
+            (
+                _mm512_loadu_ps(wide.scale.as_ptr()),
+                _mm512_loadu_ps(wide.second.as_ptr()),
+            )
+        };
+        let tile = Tile {
+            codes,
+            scale,
+            second,
+        };
+        for r in 0..R {
+            // SAFETY: every row has as many blocks as there are tiles, checked above.
+            let a = unsafe { rows[r].get_unchecked(b) };
+            sums[r] = step::<KIND, ZERO>(&tile, a, sums[r]);
+        }
+    }
+    for r in 0..R {
+        // SAFETY: as for the load.
+        unsafe { _mm512_mask_storeu_ps(place.row(r), place.mask(), sums[r]) };
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
+fn sweep_kind<const KIND: u8, const ZERO: u32>(
+    tiles: &[Wide],
+    rows: &[Block],
+    blocks: usize,
+    first: bool,
+    place: &Place,
+) {
+    let count = rows.len().div_ceil(blocks);
+    let mut at = 0;
+    while at < count {
+        let row = |i: usize| &rows[(at + i) * blocks..];
+        let here = place.below(at);
+        at += match count - at {
+            8.. => {
+                let rows: [&[Block]; 8] = std::array::from_fn(row);
+                sweep_rows::<KIND, ZERO, 8>(tiles, &rows, first, &here);
+                8
+            }
+            4.. => {
+                let rows: [&[Block]; 4] = std::array::from_fn(row);
+                sweep_rows::<KIND, ZERO, 4>(tiles, &rows, first, &here);
+                4
+            }
+            _ => {
+                sweep_rows::<KIND, ZERO, 1>(tiles, &[row(0)], first, &here);
+                1
+            }
+        };
+    }
+}
+
+/// Widened tiles against rows that lie `blocks` blocks apart, each from its first tile's
+/// block on; goes on from the sums at `place` unless `first`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
+pub(super) fn sweep(
+    spec: &Spec,
+    tiles: &[Wide],
+    rows: &[Block],
+    blocks: usize,
+    first: bool,
+    place: &Place,
+) {
+    match (spec.kind, spec.zero) {
+        (OFFSET, _) => sweep_kind::<OFFSET, 0>(tiles, rows, blocks, first, place),
+        (HALVES, _) => sweep_kind::<HALVES, 5>(tiles, rows, blocks, first, place),
+        (_, 3) => sweep_kind::<PLAIN, 3>(tiles, rows, blocks, first, place),
+        (_, 4) => sweep_kind::<PLAIN, 4>(tiles, rows, blocks, first, place),
+        (_, _) => sweep_kind::<PLAIN, 7>(tiles, rows, blocks, first, place),
     }
 }

@@ -1,6 +1,6 @@
 //! The product of a gradient with a frozen matrix, `dx = dy w`.
 //!
-//! Weights are widened eight rows at a time into the first-level cache and used for all
+//! Weights are widened a panel at a time into the first-level cache and used for all
 //! rows of the gradient at once, so no f32 copy of a matrix ever exists. Threads share
 //! the columns.
 #![expect(
@@ -8,14 +8,14 @@
     reason = "bodies must be compiled inside target-feature functions"
 )]
 
+use super::layout::{BLOCK, PANEL};
 use super::matrix::Matrix;
-use super::quant::BLOCK;
 use super::{dispatch, madd};
 use rayon::prelude::*;
 
 /// Weight rows that are added in one pass over the result.
 const ROWS: usize = 8;
-/// Columns of one task: eight widened rows take 16 KiB.
+/// Columns of one task: 16 widened rows take 32 KiB.
 const COLUMNS: usize = 16 * BLOCK;
 
 /// `dy` holds rows of `n` numbers; the result rows of `k`.
@@ -41,18 +41,14 @@ pub(super) fn backward(w: &Matrix, dy: &[f32]) -> Vec<f32> {
 fn columns(w: &Matrix, dy: &[f32], from: usize, width: usize) -> Vec<f32> {
     let (n, _) = w.shape();
     let mut dx = vec![0f32; dy.len() / n * width];
-    let mut wide = vec![0f32; ROWS * width];
-    for first in (0..n).step_by(ROWS) {
-        let rows = ROWS.min(n - first);
-        for (r, out) in wide.chunks_exact_mut(width).enumerate() {
-            if r < rows {
-                w.row_part(first + r, from, out);
-            } else {
-                out.fill(0.0);
+    let mut wide = vec![0f32; PANEL * width];
+    w.each_panel(from, &mut wide, |first, wide| {
+        for (half, wide) in wide.chunks_exact(ROWS * width).enumerate() {
+            if first + half * ROWS < n {
+                add_rows(dy, n, first + half * ROWS, wide, &mut dx);
             }
         }
-        add_rows(dy, n, first, &wide, &mut dx);
-    }
+    });
     dx
 }
 

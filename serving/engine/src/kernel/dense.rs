@@ -5,7 +5,7 @@
 )]
 
 use super::attention::sum16;
-use super::{dispatch, madd};
+use super::{dispatch, madd, pool};
 
 #[inline(always)]
 fn rows_body<const FMA: bool>(weights: &[f32], k: usize, x: &[f32], out: &mut [f32]) {
@@ -30,4 +30,19 @@ fn rows_body<const FMA: bool>(weights: &[f32], k: usize, x: &[f32], out: &mut [f
 dispatch! {
     /// `out[i] = dot(weights row i, x)`; rows have `k` numbers.
     pub(crate) fn rows(weights: &[f32], k: usize, x: &[f32], out: &mut [f32]) => rows_body
+}
+
+/// `out = x weights^T` for rows of `k` numbers.
+pub(super) fn product(weights: &[f32], k: usize, x: &[f32], out: &mut [f32]) {
+    let n = weights.len() / k.max(1);
+    if x.len() == k {
+        let part = n.div_ceil(4 * pool::threads()).max(16);
+        pool::chunks(out, part, |i, out| {
+            rows(&weights[i * part * k..][..out.len() * k], k, x, out);
+        });
+    } else {
+        pool::chunks(out, n, |i, out| {
+            rows(weights, k, &x[i * k..(i + 1) * k], out)
+        });
+    }
 }

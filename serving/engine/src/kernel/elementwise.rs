@@ -57,6 +57,32 @@ dispatch! {
     pub(crate) fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) => silu_mul_body
 }
 
+#[inline(always)]
+fn gelu_mul_body<const FMA: bool>(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    for ((o, g), u) in out.iter_mut().zip(gate).zip(up) {
+        // x * (1 + tanh(z)) / 2 = x / (1 + exp(-2 z)).
+        let z = 0.797_884_6 * (g + 0.044_715 * g * g * g);
+        *o = g / (1.0 + exp::<FMA>(-2.0 * z)) * u;
+    }
+}
+
+dispatch! {
+    /// `out = gelu(gate) * up` for one row, GELU in its tanh form.
+    pub(crate) fn gelu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) => gelu_mul_body
+}
+
+#[inline(always)]
+fn tanh_cap_body<const FMA: bool>(x: &mut [f32], cap: f32) {
+    for v in x {
+        *v = cap * (1.0 - 2.0 / (exp::<FMA>(*v / cap * 2.0) + 1.0));
+    }
+}
+
+dispatch! {
+    /// Holds numbers between `-cap` and `cap`: `cap * tanh(x / cap)`.
+    pub(crate) fn tanh_cap(x: &mut [f32], cap: f32) => tanh_cap_body
+}
+
 /// Rotates each head of a row in place; pairs are `(i, i + head_dim / 2)`.
 /// `turn` holds `(cos, sin)` of each pair.
 pub(crate) fn rotate(row: &mut [f32], head_dim: usize, turn: &[(f32, f32)]) {
@@ -68,66 +94,6 @@ pub(crate) fn rotate(row: &mut [f32], head_dim: usize, turn: &[(f32, f32)]) {
             *b = x * sin + y * cos;
         }
     }
-}
-
-#[inline(always)]
-fn quantise_body<const FMA: bool>(
-    x: &[f32],
-    codes: &mut [i8],
-    scales: &mut [f32],
-    sums: &mut [f32],
-) {
-    const ROUND: f32 = 12_582_912.0;
-    let outputs = codes
-        .as_chunks_mut::<32>()
-        .0
-        .iter_mut()
-        .zip(scales)
-        .zip(sums);
-    for (block, ((codes, scale), sum)) in x.as_chunks::<32>().0.iter().zip(outputs) {
-        let mut lanes = [0f32; 8];
-        for eight in block.as_chunks::<8>().0 {
-            for i in 0..8 {
-                lanes[i] = if eight[i].abs() > lanes[i] {
-                    eight[i].abs()
-                } else {
-                    lanes[i]
-                };
-            }
-        }
-        let most = lanes.iter().copied().fold(0f32, f32::max);
-        // NaN must reach the logits, so a block that holds one gets a NaN scale: zero times
-        // a number is zero, times NaN or infinity it is not.
-        let mut trace = [0f32; 8];
-        for eight in block.as_chunks::<8>().0 {
-            for i in 0..8 {
-                trace[i] += eight[i] * 0.0;
-            }
-        }
-        let broken = trace.iter().sum::<f32>() != 0.0;
-        *scale = if broken { f32::NAN } else { most / 127.0 };
-        let inverse = if most > 0.0 && !broken {
-            127.0 / most
-        } else {
-            0.0
-        };
-        let mut total = 0i32;
-        for (code, v) in codes.iter_mut().zip(block) {
-            let rounded = madd::<FMA>(*v, inverse, ROUND).to_bits() as i32;
-            let value = rounded
-                .wrapping_sub(ROUND.to_bits() as i32)
-                .clamp(-127, 127);
-            *code = value as i8;
-            total += value;
-        }
-        *sum = *scale * total as f32;
-    }
-}
-
-dispatch! {
-    /// Rounds a row to 8-bit codes in blocks of 32 with one scale each (`x ~ scale * code`);
-    /// `sums` gets `scale * sum(codes)`.
-    pub(crate) fn quantise(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [f32]) => quantise_body
 }
 
 #[inline(always)]

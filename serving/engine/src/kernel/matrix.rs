@@ -1,27 +1,23 @@
-//! A weight matrix, blocks or plain, and its product with rows of activations.
+//! A weight matrix, packed or plain, and its products with rows of activations.
 
 use super::backward::backward;
-use super::quant::{BLOCK, QuantMatrix, QuantRows};
-#[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512};
-use super::{dense, isa, portable};
+use super::layout::{BLOCK, PANEL, Panels, Wide};
+use super::pack::pack;
+use super::product::{self, Stack};
+use super::rows::{Gate, QuantRows};
+use super::{dense, elementwise, isa, pool};
 use crate::error::EngineError;
 use crate::load::RawWeight;
-use rayon::prelude::*;
+use candle_core::Device;
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use std::borrow::Cow;
 use std::ops::Range;
-
-/// Below this many activation rows threads share the weight rows, so that each weight is
-/// read from memory once; from here on they share the activation rows.
-const MANY_ROWS: usize = 32;
-
-/// Activation rows that stay in a core's second-level cache while weights pass by.
-const ROW_BLOCK: usize = 64;
 
 /// A matrix of `n` outputs and `k` inputs.
 #[derive(Debug, Clone)]
 pub(crate) enum Matrix {
-    /// 8-bit codes in blocks of 32.
-    Quant(QuantMatrix),
+    /// Blocks of 32 at the file's own width.
+    Packed(Packed),
     /// Plain numbers, row-major.
     Dense {
         /// Outputs.
@@ -33,6 +29,21 @@ pub(crate) enum Matrix {
     },
 }
 
+/// Panels of one or several formats, outputs one after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Packed {
+    n: usize,
+    k: usize,
+    parts: Vec<Panels>,
+}
+
+/// Rows of activations in the form that a matrix wants, to be filled again each time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rows {
+    quant: QuantRows,
+    plain: Vec<f32>,
+}
+
 impl Matrix {
     /// Keeps blocks as blocks; other formats become plain numbers.
     pub(crate) fn new(weight: RawWeight) -> Result<Self, EngineError> {
@@ -40,45 +51,58 @@ impl Matrix {
             [n, k] => (*n, *k),
             other => return Err(EngineError::corrupt("shape", format!("{other:?} 不是矩阵"))),
         };
-        if let RawWeight::Quantised(tensor) = &weight
-            && let Some(matrix) = QuantMatrix::from_tensor(tensor)?
-        {
-            return Ok(Self::Quant(matrix));
+        match weight {
+            RawWeight::Quantised(tensor) => {
+                Self::from_blocks(tensor.dtype(), &tensor.data()?, n, k)
+            }
+            RawWeight::Dense { data, .. } => Ok(Self::Dense { n, k, data }),
         }
-        Ok(Self::Dense {
-            n,
-            k,
-            data: weight.into_f32()?,
-        })
+    }
+
+    /// Packs the bytes of a GGUF tensor of `n` rows and `k` columns; they are read once and
+    /// not kept. Types without a packed form become plain numbers.
+    pub(crate) fn from_blocks(
+        dtype: GgmlDType,
+        bytes: &[u8],
+        n: usize,
+        k: usize,
+    ) -> Result<Self, EngineError> {
+        if k.is_multiple_of(BLOCK)
+            && let Some(panels) = pack(dtype, bytes, n, k)?
+        {
+            let parts = vec![panels];
+            return Ok(Self::Packed(Packed { n, k, parts }));
+        }
+        super::layout::check_size(dtype, bytes.len(), n, k)?;
+        let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, dtype)?;
+        let data = RawWeight::Quantised(QTensor::new(storage, (n, k))?).into_f32()?;
+        Ok(Self::Dense { n, k, data })
     }
 
     /// Stacks matrices of one input, outputs one after the other.
-    pub(crate) fn stack(parts: Vec<Self>) -> Self {
-        let quantised = parts.iter().all(|p| matches!(p, Self::Quant(_)));
-        if quantised {
-            let blocks = parts.into_iter().filter_map(|p| match p {
-                Self::Quant(m) => Some(m),
-                Self::Dense { .. } => None,
-            });
-            return Self::Quant(QuantMatrix::stack(blocks.collect()));
+    pub(crate) fn stack(matrices: Vec<Self>) -> Self {
+        let packed = matrices.iter().all(|m| matches!(m, Self::Packed(_)));
+        let (mut n, mut k) = (0, 0);
+        let (mut parts, mut data) = (Vec::new(), Vec::new());
+        for matrix in matrices {
+            let (rows, columns) = matrix.shape();
+            (n, k) = (n + rows, columns);
+            match matrix {
+                Self::Packed(part) if packed => parts.extend(part.parts),
+                other => data.extend(other.rows_f32(0..rows)),
+            }
         }
-        let (mut all_n, mut all_k, mut all) = (0, 0, Vec::new());
-        for part in parts {
-            let (n, k) = part.shape();
-            (all_n, all_k) = (all_n + n, k);
-            all.extend(part.rows_f32(0..n));
-        }
-        Self::Dense {
-            n: all_n,
-            k: all_k,
-            data: all,
+        if packed {
+            Self::Packed(Packed { n, k, parts })
+        } else {
+            Self::Dense { n, k, data }
         }
     }
 
     /// `(outputs, inputs)`.
     pub(crate) fn shape(&self) -> (usize, usize) {
         match self {
-            Self::Quant(m) => (m.n, m.k),
+            Self::Packed(m) => (m.n, m.k),
             Self::Dense { n, k, .. } => (*n, *k),
         }
     }
@@ -86,7 +110,7 @@ impl Matrix {
     /// Bytes held in memory.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Quant(m) => m.bytes(),
+            Self::Packed(m) => m.parts.iter().map(Panels::bytes).sum(),
             Self::Dense { data, .. } => 4 * data.len(),
         }
     }
@@ -95,24 +119,36 @@ impl Matrix {
     pub(crate) fn rows_f32(&self, rows: Range<usize>) -> Vec<f32> {
         match self {
             Self::Dense { k, data, .. } => data[rows.start * k..rows.end * k].to_vec(),
-            Self::Quant(m) => {
+            Self::Packed(m) => {
                 let mut out = vec![0.0; rows.len() * m.k];
-                out.par_chunks_mut(m.k)
-                    .zip(rows)
-                    .with_min_len(16)
-                    .for_each(|(out, row)| m.row(row, 0, out));
+                pool::chunks(&mut out, m.k, |i, out| m.row(rows.start + i, out));
                 out
             }
         }
     }
 
-    /// The exact values of one row from column `from` (a multiple of 32) on.
-    pub(super) fn row_part(&self, row: usize, from: usize, out: &mut [f32]) {
+    /// Calls `each` for 16 rows at a time with the number of the first and their exact
+    /// values from column `from` on: 16 equal parts of `wide`, zeros below the last row.
+    pub(super) fn each_panel(
+        &self,
+        from: usize,
+        wide: &mut [f32],
+        mut each: impl FnMut(usize, &[f32]),
+    ) {
+        let width = wide.len() / PANEL;
         match self {
-            Self::Dense { k, data, .. } => {
-                out.copy_from_slice(&data[row * k + from..row * k + from + out.len()]);
+            Self::Dense { n, k, data } => {
+                for first in (0..*n).step_by(PANEL) {
+                    for (r, out) in wide.chunks_exact_mut(width).enumerate() {
+                        match data.chunks_exact(*k).nth(first + r) {
+                            Some(row) => out.copy_from_slice(&row[from..from + width]),
+                            None => out.fill(0.0),
+                        }
+                    }
+                    each(first, wide);
+                }
             }
-            Self::Quant(m) => m.row(row, from / BLOCK, out),
+            Self::Packed(m) => m.each_panel(from / BLOCK, wide, each),
         }
     }
 
@@ -124,97 +160,140 @@ impl Matrix {
     /// `x w^T`: `x` holds rows of `k` numbers, the result rows of `n`.
     pub(crate) fn forward(&self, x: &[f32]) -> Vec<f32> {
         let (n, k) = self.shape();
-        let count = x.len() / k;
-        let mut out = vec![0.0; count * n];
+        let mut out = vec![0.0; x.len() / k * n];
         match self {
-            Self::Dense { data, .. } if count == 1 => {
-                let part = n.div_ceil(4 * rayon::current_num_threads()).max(16);
-                out.par_chunks_mut(part)
-                    .zip(data.par_chunks(part * k))
-                    .for_each(|(out, rows)| dense::rows(rows, k, x, out));
+            Self::Packed(_) => {
+                let mut rows = Rows::default();
+                self.take(&mut rows, x);
+                self.product(&rows, &mut out);
             }
-            Self::Dense { data, .. } => out
-                .par_chunks_mut(n)
-                .zip(x.par_chunks(k))
-                .for_each(|(out, x)| dense::rows(data, k, x, out)),
-            Self::Quant(blocks) => quantised(blocks, &QuantRows::new(x, k), &mut out),
+            Self::Dense { data, .. } => dense::product(data, k, x, &mut out),
         }
         out
     }
-}
 
-fn quantised(w: &QuantMatrix, a: &QuantRows, out: &mut [f32]) {
-    let n = w.n;
-    let m = out.len() / n;
-    if m >= MANY_ROWS {
-        let share = m
-            .div_ceil(rayon::current_num_threads())
-            .next_multiple_of(4)
-            .min(ROW_BLOCK);
-        out.par_chunks_mut(share * n)
-            .enumerate()
-            .for_each(|(block, out)| {
-                let from = block * share;
-                let columns = from..from + out.len() / n;
-                product(w, 0..n, a, columns, |row, column, dot| {
-                    out[(column - from) * n + row] = dot;
+    /// Takes rows of `k` numbers as they are.
+    pub(crate) fn take(&self, rows: &mut Rows, x: &[f32]) {
+        match self {
+            Self::Packed(m) => rows.quant.set(x, m.k),
+            Self::Dense { .. } => {
+                rows.plain.clear();
+                rows.plain.extend_from_slice(x);
+            }
+        }
+    }
+
+    /// Takes `x / rms(x) * weight` for each row of `x`.
+    pub(crate) fn take_normed(&self, rows: &mut Rows, x: &[f32], weight: &[f32], eps: f32) {
+        match self {
+            Self::Packed(_) => rows.quant.set_normed(x, weight, eps),
+            Self::Dense { .. } => {
+                let k = weight.len();
+                rows.plain.resize(x.len(), 0.0);
+                pool::chunks(&mut rows.plain, k, |i, out| {
+                    elementwise::rms_norm(&x[i * k..(i + 1) * k], weight, eps, out);
                 });
-            });
-        return;
-    }
-    // Outputs of a weight row lie together here, so threads write to separate slices.
-    let part = n
-        .div_ceil(4 * rayon::current_num_threads())
-        .next_multiple_of(4)
-        .max(16);
-    if m == 1 {
-        out.par_chunks_mut(part).enumerate().for_each(|(i, out)| {
-            let from = i * part;
-            product(w, from..from + out.len(), a, 0..1, |row, _, dot| {
-                out[row - from] = dot;
-            });
-        });
-        return;
-    }
-    let mut by_row = vec![0f32; out.len()];
-    by_row
-        .par_chunks_mut(part * m)
-        .enumerate()
-        .for_each(|(i, out)| {
-            let from = i * part;
-            let rows = from..from + out.len() / m;
-            product(w, rows, a, 0..m, |row, column, dot| {
-                out[(row - from) * m + column] = dot;
-            });
-        });
-    for (row, values) in by_row.chunks_exact(m).enumerate() {
-        for (column, value) in values.iter().enumerate() {
-            out[column * n + row] = *value;
+            }
         }
+    }
+
+    /// Takes `gate(first half) * second half` of rows of `2 k` numbers.
+    pub(crate) fn take_gated(&self, rows: &mut Rows, both: &[f32], gate: Gate) {
+        let (_, k) = self.shape();
+        match self {
+            Self::Packed(_) => rows.quant.set_gated(both, k, gate),
+            Self::Dense { .. } => {
+                rows.plain.resize(both.len() / 2, 0.0);
+                pool::chunks(&mut rows.plain, k, |i, out| {
+                    let (first, second) = both[i * 2 * k..(i + 1) * 2 * k].split_at(k);
+                    gate.apply(first, second, out);
+                });
+            }
+        }
+    }
+
+    /// `rows w^T` for rows that this matrix took, or one of the same form and width: `out`
+    /// has rows of `n` numbers.
+    pub(crate) fn product(&self, rows: &Rows, out: &mut [f32]) {
+        match self {
+            Self::Packed(m) => product::product(isa(), &m.stack(), &rows.quant, |_, _| true, out),
+            Self::Dense { data, k, .. } => dense::product(data, *k, &rows.plain, out),
+        }
+    }
+
+    /// The same for one row of which only some outputs are wanted (bit `i % 64` of word
+    /// `i / 64`); the others become `-inf`. Panels without a wanted output are not read.
+    pub(crate) fn product_allowed(&self, rows: &Rows, mask: &[u64], out: &mut [f32]) {
+        let allowed = |i: usize| mask.get(i / 64).is_some_and(|w| w >> (i % 64) & 1 == 1);
+        match self {
+            Self::Packed(m) => {
+                let wanted = |first: usize, count: usize| (first..first + count).any(allowed);
+                product::product(isa(), &m.stack(), &rows.quant, wanted, out);
+            }
+            Self::Dense { data, k, .. } => dense::product(data, *k, &rows.plain, out),
+        }
+        for (i, value) in out.iter_mut().enumerate() {
+            if !allowed(i) {
+                *value = f32::NEG_INFINITY;
+            }
+        }
+    }
+
+    /// [`Matrix::product_allowed`] of one row of `k` numbers.
+    pub(crate) fn forward_allowed(&self, x: &[f32], mask: &[u64], out: &mut [f32]) {
+        let mut rows = Rows::default();
+        self.take(&mut rows, x);
+        self.product_allowed(&rows, mask, out);
     }
 }
 
-fn product(
-    w: &QuantMatrix,
-    rows: Range<usize>,
-    a: &QuantRows,
-    columns: Range<usize>,
-    mut put: impl FnMut(usize, usize, f32),
-) {
-    debug_assert_eq!(w.k, a.k);
-    #[cfg(target_arch = "x86_64")]
-    {
-        use super::Isa;
-        match isa() {
-            // SAFETY: `isa` reports the features only after detecting them.
-            #[expect(unsafe_code, reason = "calls code compiled for detected features")]
-            Isa::Avx512 => return unsafe { avx512::product(w, rows, a, columns, &mut put) },
-            // SAFETY: as above.
-            #[expect(unsafe_code, reason = "calls code compiled for detected features")]
-            Isa::Avx2 => return unsafe { avx2::product(w, rows, a, columns, &mut put) },
-            Isa::Portable => {}
+impl Packed {
+    fn stack(&self) -> Stack<'_> {
+        Stack {
+            parts: &self.parts,
+            n: self.n,
+            blocks: self.k / BLOCK,
         }
     }
-    let _ = isa();
-    portable::product(w, rows, a, columns, put);
+
+    fn row(&self, row: usize, out: &mut [f32]) {
+        let mut first = 0;
+        for part in &self.parts {
+            if row < first + part.n {
+                let (p, r) = ((row - first) / PANEL, (row - first) % PANEL);
+                let spec = part.format.spec();
+                let mut tile = [Wide::ZERO];
+                for (b, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+                    product::widen(isa(), part, part.panel(p), b, &mut tile);
+                    *out = tile[0].row(&spec, r);
+                }
+                return;
+            }
+            first += part.n;
+        }
+    }
+
+    fn each_panel(&self, from: usize, wide: &mut [f32], mut each: impl FnMut(usize, &[f32])) {
+        let width = wide.len() / PANEL;
+        let mut tile = [Wide::ZERO];
+        let mut first = 0;
+        for part in &self.parts {
+            let spec = part.format.spec();
+            for p in 0..part.count() {
+                for b in 0..width / BLOCK {
+                    product::widen(isa(), part, part.panel(p), from + b, &mut tile);
+                    for (r, out) in wide.chunks_exact_mut(width).enumerate() {
+                        let values = if r < part.rows(p) {
+                            tile[0].row(&spec, r)
+                        } else {
+                            [0.0; BLOCK]
+                        };
+                        out[b * BLOCK..(b + 1) * BLOCK].copy_from_slice(&values);
+                    }
+                }
+                each(first + p * PANEL, wide);
+            }
+            first += part.n;
+        }
+    }
 }

@@ -5,17 +5,28 @@
 //! never change a bit of it.
 
 pub(crate) mod attention;
-#[cfg(target_arch = "x86_64")]
-mod avx2;
+mod attention_tile;
+mod attention_walk;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod backward;
-mod blocks;
+pub(crate) mod bidirectional;
 mod dense;
 pub(crate) mod elementwise;
+pub(crate) mod encoder;
+pub(crate) mod kv;
+mod lanes;
+mod layout;
+pub(crate) mod mapped;
 pub(crate) mod matrix;
+mod pack;
+pub(crate) mod panels;
+#[cfg(target_arch = "x86_64")]
+mod panels_avx512;
+pub(crate) mod pool;
 mod portable;
-pub(crate) mod quant;
+mod product;
+pub(crate) mod rows;
 
 use std::sync::OnceLock;
 
@@ -25,6 +36,9 @@ pub(crate) enum Isa {
     /// AVX-512 with VNNI (integer dot products).
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// AVX2 with FMA and 256-bit VNNI.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
     /// AVX2 with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -32,29 +46,64 @@ pub(crate) enum Isa {
     Portable,
 }
 
-/// The best instruction set of this machine, found once.
-pub(crate) fn isa() -> Isa {
-    static ISA: OnceLock<Isa> = OnceLock::new();
-    *ISA.get_or_init(detect)
-}
-
-fn detect() -> Isa {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vnni");
-        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        if avx512 && avx2 {
-            return Isa::Avx512;
+impl Isa {
+    /// What this machine has, the best first.
+    pub(crate) fn available() -> Vec<Self> {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c");
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vnni");
+            if avx2 && avx512 {
+                found.push(Self::Avx512);
+            }
+            if avx2 && is_x86_feature_detected!("avxvnni") {
+                found.push(Self::AvxVnni);
+            }
+            if avx2 {
+                found.push(Self::Avx2);
+            }
         }
-        if avx2 {
-            return Isa::Avx2;
+        found.push(Self::Portable);
+        found
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => "avxvnni",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            Self::Portable => "portable",
         }
     }
-    Isa::Portable
+}
+
+/// The instruction set in use, found once: the best of this machine, or the one named in
+/// `ZHISUAN_ENGINE_ISA` if the machine has it (for measurements and for finding faults).
+pub(crate) fn isa() -> Isa {
+    static ISA: OnceLock<Isa> = OnceLock::new();
+    *ISA.get_or_init(|| {
+        let available = Isa::available();
+        let asked = std::env::var("ZHISUAN_ENGINE_ISA").unwrap_or_default();
+        let found = available.iter().find(|isa| isa.name() == asked);
+        if found.is_none() && !asked.is_empty() {
+            let known: Vec<_> = available.iter().map(|isa| isa.name()).collect();
+            tracing::warn!(asked, ?known, "ZHISUAN_ENGINE_ISA is ignored");
+        }
+        found
+            .or_else(|| available.first())
+            .copied()
+            .unwrap_or(Isa::Portable)
+    })
 }
 
 /// `a * b + c`, fused where `FMA`; the portable build must not fall into a library call.
@@ -88,7 +137,7 @@ macro_rules! dispatch {
                     $crate::kernel::Isa::Avx512 => unsafe { wide($($arg),*) },
                     // SAFETY: as above.
                     #[expect(unsafe_code, reason = "calls code compiled for detected features")]
-                    $crate::kernel::Isa::Avx2 => unsafe { narrow($($arg),*) },
+                    $crate::kernel::Isa::AvxVnni | $crate::kernel::Isa::Avx2 => unsafe { narrow($($arg),*) },
                     $crate::kernel::Isa::Portable => $body::<false>($($arg),*),
                 }
             }
@@ -99,5 +148,9 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
+#[cfg(test)]
+mod attention_tests;
+#[cfg(test)]
+mod path_tests;
 #[cfg(test)]
 mod tests;

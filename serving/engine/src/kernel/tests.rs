@@ -1,15 +1,13 @@
 //! Every block format against Candle's dequantisation, and the promises about rows.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use super::elementwise::{exp, quantise, rms_norm, silu_mul};
+use super::elementwise::{exp, rms_norm, silu_mul};
 use super::matrix::Matrix;
-use super::portable;
-use super::quant::{QuantMatrix, QuantRows};
 use crate::load::RawWeight;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 
-const FORMATS: [GgmlDType; 8] = [
+pub(super) const FORMATS: [GgmlDType; 8] = [
     GgmlDType::Q4_0,
     GgmlDType::Q4_1,
     GgmlDType::Q5_0,
@@ -20,26 +18,26 @@ const FORMATS: [GgmlDType; 8] = [
     GgmlDType::Q6K,
 ];
 
-fn noise(count: usize, seed: u64) -> Vec<f32> {
+pub(super) fn noise(count: usize, seed: u64) -> Vec<f32> {
     (0..count as u64)
-        .map(|i| (crate::sample::uniform(seed, i) * 2.0 - 1.0) as f32)
+        .map(|i| (crate::output::sample::uniform(seed, i) * 2.0 - 1.0) as f32)
         .collect()
 }
 
-fn tensor(dtype: GgmlDType, n: usize, k: usize) -> QTensor {
+pub(super) fn tensor(dtype: GgmlDType, n: usize, k: usize) -> QTensor {
     let plain = Tensor::from_vec(noise(n * k, n as u64), (n, k), &Device::Cpu).unwrap();
     QTensor::quantize(&plain, dtype).unwrap()
 }
 
 /// Width that the format allows; odd block counts where possible.
-fn width(dtype: GgmlDType) -> usize {
+pub(super) fn width(dtype: GgmlDType) -> usize {
     if dtype.block_size() == 256 { 512 } else { 96 }
 }
 
 #[test]
-fn unpacked_blocks_equal_candles_values() {
+fn packed_blocks_are_exactly_the_files_values() {
     for dtype in FORMATS {
-        let (n, k) = (5, width(dtype));
+        let (n, k) = (21, width(dtype));
         let source = tensor(dtype, n, k);
         let wanted: Vec<f32> = source
             .dequantize(&Device::Cpu)
@@ -48,13 +46,11 @@ fn unpacked_blocks_equal_candles_values() {
             .unwrap()
             .to_vec1()
             .unwrap();
-        let matrix = QuantMatrix::from_tensor(&source).unwrap().unwrap();
-        let found = Matrix::Quant(matrix).rows_f32(0..n);
+        let found = Matrix::from_blocks(dtype, &source.data().unwrap(), n, k)
+            .unwrap()
+            .rows_f32(0..n);
         for (a, b) in wanted.iter().zip(&found) {
-            assert!(
-                (a - b).abs() <= 1e-6 * a.abs().max(0.1),
-                "{dtype:?}: {a} and {b}"
-            );
+            assert!((a - b).abs() <= 1e-7, "{dtype:?}: {a} and {b}");
         }
     }
 }
@@ -64,7 +60,7 @@ fn products_are_close_to_plain_products() {
     for dtype in FORMATS {
         let (n, k, m) = (19, width(dtype), 7);
         let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
-        assert!(matches!(matrix, Matrix::Quant(_)));
+        assert!(matches!(matrix, Matrix::Packed(_)));
         let plain = Matrix::Dense {
             n,
             k,
@@ -88,7 +84,7 @@ fn a_row_never_depends_on_its_neighbours() {
     for dtype in [GgmlDType::Q4_1, GgmlDType::Q6K, GgmlDType::F32] {
         let (n, k) = (37, width(dtype));
         let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
-        for m in [1, 2, 3, 5, 31, 32, 33, 130] {
+        for m in [1, 2, 3, 5, 8, 9, 13, 31, 33, 130, 300] {
             let x = noise(m * k, 9);
             let together = matrix.forward(&x);
             for row in 0..m {
@@ -141,15 +137,6 @@ fn elementwise_functions_match_the_library() {
 }
 
 #[test]
-fn a_broken_number_stays_visible() {
-    let mut x = noise(32, 1);
-    x[5] = f32::NAN;
-    let (mut codes, mut scales, mut sums) = (vec![0i8; 32], [0f32], [0f32]);
-    quantise(&x, &mut codes, &mut scales, &mut sums);
-    assert!(scales[0].is_nan() && sums[0].is_nan());
-}
-
-#[test]
 fn backward_is_the_transposed_product() {
     for dtype in [GgmlDType::Q4_1, GgmlDType::Q6K, GgmlDType::F32] {
         let (n, k, m) = (19, if dtype == GgmlDType::F32 { 23 } else { 768 }, 5);
@@ -163,46 +150,6 @@ fn backward_is_the_transposed_product() {
                 assert!(
                     (found - wanted).abs() < 1e-4,
                     "{dtype:?}: {found} and {wanted}"
-                );
-            }
-        }
-    }
-}
-
-/// The machine's own choice is one path only; here all that it can run are compared.
-#[test]
-fn all_instruction_sets_agree() {
-    for dtype in FORMATS {
-        let (n, k, m) = (7, width(dtype), 6);
-        let weights = QuantMatrix::from_tensor(&tensor(dtype, n, k))
-            .unwrap()
-            .unwrap();
-        let rows = QuantRows::new(&noise(m * k, 8), k);
-        let mut plain = vec![0f32; n * m];
-        portable::product(&weights, 0..n, &rows, 0..m, |r, c, dot| {
-            plain[r * m + c] = dot;
-        });
-        #[cfg(target_arch = "x86_64")]
-        for wanted in [super::Isa::Avx2, super::Isa::Avx512] {
-            let mut fast = vec![0f32; n * m];
-            let mut put = |r: usize, c: usize, dot: f32| fast[r * m + c] = dot;
-            match (wanted, super::isa()) {
-                // SAFETY: AVX-512 machines of this engine have AVX2 too; `isa` checks both.
-                #[expect(unsafe_code, reason = "calls code compiled for detected features")]
-                (super::Isa::Avx2, super::Isa::Avx2 | super::Isa::Avx512) => unsafe {
-                    super::avx2::product(&weights, 0..n, &rows, 0..m, &mut put);
-                },
-                // SAFETY: detected.
-                #[expect(unsafe_code, reason = "calls code compiled for detected features")]
-                (super::Isa::Avx512, super::Isa::Avx512) => unsafe {
-                    super::avx512::product(&weights, 0..n, &rows, 0..m, &mut put);
-                },
-                _ => continue,
-            }
-            for (x, y) in plain.iter().zip(&fast) {
-                assert!(
-                    (x - y).abs() < 1e-4 * (1.0 + x.abs()),
-                    "{dtype:?} {wanted:?}: {x} and {y}"
                 );
             }
         }

@@ -1,5 +1,6 @@
 //! GGUF file: description, tokenizer, template and weights.
 
+use super::ability::{Ability, RerankBy};
 use super::gguf_header::{self, Header, TensorEntry, Value};
 use super::spec::{Architecture, DecoderSpec};
 use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
@@ -94,6 +95,8 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
             .map(|t| t.shape.iter().map(|d| *d as u64).product::<u64>())
             .sum(),
         file_bytes: size,
+        abilities: Ability::of_decoder(),
+        rerank: Some(RerankBy::Similarity),
     };
     let paired_rows = (spec.architecture == Architecture::Llama).then_some(spec.head_dim);
     let weights = GgufWeights {
@@ -165,12 +168,13 @@ fn describe(
         vocab: embedding.shape.first().copied().unwrap_or(0),
         context_length: meta.size(&key("context_length"))?,
         rope_theta: meta.float(&key("rope.freq_base")).unwrap_or(10_000.0),
-        rope_factors: None,
+        attention_scale: 1.0 / (head_dim as f32).sqrt(),
         rms_eps: meta
             .float(&key("attention.layer_norm_rms_epsilon"))
             .unwrap_or(1e-5),
         tied_head: !tensors.contains_key("output.weight"),
         qkv_bias: tensors.contains_key("blk.0.attn_q.bias"),
+        ..DecoderSpec::family(architecture)
     };
     spec.validate()?;
     Ok(spec)

@@ -1,5 +1,7 @@
 //! Model files to one description and a source of weights.
 
+pub(crate) mod ability;
+pub(crate) mod encoder;
 pub(crate) mod gguf;
 pub(crate) mod gguf_header;
 pub(crate) mod safetensors;
@@ -8,6 +10,7 @@ pub(crate) mod spec;
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::tokenizer::TextTokenizer;
+use ability::{Ability, RerankBy};
 use candle_core::quantized::QTensor;
 use spec::DecoderSpec;
 use std::path::Path;
@@ -31,6 +34,10 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Size of the model's files.
     pub file_bytes: u64,
+    /// What it can be asked for.
+    pub abilities: Vec<Ability>,
+    /// How it scores documents, where it can.
+    pub rerank: Option<RerankBy>,
 }
 
 /// One tensor as the file holds it. q and k rows are always in Hugging Face order.

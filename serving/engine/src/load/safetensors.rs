@@ -1,5 +1,6 @@
 //! Hugging Face directory: `config.json`, `tokenizer.json`, `*.safetensors`.
 
+use super::ability::{Ability, RerankBy};
 use super::spec::{Architecture, DecoderSpec};
 use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
 use crate::chat::ChatTemplate;
@@ -15,16 +16,39 @@ use std::path::{Path, PathBuf};
 
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-struct Entry {
+pub(super) struct Entry {
     file: PathBuf,
     offset: u64,
     bytes: usize,
-    shape: Vec<usize>,
-    dtype: Dtype,
+    pub(super) shape: Vec<usize>,
+    pub(super) dtype: Dtype,
 }
 
-struct Directory {
+pub(super) struct Directory {
     tensors: BTreeMap<String, Entry>,
+}
+
+impl Directory {
+    /// A tensor by its published name.
+    pub(super) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.tensors.get(name)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.tensors.values()
+    }
+}
+
+impl Entry {
+    /// The tensor's bytes as the file holds them.
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, EngineError> {
+        let mut data = vec![0u8; self.bytes];
+        let mut file = File::open(&self.file).map_err(|e| EngineError::io(&self.file, &e))?;
+        file.seek(SeekFrom::Start(self.offset))
+            .and_then(|_| file.read_exact(&mut data))
+            .map_err(|e| EngineError::io(&self.file, &e))?;
+        Ok(data)
+    }
 }
 
 /// Opens and checks a model directory; tensors are read later, one by one.
@@ -77,6 +101,8 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
         quantisation: dtype,
         parameters,
         file_bytes,
+        abilities: Ability::of_decoder(),
+        rerank: Some(RerankBy::Similarity),
     };
     Ok(ModelSource {
         spec,
@@ -133,7 +159,7 @@ fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, Engine
         }
     }
     let (hidden, heads) = (size("hidden_size")?, size("num_attention_heads")?);
-    let spec = DecoderSpec {
+    let mut spec = DecoderSpec {
         architecture,
         layers: size("num_hidden_layers")?,
         hidden,
@@ -144,18 +170,20 @@ fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, Engine
         vocab: size("vocab_size")?,
         context_length: size("max_position_embeddings")?,
         rope_theta: float("rope_theta", 10_000.0),
-        rope_factors: None,
+        attention_scale: 0.0,
         rms_eps: float("rms_norm_eps", 1e-6),
         tied_head: !directory.tensors.contains_key("lm_head.weight"),
         qkv_bias: directory
             .tensors
             .contains_key("model.layers.0.self_attn.q_proj.bias"),
+        ..DecoderSpec::family(architecture)
     };
+    spec.attention_scale = 1.0 / (spec.head_dim as f32).sqrt();
     spec.validate()?;
     Ok(spec)
 }
 
-fn scan(dir: &Path) -> Result<(Directory, u64), EngineError> {
+pub(super) fn scan(dir: &Path) -> Result<(Directory, u64), EngineError> {
     let mut tensors = BTreeMap::new();
     let mut total = 0;
     let listing = std::fs::read_dir(dir).map_err(|e| EngineError::io(dir, &e))?;
@@ -238,12 +266,7 @@ impl WeightSource for Directory {
             .get(&published)
             .ok_or_else(|| EngineError::corrupt(published.clone(), "缺少张量"))?;
         check_shape(&published, &entry.shape, shape)?;
-        let mut data = vec![0u8; entry.bytes];
-        let mut file = File::open(&entry.file).map_err(|e| EngineError::io(&entry.file, &e))?;
-        file.seek(SeekFrom::Start(entry.offset))
-            .and_then(|_| file.read_exact(&mut data))
-            .map_err(|e| EngineError::io(&entry.file, &e))?;
-        let data = to_f32(&published, entry.dtype, &data)?;
+        let data = to_f32(&published, entry.dtype, &entry.bytes()?)?;
         Ok(RawWeight::Dense {
             shape: shape.to_vec(),
             data,

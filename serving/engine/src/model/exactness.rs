@@ -5,14 +5,14 @@
     reason = "tests fail by panicking and report their measurements"
 )]
 
-use super::cache::KvCache;
-use super::decoder::{Decoder, Segment};
+use super::decoder::Decoder;
+use super::runner::DecoderRunner;
+use super::testing::{SMOLLM2, real_model};
 use crate::kernel::matrix::Matrix;
 use crate::load;
-use crate::sample::logprobs;
-use std::path::PathBuf;
-
-const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+use crate::output::sample::logprobs;
+use crate::runner::{BLOCK_TOKENS, FlatBatch, ModelRunner, Span, Wants};
+use std::sync::Arc;
 
 fn plain(matrix: &mut Matrix) {
     let (n, k) = matrix.shape();
@@ -24,40 +24,39 @@ fn plain(matrix: &mut Matrix) {
 }
 
 /// Logits after every token.
-fn all_logits(decoder: &Decoder, tokens: &[u32]) -> Vec<f32> {
-    let mut cache = KvCache::new(decoder.spec.layers);
-    let mut segments = [Segment {
-        tokens,
-        cache: &mut cache,
-        adapter: None,
-    }];
-    decoder.logits(&decoder.forward(&mut segments).unwrap())
+fn all_logits(decoder: &Arc<Decoder>, tokens: &[u32]) -> Vec<f32> {
+    let batch = FlatBatch {
+        tokens: tokens.to_vec(),
+        spans: vec![Span {
+            rows: 0..tokens.len(),
+            start: 0,
+            blocks: (0..tokens.len().div_ceil(BLOCK_TOKENS) as u32).collect(),
+            adapter: None,
+            wants: Wants::Logits {
+                rows: tokens.len(),
+                masks: Vec::new(),
+            },
+        }],
+    };
+    let blocks = batch.spans[0].blocks.len();
+    let mut runner = DecoderRunner::new(Arc::clone(decoder), blocks).unwrap();
+    runner.run(&batch).unwrap().logits
 }
 
 #[test]
 fn eight_bit_activations_stay_close_to_exact_arithmetic() {
-    let home = std::env::var_os("HOME")
-        .map(PathBuf::from)
-        .unwrap_or_default();
-    let cache = std::env::var_os("ZHISUAN_CACHE")
-        .map_or_else(|| home.join(".cache/zhisuan"), PathBuf::from);
-    let path = cache.join("models/sha256").join(SMOLLM2);
-    if !path.exists() {
-        assert!(
-            std::env::var("ZHISUAN_TEST_REQUIRE").as_deref() != Ok("1"),
-            "{SMOLLM2} is absent"
-        );
-        eprintln!("SKIPPED: model {SMOLLM2} is absent; run 'cargo xtask test' to provide it");
+    let Some(path) = real_model(SMOLLM2) else {
         return;
-    }
+    };
     let source = load::open(&path).unwrap();
     let tokens = source
         .tokenizer
         .encode("The sea is a vast body of salt water that covers most of the Earth, and")
         .unwrap();
-    let mut decoder = Decoder::load(source.spec, source.weights.as_ref()).unwrap();
+    let mut decoder = Arc::new(Decoder::load(source.spec, source.weights.as_ref()).unwrap());
     let rounded = all_logits(&decoder, &tokens);
-    for layer in &mut decoder.weights.layers {
+    let weights = &mut Arc::get_mut(&mut decoder).unwrap().weights;
+    for layer in &mut weights.layers {
         for matrix in [
             &mut layer.qkv,
             &mut layer.output,
@@ -67,7 +66,7 @@ fn eight_bit_activations_stay_close_to_exact_arithmetic() {
             plain(matrix);
         }
     }
-    plain(&mut decoder.weights.head);
+    plain(&mut weights.head);
     let exact = all_logits(&decoder, &tokens);
     let vocab = decoder.spec.vocab;
     let (mut worst, mut total) = (0f32, 0f32);

@@ -93,16 +93,19 @@ pub(crate) struct Adapter {
     pub(crate) pairs: BTreeMap<(usize, Target), Pair>,
 }
 
-/// Rows of a flat batch that belong to one sequence, with its adapter.
+/// Rows of a flat batch that use one adapter.
+#[derive(Debug, Clone)]
 pub(crate) struct AdapterRows<'a> {
-    pub(crate) rows: Range<usize>,
-    pub(crate) adapter: Option<&'a Adapter>,
+    /// In order, without overlap.
+    pub(crate) rows: Vec<Range<usize>>,
+    pub(crate) adapter: &'a Adapter,
 }
 
 /// Adds the adapters' parts. `x` has rows of the projection's input width, `y` rows of
-/// `stride` numbers in which the projection's outputs begin at `from`.
+/// `stride` numbers in which the projection's outputs begin at `from`. Rows that share an
+/// adapter go through it together; what a row gets does not depend on the others.
 pub(crate) fn add(
-    segments: &[AdapterRows<'_>],
+    groups: &[AdapterRows<'_>],
     layer: usize,
     target: Target,
     x: &[f32],
@@ -110,17 +113,22 @@ pub(crate) fn add(
     stride: usize,
     from: usize,
 ) {
-    for segment in segments {
-        let Some(pair) = segment.adapter.and_then(|a| a.pairs.get(&(layer, target))) else {
+    for group in groups {
+        let Some(pair) = group.adapter.pairs.get(&(layer, target)) else {
             continue;
         };
         let (n, _) = pair.b.shape();
         let (_, k) = pair.a.shape();
-        let low = pair
-            .a
-            .forward(&x[segment.rows.start * k..segment.rows.end * k]);
+        let low = match group.rows.as_slice() {
+            [rows] => pair.a.forward(&x[rows.start * k..rows.end * k]),
+            many => {
+                let parts = many.iter().map(|rows| &x[rows.start * k..rows.end * k]);
+                pair.a.forward(&parts.collect::<Vec<_>>().concat())
+            }
+        };
         let delta = pair.b.forward(&low);
-        for (row, delta) in segment.rows.clone().zip(delta.chunks_exact(n)) {
+        let rows = group.rows.iter().flat_map(Clone::clone);
+        for (row, delta) in rows.zip(delta.chunks_exact(n)) {
             let y = &mut y[row * stride + from..row * stride + from + n];
             for (y, d) in y.iter_mut().zip(delta) {
                 *y += pair.scale * d;

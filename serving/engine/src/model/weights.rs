@@ -13,10 +13,14 @@ pub(crate) struct Layer {
     pub(crate) attn_norm: Vec<f32>,
     pub(crate) qkv: Matrix,
     pub(crate) qkv_bias: Option<Vec<f32>>,
+    /// Norms of each query head and each key head.
+    pub(crate) head_norms: Option<(Vec<f32>, Vec<f32>)>,
     pub(crate) output: Matrix,
+    pub(crate) post_attn_norm: Option<Vec<f32>>,
     pub(crate) ffn_norm: Vec<f32>,
     pub(crate) gate_up: Matrix,
     pub(crate) down: Matrix,
+    pub(crate) post_ffn_norm: Option<Vec<f32>>,
 }
 
 /// The embedding table: shared with the head, or in the file's own blocks (only the rows
@@ -114,6 +118,12 @@ fn load_layer(
     } else {
         None
     };
+    let optional = |wanted: bool, part: &str, n: usize| wanted.then(|| vector(part, n)).transpose();
+    let head_norms = optional(spec.qk_norm, "attn_q_norm.weight", spec.head_dim)?.zip(optional(
+        spec.qk_norm,
+        "attn_k_norm.weight",
+        spec.head_dim,
+    )?);
     Ok(Layer {
         attn_norm: vector("attn_norm.weight", hidden)?,
         qkv: Matrix::stack(vec![
@@ -122,6 +132,8 @@ fn load_layer(
             matrix("attn_v", kv, hidden)?,
         ]),
         qkv_bias,
+        head_norms,
+        post_attn_norm: optional(spec.post_norms, "post_attention_norm.weight", hidden)?,
         output: matrix("attn_output", hidden, q)?,
         ffn_norm: vector("ffn_norm.weight", hidden)?,
         gate_up: Matrix::stack(vec![
@@ -129,5 +141,6 @@ fn load_layer(
             matrix("ffn_up", inner, hidden)?,
         ]),
         down: matrix("ffn_down", hidden, inner)?,
+        post_ffn_norm: optional(spec.post_norms, "post_ffw_norm.weight", hidden)?,
     })
 }

@@ -1,6 +1,7 @@
 //! Text to token ids and back.
 
 mod detokenizer;
+pub(crate) mod encoder;
 pub(crate) mod gguf;
 
 pub use detokenizer::Detokenizer;
@@ -141,6 +142,36 @@ impl TextTokenizer {
             ids.insert(0, bos);
         }
         Ok(ids)
+    }
+
+    /// Token ids of text that is data: nothing is put before or after it, and a control token
+    /// written in it stays text (it is split after its first character).
+    pub(crate) fn encode_data(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        let mut ids = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let control = self
+                .control_texts
+                .iter()
+                .filter_map(|c| rest.find(c.as_str()))
+                .min();
+            let end = match control {
+                Some(at) => at + rest[at..].chars().next().map_or(0, char::len_utf8),
+                None => rest.len(),
+            };
+            let encoding = self
+                .inner
+                .encode_fast(&rest[..end], false)
+                .map_err(|e| EngineError::invalid("text", e.to_string()))?;
+            ids.extend_from_slice(encoding.get_ids());
+            rest = &rest[end..];
+        }
+        Ok(ids)
+    }
+
+    /// Whether the token stands for markup and never for text.
+    pub(crate) fn is_control(&self, id: u32) -> bool {
+        self.control.contains(&id)
     }
 
     /// The bytes of a token; empty for control tokens and for ids outside the vocabulary.

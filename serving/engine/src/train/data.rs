@@ -3,7 +3,7 @@
 use super::TrainConfig;
 use crate::chat::{ChatMessage, ChatTemplate};
 use crate::error::EngineError;
-use crate::sample::uniform;
+use crate::output::sample::uniform;
 use crate::tokenizer::TextTokenizer;
 use serde_json::{Map, Value};
 

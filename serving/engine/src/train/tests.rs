@@ -9,10 +9,11 @@ use super::variables::Variables;
 use crate::kernel::matrix::Matrix;
 use crate::load::spec::{Architecture, DecoderSpec};
 use crate::load::{RawWeight, WeightSource};
-use crate::model::cache::KvCache;
-use crate::model::decoder::{Decoder, Segment};
+use crate::model::decoder::Decoder;
 use crate::model::lora::{Adapter, Pair, Target};
-use crate::sample::uniform;
+use crate::model::runner::DecoderRunner;
+use crate::output::sample::uniform;
+use crate::runner::{FlatBatch, ModelRunner, Span, Wants};
 use candle_core::{Tensor, Var};
 use std::sync::Arc;
 
@@ -53,7 +54,6 @@ impl WeightSource for Noise {
 
 fn decoder() -> Arc<Decoder> {
     let spec = DecoderSpec {
-        architecture: Architecture::Qwen2,
         layers: 2,
         hidden: 16,
         intermediate: 24,
@@ -63,10 +63,10 @@ fn decoder() -> Arc<Decoder> {
         vocab: 40,
         context_length: 32,
         rope_theta: 100.0,
-        rope_factors: None,
         rms_eps: 1e-5,
-        tied_head: false,
         qkv_bias: true,
+        attention_scale: 0.5,
+        ..DecoderSpec::family(Architecture::Qwen2)
     };
     Arc::new(Decoder::load(spec, &Noise).unwrap())
 }
@@ -199,20 +199,25 @@ fn training_and_serving_see_the_same_states() {
         variables: &variables,
     };
     let trained = graph.hidden(&[example]).unwrap();
-    let mut cache = KvCache::new(decoder.spec.layers);
-    let tokens = &example.tokens;
-    let mut segments = [Segment {
-        tokens,
-        cache: &mut cache,
-        adapter: Some(&adapter),
-    }];
-    let served = decoder.forward(&mut segments).unwrap();
+    let batch = FlatBatch {
+        tokens: example.tokens.clone(),
+        spans: vec![Span {
+            rows: 0..example.tokens.len(),
+            start: 0,
+            blocks: Arc::from([0]),
+            adapter: Some(Arc::new(adapter)),
+            wants: Wants::Hidden,
+        }],
+    };
+    let mut runner = DecoderRunner::new(Arc::clone(&decoder), 1).unwrap();
+    let served = runner.run(&batch).unwrap().hidden;
     // The serving path ends with the final norm; apply it to the training side by hand.
     let rows = trained.to_vec2::<f32>().unwrap();
     for (row, served) in rows.iter().zip(served.chunks_exact(16)) {
         let rms = (row.iter().map(|v| v * v).sum::<f32>() / 16.0 + 1e-5).sqrt();
         for ((v, w), s) in row.iter().zip(&decoder.weights.norm).zip(served) {
-            assert!((v / rms * w - s).abs() < 1e-4, "{} and {s}", v / rms * w);
+            // The serving cache holds half precision.
+            assert!((v / rms * w - s).abs() < 1e-2, "{} and {s}", v / rms * w);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::error::EngineError;
 use crate::load::spec::DecoderSpec;
 use crate::model::adapter_file::tensor_name;
 use crate::model::lora::Target;
-use crate::sample::uniform;
+use crate::output::sample::uniform;
 use candle_core::{Device, Tensor, Var};
 use std::collections::BTreeMap;
 

@@ -7,8 +7,8 @@ use crate::support::{
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 use zhisuan_engine::{
-    ChatMessage, Engine, FinishReason, GenerateEvent, GenerateRequest, LoadOptions, Prompt,
-    Sampling,
+    ChatMessage, EmbedRequest, Engine, EngineError, FinishReason, GenerateEvent, GenerateRequest,
+    LoadOptions, Prompt, Sampling,
 };
 
 /// A request whose answer is `letter`, over and over.
@@ -243,8 +243,16 @@ fn a_full_queue_refuses_with_both_numbers() {
         .unwrap_err();
     assert_eq!(error.code(), "overloaded");
     assert!(error.to_string().contains('2'), "{error}");
+    // Before it: three answers, of a length that nobody knows yet, on a tiny model.
+    assert!(
+        matches!(error, EngineError::Overloaded { retry_ms, .. } if (1..600_000).contains(&retry_ms)),
+        "{error:?}"
+    );
     assert_eq!(
-        engine.embed(&["a".to_owned()]).unwrap_err().code(),
+        engine
+            .embed(&EmbedRequest::new(vec!["a".to_owned()]))
+            .unwrap_err()
+            .code(),
         "overloaded"
     );
     drop(running);
@@ -256,7 +264,7 @@ fn a_full_queue_refuses_with_both_numbers() {
 }
 
 #[test]
-fn shutdown_drains_then_cancels() {
+fn shutdown_drains_then_hands_the_rest_over() {
     let (_dir, path) = Tiny {
         context: 100_000,
         ..Tiny::default()
@@ -265,12 +273,16 @@ fn shutdown_drains_then_cancels() {
     let engine = load(&path);
     let short = start(&engine, text_request("a", 5));
     let long = start(&engine, text_request("a", 90_000));
-    engine.shutdown(Duration::from_millis(200));
+    let unfinished = engine.shutdown(Duration::from_millis(200));
     assert_eq!(collect(&short).end, Ok(FinishReason::Length));
-    assert_eq!(collect(&long).end, Ok(FinishReason::Cancelled));
+    let long = collect(&long);
+    assert_eq!(long.end, Err("engine_stopped".to_owned()));
+    assert_eq!(unfinished.len(), 1);
+    assert_eq!(unfinished[0].answer, long.tokens);
+    assert_eq!(unfinished[0].prompt.len(), long.usage.prompt_tokens);
     let error = engine
         .generate(text_request("a", 1), channel_sink().0)
         .unwrap_err();
     assert_eq!(error.code(), "engine_stopped");
-    engine.shutdown(Duration::from_millis(1));
+    assert!(engine.shutdown(Duration::from_millis(1)).is_empty());
 }

@@ -1,9 +1,13 @@
 //! Integration tests of the engine.
 
 mod batching;
+mod encoder;
 mod events;
 mod goldens;
 mod hostile;
+mod likely;
+mod queueing;
+mod sharing;
 mod speed;
 mod support;
 mod training;

@@ -281,6 +281,18 @@ impl Outcome {
     pub(crate) fn text(&self) -> String {
         self.texts.concat()
     }
+
+    /// The same without what an earlier request may have left in the cache.
+    pub(crate) fn without_cache(&self) -> Self {
+        let usage = Usage {
+            cached_tokens: 0,
+            ..self.usage
+        };
+        Self {
+            usage,
+            ..self.clone()
+        }
+    }
 }
 
 pub(crate) fn channel_sink() -> (Box<dyn TokenSink>, Receiver<GenerateEvent>) {

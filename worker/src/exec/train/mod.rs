@@ -272,6 +272,6 @@ fn manifest(
             code_version: env!("CARGO_PKG_VERSION").into(),
         }),
         tenant: context.assign.tenant.clone(),
-        created_at_ms: 0,
+        ..ModelManifest::default()
     }
 }

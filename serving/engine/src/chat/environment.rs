@@ -1,0 +1,170 @@
+//! The template engine as Hugging Face's templates expect it, bounded against hostile ones.
+
+use crate::error::EngineError;
+use minijinja::value::{Kwargs, Rest};
+use minijinja::{Environment, Error, ErrorKind, Value};
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+use std::io::{self, Write};
+
+/// Instructions that one rendering may run; a long chat needs a few thousand.
+const FUEL: u64 = 2_000_000;
+const DEEPEST: usize = 64;
+
+/// Compiles a template.
+pub(super) fn compile(source: &str) -> Result<Environment<'static>, EngineError> {
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_recursion_limit(DEEPEST);
+    environment.set_fuel(Some(FUEL));
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_function("raise_exception", |text: String| -> Result<Value, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, text))
+    });
+    environment.add_function("strftime_now", |format: String| {
+        jiff::fmt::strtime::format(format.as_bytes(), &jiff::Zoned::now()).unwrap_or_default()
+    });
+    environment.add_filter("tojson", tojson);
+    environment
+        .add_template_owned("chat".to_owned(), without_marks(source))
+        .map_err(|e| EngineError::corrupt("chat_template", e.to_string()))?;
+    Ok(environment)
+}
+
+/// Renders into at most `limit` bytes.
+pub(super) fn render(
+    environment: &Environment<'static>,
+    context: Value,
+    limit: usize,
+) -> Result<String, EngineError> {
+    let failed = |e: Error| EngineError::Template {
+        detail: e.to_string(),
+    };
+    let mut text = Limited {
+        text: Vec::new(),
+        limit,
+    };
+    let template = environment.get_template("chat").map_err(failed)?;
+    template
+        .render_captured_to(context, &mut text)
+        .map_err(|error| {
+            if text.text.len() > text.limit {
+                EngineError::Template {
+                    detail: format!("输出超过 {limit} 字节"),
+                }
+            } else {
+                failed(error)
+            }
+        })?;
+    String::from_utf8(text.text).map_err(|e| EngineError::Template {
+        detail: e.to_string(),
+    })
+}
+
+/// Training masks (`{% generation %}`) mean nothing here.
+fn without_marks(source: &str) -> String {
+    let mut text = source.to_owned();
+    for word in ["generation", "endgeneration"] {
+        for (open, close) in [("{%", "%}"), ("{%-", "%}"), ("{%", "-%}"), ("{%-", "-%}")] {
+            // An empty comment keeps the same control over white space.
+            let mark = format!("{open} {word} {close}");
+            let comment = format!("{} {}", open.replace('%', "#"), close.replace('%', "#"));
+            text = text.replace(&mark, &comment);
+        }
+    }
+    text
+}
+
+struct Limited {
+    text: Vec<u8>,
+    limit: usize,
+}
+
+impl Write for Limited {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(part);
+        if self.text.len() > self.limit {
+            return Err(io::Error::other("too long"));
+        }
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Python's `json.dumps(value, ensure_ascii=False, …)`: models were taught with its spaces, and
+/// nothing is escaped for HTML.
+fn tojson(value: &Value, _positional: Rest<Value>, options: Kwargs) -> Result<String, Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    let separators: Option<(String, String)> = match options.get::<Option<Value>>("separators")? {
+        Some(pair) => Some((
+            pair.get_item_by_index(0)?.to_string(),
+            pair.get_item_by_index(1)?.to_string(),
+        )),
+        None => None,
+    };
+    let sort: bool = options.get::<Option<bool>>("sort_keys")?.unwrap_or(false);
+    // Text is never escaped to ASCII, whatever is asked for: it costs tokens and means the same.
+    let _: Option<bool> = options.get("ensure_ascii")?;
+    options.assert_all_used()?;
+    let failed = |e: serde_json::Error| {
+        Error::new(ErrorKind::InvalidOperation, "cannot serialize to JSON").with_source(e)
+    };
+    let mut json = serde_json::to_value(value).map_err(failed)?;
+    if sort {
+        json.sort_all_objects();
+    }
+    let mut out = Vec::new();
+    match (indent, separators) {
+        (Some(indent), _) => {
+            let spaces = " ".repeat(indent.min(16));
+            let pretty = PrettyFormatter::with_indent(spaces.as_bytes());
+            json.serialize(&mut serde_json::Serializer::with_formatter(
+                &mut out, pretty,
+            ))
+        }
+        (None, separators) => {
+            let (item, key) = separators.unwrap_or_else(|| (", ".to_owned(), ": ".to_owned()));
+            let spaced = Spaced {
+                item,
+                key,
+                inner: CompactFormatter,
+            };
+            json.serialize(&mut serde_json::Serializer::with_formatter(
+                &mut out, spaced,
+            ))
+        }
+    }
+    .map_err(failed)?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// JSON on one line with separators of one's own.
+struct Spaced {
+    item: String,
+    key: String,
+    inner: CompactFormatter,
+}
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first {
+            return self.inner.begin_array_value(out, first);
+        }
+        out.write_all(self.item.as_bytes())
+    }
+
+    fn begin_object_key<W: Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first {
+            return self.inner.begin_object_key(out, first);
+        }
+        out.write_all(self.item.as_bytes())
+    }
+
+    fn begin_object_value<W: Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(self.key.as_bytes())
+    }
+}

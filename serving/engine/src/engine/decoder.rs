@@ -1,0 +1,247 @@
+//! The engine of a decoder: a handle on the thread that owns model and batch.
+
+use super::request::{
+    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
+};
+use super::sequence::{Arrival, Sequence, Task};
+use super::shared::{Adapters, Shared};
+use super::worker::Worker;
+use super::{LoadOptions, answer, embed, lock, validate};
+use crate::blocks::BlockPool;
+use crate::chat::{Chat, ChatMessage};
+use crate::error::EngineError;
+use crate::load::{self, ModelInfo};
+use crate::model::adapter_file;
+use crate::model::decoder::Decoder;
+use crate::model::runner::{DecoderRunner, block_bytes};
+use crate::output::grammar::GrammarFactory;
+use crate::schedule::{Door, DoorLimits, Limits, Scheduler};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Most prompt tokens of one step.
+const MAX_CHUNK: usize = 512;
+/// A line that nobody serves for so long moves up by a band.
+const AGE: Duration = Duration::from_secs(10);
+/// With fewer blocks not even a short conversation fits.
+const LEAST_BLOCKS: usize = 4;
+
+/// Cheap to clone; when the last clone is dropped, running requests finish and the thread
+/// ends.
+#[derive(Clone)]
+pub(super) struct DecoderEngine {
+    pub(super) shared: Arc<Shared>,
+    gate: Arc<Gate>,
+}
+
+/// The way to the thread; only handles own it, so that it closes with the last of them.
+struct Gate {
+    commands: Sender<Command>,
+    ended: Mutex<Receiver<()>>,
+}
+
+/// What handles ask of the thread.
+pub(super) enum Command {
+    Submit(Box<Arrival>),
+    Cancel(RequestId),
+    Wake,
+}
+
+impl DecoderEngine {
+    /// Loads a model; blocks while weights are read.
+    pub(super) fn load(options: &LoadOptions) -> Result<Self, EngineError> {
+        let source = load::open(&options.model)?;
+        let pool = crate::threads::pool(options.threads)?;
+        let decoder = Arc::new(Decoder::load(source.spec, source.weights.as_ref())?);
+        let scheduler = scheduler(options, block_bytes(&decoder.spec))?;
+        let runner = DecoderRunner::new(Arc::clone(&decoder), scheduler.pool().total)?;
+        let mut info = source.info;
+        let limit = options
+            .max_context
+            .unwrap_or(usize::MAX)
+            .min(scheduler.capacity());
+        info.context_length = info.context_length.min(limit);
+        tracing::info!(
+            model = %info.name, architecture = %info.architecture, quantisation = %info.quantisation,
+            weight_bytes = decoder.weights.bytes(), kv_blocks = scheduler.pool().total,
+            context = info.context_length, "model loaded"
+        );
+        let vocab = decoder.spec.vocab;
+        let tokenizer = Arc::new(source.tokenizer);
+        let door = Door::new(DoorLimits {
+            running: options.max_batch,
+            waiting: options.max_waiting,
+            waiting_tenant: options.max_waiting_tenant,
+        });
+        let shared = Arc::new(Shared {
+            fingerprint: format!("{info:?}"),
+            info,
+            decoder,
+            grammars: GrammarFactory::new(Arc::clone(&tokenizer), vocab),
+            ends: (0..vocab as u32)
+                .filter(|id| tokenizer.is_end(*id))
+                .collect(),
+            tokenizer,
+            template: source.template,
+            adapters: Mutex::new(Adapters::default()),
+            door: Mutex::new(door),
+            stats: Mutex::default(),
+            unfinished: Mutex::default(),
+            closed: AtomicBool::new(false),
+            abort: AtomicBool::new(false),
+            next_id: AtomicU64::new(1),
+            begin: Instant::now(),
+            speculation: options.speculation,
+        });
+        let (commands, inbox) = channel();
+        let (end, ended) = channel();
+        let mut worker = Worker::new(
+            Arc::clone(&shared),
+            inbox,
+            pool,
+            Box::new(runner),
+            scheduler,
+        );
+        std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || {
+                worker.run();
+                // Receivers see the closed channel; nobody may be listening.
+                drop(end);
+            })
+            .map_err(|e| EngineError::Internal {
+                detail: e.to_string(),
+            })?;
+        let ended = Mutex::new(ended);
+        let gate = Arc::new(Gate { commands, ended });
+        Ok(Self { shared, gate })
+    }
+
+    pub(super) fn info(&self) -> &ModelInfo {
+        &self.shared.info
+    }
+
+    pub(super) fn render_chat(&self, messages: &[ChatMessage]) -> Result<String, EngineError> {
+        self.shared
+            .template
+            .render(messages, self.shared.tokenizer.control_texts(), true)
+    }
+
+    pub(super) fn prompt_of(&self, chat: &Chat) -> Result<String, EngineError> {
+        self.shared
+            .template
+            .prompt(chat, self.shared.tokenizer.control_texts())
+    }
+
+    pub(super) fn tokenize(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        self.shared.tokenizer.encode(text)
+    }
+
+    pub(super) fn load_adapter(&self, name: &str, dir: &Path) -> Result<(), EngineError> {
+        if name.is_empty() {
+            return Err(EngineError::invalid("adapter", "名称不能为空"));
+        }
+        let adapter = adapter_file::load(dir, &self.shared.decoder.spec)?;
+        lock(&self.shared.adapters).insert(name, adapter);
+        Ok(())
+    }
+
+    pub(super) fn unload_adapter(&self, name: &str) -> bool {
+        lock(&self.shared.adapters).by_name.remove(name).is_some()
+    }
+
+    pub(super) fn adapters(&self) -> Vec<String> {
+        lock(&self.shared.adapters)
+            .by_name
+            .keys()
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn generate(
+        &self,
+        request: GenerateRequest,
+        sink: Box<dyn TokenSink>,
+    ) -> Result<RequestId, EngineError> {
+        let mut plan = validate::check(&self.shared, request)?;
+        let submission = plan.submission(&self.shared)?;
+        let id = submission.id;
+        let sequence = Sequence {
+            adapter: plan.adapter.take(),
+            task: Task::Answer(Box::new(answer::Answer::new(plan, sink))),
+        };
+        self.submit(Arrival {
+            submission,
+            sequence,
+        })?;
+        Ok(RequestId(id))
+    }
+
+    pub(super) fn cancel(&self, id: RequestId) {
+        // A closed channel means that the thread has ended and the request with it.
+        let _ = self.gate.commands.send(Command::Cancel(id));
+    }
+
+    pub(super) fn embed(
+        &self,
+        request: &EmbedRequest,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Embeddings, EngineError> {
+        embed::embed(self, request, wanted)
+    }
+
+    pub(super) fn stats(&self) -> EngineStats {
+        let inside = lock(&self.shared.door).len();
+        let stats = *lock(&self.shared.stats);
+        EngineStats {
+            waiting: inside.saturating_sub(stats.running),
+            ..stats
+        }
+    }
+
+    pub(super) fn shutdown(&self, drain: Duration) -> Vec<Unfinished> {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        let _ = self.gate.commands.send(Command::Wake);
+        let ended = lock(&self.gate.ended);
+        if ended.recv_timeout(drain) == Err(RecvTimeoutError::Timeout) {
+            self.shared.abort.store(true, Ordering::SeqCst);
+            let _ = self.gate.commands.send(Command::Wake);
+            let _ = ended.recv();
+        }
+        std::mem::take(&mut lock(&self.shared.unfinished))
+    }
+
+    /// Hands a sequence over whose place is already taken by [`Shared::enter`].
+    pub(super) fn submit(&self, arrival: Arrival) -> Result<(), EngineError> {
+        let id = arrival.submission.id;
+        self.gate
+            .commands
+            .send(Command::Submit(Box::new(arrival)))
+            .map_err(|_| {
+                self.shared.leave(id, None);
+                EngineError::Stopped
+            })
+    }
+}
+
+/// The loop's decisions over a pool of as many blocks as the memory limit allows.
+fn scheduler(options: &LoadOptions, block_bytes: usize) -> Result<Scheduler, EngineError> {
+    let blocks_in = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX) / block_bytes.max(1);
+    let blocks = blocks_in(options.kv_bytes);
+    if blocks < LEAST_BLOCKS {
+        let least = LEAST_BLOCKS * block_bytes;
+        let detail = format!("值为 {}，该模型至少需要 {least} 字节", options.kv_bytes);
+        return Err(EngineError::invalid("kv_bytes", detail));
+    }
+    let pins = blocks_in(options.pin_bytes).min(blocks / 2);
+    let limits = Limits {
+        max_running: options.max_batch,
+        max_chunk: MAX_CHUNK,
+        target_us: u64::from(options.inter_token_ms) * 1000,
+        age_us: AGE.as_micros() as u64,
+    };
+    Ok(Scheduler::new(limits, BlockPool::new(blocks, pins)))
+}

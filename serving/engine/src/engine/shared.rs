@@ -1,0 +1,108 @@
+//! What handles and the engine's thread both see.
+
+use super::lock;
+use super::request::{EngineStats, Unfinished};
+use crate::chat::ChatTemplate;
+use crate::error::EngineError;
+use crate::load::ModelInfo;
+use crate::model::decoder::Decoder;
+use crate::model::lora::Adapter;
+use crate::output::grammar::GrammarFactory;
+use crate::schedule::{Door, Refusal};
+use crate::tokenizer::TextTokenizer;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+pub(super) struct Shared {
+    pub(super) info: ModelInfo,
+    pub(super) decoder: Arc<Decoder>,
+    pub(super) tokenizer: Arc<TextTokenizer>,
+    pub(super) template: ChatTemplate,
+    pub(super) grammars: GrammarFactory,
+    /// Tokens that end an answer.
+    pub(super) ends: Vec<u32>,
+    /// Names the model in the hashes of cached blocks.
+    pub(super) fingerprint: String,
+    pub(super) adapters: Mutex<Adapters>,
+    pub(super) door: Mutex<Door>,
+    /// As of the last step.
+    pub(super) stats: Mutex<EngineStats>,
+    /// What the end cut off.
+    pub(super) unfinished: Mutex<Vec<Unfinished>>,
+    pub(super) closed: AtomicBool,
+    pub(super) abort: AtomicBool,
+    pub(super) next_id: AtomicU64,
+    pub(super) speculation: bool,
+    /// Times count from here.
+    pub(super) begin: Instant,
+}
+
+/// An adapter, and which of all that were ever loaded it is.
+#[derive(Clone)]
+pub(super) struct Loaded {
+    pub(super) adapter: Arc<Adapter>,
+    pub(super) generation: u64,
+}
+
+/// Adapters by name.
+#[derive(Default)]
+pub(super) struct Adapters {
+    pub(super) by_name: BTreeMap<String, Loaded>,
+    generations: u64,
+}
+
+impl Adapters {
+    /// Adds or replaces an adapter. The new generation parts its cached blocks from those of
+    /// the one before.
+    pub(super) fn insert(&mut self, name: &str, adapter: Adapter) {
+        self.generations += 1;
+        let loaded = Loaded {
+            adapter: Arc::new(adapter),
+            generation: self.generations,
+        };
+        self.by_name.insert(name.to_owned(), loaded);
+    }
+}
+
+impl Shared {
+    /// Microseconds since the engine began.
+    pub(super) fn now_us(&self) -> u64 {
+        u64::try_from(self.begin.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Takes one of the bounded places; answers the new request's number.
+    pub(super) fn enter(
+        &self,
+        tenant: &Arc<str>,
+        prompt: usize,
+        answer: usize,
+    ) -> Result<u64, EngineError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(EngineError::Stopped);
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let entered = lock(&self.door).enter(id, tenant, prompt, answer);
+        entered.map(|()| id).map_err(|refusal| {
+            lock(&self.stats).refused += 1;
+            let Refusal {
+                waiting,
+                limit,
+                retry_ms,
+            } = refusal;
+            EngineError::Overloaded {
+                waiting,
+                limit,
+                retry_ms,
+            }
+        })
+    }
+
+    /// Gives a place back after `answered` tokens (`None` for a text that was embedded).
+    pub(super) fn leave(&self, id: u64, answered: Option<usize>) {
+        if lock(&self.door).leave(id, answered) {
+            lock(&self.stats).finished += 1;
+        }
+    }
+}

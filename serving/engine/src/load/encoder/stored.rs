@@ -1,0 +1,183 @@
+//! Tensors as an encoder's file stores them.
+
+use crate::error::EngineError;
+use crate::kernel::panels::{Panels, fast_codes};
+use crate::load::safetensors::to_f32;
+use half::f16;
+use safetensors::Dtype;
+
+/// Bytes of a Q4_0 block: an f16 scale and 32 codes of 4 bits.
+const BLOCK_BYTES: usize = 18;
+const BLOCK: usize = 32;
+
+/// How numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Little-endian f32, f16 or bf16.
+    Plain(Dtype),
+    /// GGML's blocks of 32 with 4 bits each.
+    Q4_0,
+}
+
+impl Format {
+    /// Name for people.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Plain(dtype) => format!("{dtype:?}"),
+            Self::Q4_0 => "Q4_0".to_owned(),
+        }
+    }
+}
+
+/// One tensor, rows first. Its bytes fill its shape exactly.
+pub(crate) struct Stored {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) format: Format,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Where an encoder's weights come from. Names are Hugging Face's for `BertModel`.
+pub(crate) trait EncoderWeights {
+    /// Whether the model has this tensor.
+    fn has(&self, name: &str) -> bool;
+    /// Reads one tensor; refuses it when its shape is not `shape` (rows first).
+    fn read(&self, name: &str, shape: &[usize]) -> Result<Stored, EngineError>;
+}
+
+impl Stored {
+    /// All numbers, exact.
+    pub(crate) fn into_f32(self) -> Result<Vec<f32>, EngineError> {
+        match self.format {
+            Format::Plain(dtype) => to_f32(&self.name, dtype, &self.bytes),
+            Format::Q4_0 => {
+                let (codes, scales) = self.into_codes();
+                let blocks = codes.as_chunks::<BLOCK>().0.iter().zip(scales);
+                Ok(blocks
+                    .flat_map(|(codes, scale)| codes.map(|code| scale * f32::from(code)))
+                    .collect())
+            }
+        }
+    }
+
+    /// Codes of -8 to 7 and their scales, where blocks hold such.
+    fn into_codes(self) -> (Vec<i8>, Vec<f32>) {
+        let (mut codes, mut scales) = (Vec::new(), Vec::new());
+        for block in self.bytes.as_chunks::<BLOCK_BYTES>().0 {
+            scales.push(f16::from_le_bytes([block[0], block[1]]).to_f32());
+            let low = block[2..].iter().map(|byte| (byte & 15) as i8 - 8);
+            let high = block[2..].iter().map(|byte| (byte >> 4) as i8 - 8);
+            codes.extend(low.chain(high));
+        }
+        (codes, scales)
+    }
+}
+
+/// The matrix of linear layers that read the same rows: outputs one after the other. Unless
+/// `exact`, it takes the form that this machine multiplies fastest; codes that a file has
+/// stay what they are.
+pub(crate) fn panels(parts: Vec<Stored>, exact: bool) -> Result<Panels, EngineError> {
+    let k = parts
+        .first()
+        .and_then(|p| p.shape.last())
+        .copied()
+        .unwrap_or(1);
+    let n = parts
+        .iter()
+        .map(|p| p.shape.first().copied().unwrap_or(0))
+        .sum();
+    let coded = !exact && fast_codes();
+    if coded && parts.iter().all(|p| p.format == Format::Q4_0) {
+        let (mut codes, mut scales) = (Vec::new(), Vec::new());
+        for part in parts {
+            let (own, scale) = part.into_codes();
+            codes.extend(own);
+            scales.extend(scale);
+        }
+        return Ok(Panels::codes(n, k, &codes, &scales));
+    }
+    let mut rows = Vec::with_capacity(n * k);
+    for part in parts {
+        rows.extend(part.into_f32()?);
+    }
+    Ok(if coded {
+        Panels::rounded(&rows, n, k)
+    } else {
+        Panels::plain(&rows, n, k)
+    })
+}
+
+/// A table whose rows are looked up: it stays in memory as the file stores it.
+pub(crate) struct Table {
+    width: usize,
+    format: Format,
+    bytes: Vec<u8>,
+}
+
+impl Table {
+    /// Refuses formats that [`Table::add_row`] does not know.
+    pub(crate) fn new(stored: Stored) -> Result<Self, EngineError> {
+        let width = stored.shape.last().copied().unwrap_or(0);
+        match stored.format {
+            Format::Plain(Dtype::F32 | Dtype::F16 | Dtype::BF16) => {}
+            Format::Q4_0 if width.is_multiple_of(BLOCK) => {}
+            other => {
+                return Err(EngineError::unsupported(format!(
+                    "张量 {} 的数据类型 {}",
+                    stored.name,
+                    other.name()
+                )));
+            }
+        }
+        Ok(Self {
+            width,
+            format: stored.format,
+            bytes: stored.bytes,
+        })
+    }
+
+    /// Bytes held in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// `out += row`; the row must be in the table.
+    pub(crate) fn add_row(&self, row: usize, out: &mut [f32]) {
+        let stride = match self.format {
+            Format::Plain(Dtype::F32) => 4 * self.width,
+            Format::Plain(_) => 2 * self.width,
+            Format::Q4_0 => self.width / BLOCK * BLOCK_BYTES,
+        };
+        let bytes = &self.bytes[row * stride..(row + 1) * stride];
+        match self.format {
+            Format::Plain(Dtype::F32) => {
+                for (o, b) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                    *o += f32::from_le_bytes(*b);
+                }
+            }
+            Format::Plain(Dtype::BF16) => {
+                for (o, b) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                    *o += half::bf16::from_le_bytes(*b).to_f32();
+                }
+            }
+            Format::Plain(_) => {
+                for (o, b) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                    *o += f16::from_le_bytes(*b).to_f32();
+                }
+            }
+            Format::Q4_0 => {
+                for (out, block) in out
+                    .chunks_exact_mut(BLOCK)
+                    .zip(bytes.as_chunks::<BLOCK_BYTES>().0)
+                {
+                    let scale = f16::from_le_bytes([block[0], block[1]]).to_f32();
+                    let (low, high) = out.split_at_mut(BLOCK / 2);
+                    for ((l, h), byte) in low.iter_mut().zip(high).zip(&block[2..]) {
+                        *l += scale * f32::from(i16::from(byte & 15) - 8);
+                        *h += scale * f32::from(i16::from(byte >> 4) - 8);
+                    }
+                }
+            }
+        }
+    }
+}

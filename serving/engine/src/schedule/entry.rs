@@ -1,0 +1,189 @@
+//! One request inside the scheduler: its tokens, how far they are computed, its blocks.
+
+use super::cost::StepLoad;
+use crate::blocks::{BlockHash, BlockPool};
+use crate::runner::{BLOCK_TOKENS, BlockId};
+use std::sync::Arc;
+
+/// A request as it arrives.
+#[derive(Debug, Clone)]
+pub(crate) struct Submission {
+    pub(crate) id: u64,
+    pub(crate) tenant: Arc<str>,
+    /// 0 is the most urgent; below [`crate::engine::request::BANDS`].
+    pub(crate) band: usize,
+    pub(crate) tokens: Vec<u32>,
+    /// Begin of its hash chain; `None` neither reuses nor leaves cached blocks.
+    pub(crate) root: Option<BlockHash>,
+    /// It is dropped when it still waits then (microseconds).
+    pub(crate) deadline_us: Option<u64>,
+    /// How long its prompt stays pinned once computed (microseconds).
+    pub(crate) pin_us: u64,
+}
+
+/// A request that waits or runs.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(super) id: u64,
+    pub(super) tenant: Arc<str>,
+    pub(super) band: usize,
+    /// Order of arrival.
+    pub(super) arrival: u64,
+    pub(super) arrived_us: u64,
+    pub(super) deadline_us: Option<u64>,
+    pub(super) pin_us: u64,
+    /// Final tokens: the prompt, then the answer so far.
+    pub(super) tokens: Vec<u32>,
+    pub(super) prompt: usize,
+    /// Leading tokens whose keys and values are in `blocks`.
+    pub(super) computed: usize,
+    pub(super) blocks: Vec<BlockId>,
+    root: Option<BlockHash>,
+    /// Hashes of all full blocks of `tokens`.
+    chain: Vec<BlockHash>,
+    /// Guessed tokens after `tokens`, to be verified in the next step.
+    pub(super) drafts: Vec<u32>,
+    /// It writes: what is open is what was chosen last.
+    pub(super) decoding: bool,
+    /// Prompt tokens that were found in the cache.
+    pub(super) cached: usize,
+    /// Order of admission; the first counts from 1.
+    pub(super) admitted: u64,
+    /// Times it lost its blocks.
+    pub(super) preempted: u32,
+}
+
+/// Blocks that hold so many tokens.
+pub(super) fn blocks_for(tokens: usize) -> usize {
+    tokens.div_ceil(BLOCK_TOKENS)
+}
+
+impl Entry {
+    pub(super) fn new(submission: Submission, arrival: u64, now_us: u64) -> Self {
+        let mut entry = Self {
+            id: submission.id,
+            tenant: submission.tenant,
+            band: submission.band,
+            arrival,
+            arrived_us: now_us,
+            deadline_us: submission.deadline_us,
+            pin_us: submission.pin_us,
+            prompt: submission.tokens.len(),
+            tokens: submission.tokens,
+            computed: 0,
+            blocks: Vec::new(),
+            root: submission.root,
+            chain: Vec::new(),
+            drafts: Vec::new(),
+            decoding: false,
+            cached: 0,
+            admitted: 0,
+            preempted: 0,
+        };
+        entry.extend(&[]);
+        entry
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Tokens of the prompt.
+    pub(crate) fn prompt(&self) -> &[u32] {
+        &self.tokens[..self.prompt]
+    }
+
+    /// Tokens of the answer so far.
+    pub(crate) fn answer(&self) -> &[u32] {
+        &self.tokens[self.prompt..]
+    }
+
+    /// Prompt tokens that were found in the cache.
+    pub(crate) fn cached(&self) -> usize {
+        self.cached
+    }
+
+    /// Prompt tokens that are not computed yet.
+    pub(crate) fn prompt_left(&self) -> usize {
+        self.prompt.saturating_sub(self.computed)
+    }
+
+    /// Final tokens that are not computed yet.
+    pub(super) fn open(&self) -> usize {
+        self.tokens.len() - self.computed
+    }
+
+    pub(super) fn load(&self, rows: usize) -> StepLoad {
+        StepLoad::span(self.computed, rows)
+    }
+
+    /// Adds final tokens and names the blocks that became full.
+    pub(super) fn extend(&mut self, tokens: &[u32]) {
+        self.tokens.extend_from_slice(tokens);
+        let Some(root) = self.root else { return };
+        let mut hash = self.chain.last().copied().unwrap_or(root);
+        for block in self
+            .tokens
+            .chunks_exact(BLOCK_TOKENS)
+            .skip(self.chain.len())
+        {
+            hash = hash.next(block);
+            self.chain.push(hash);
+        }
+    }
+
+    /// Hashes of full blocks, in order.
+    pub(super) fn chain(&self) -> &[BlockHash] {
+        &self.chain
+    }
+
+    /// Hashes that may be taken from the cache: full blocks, but never the last token, whose
+    /// row has to be computed.
+    pub(super) fn reusable(&self) -> &[BlockHash] {
+        let most = self.tokens.len().saturating_sub(1) / BLOCK_TOKENS;
+        &self.chain[..most.min(self.chain.len())]
+    }
+
+    /// The next block's hash, when a prefill stands at a border from which it could reuse.
+    pub(super) fn next_reusable(&self) -> Option<BlockHash> {
+        let at = self.computed / BLOCK_TOKENS;
+        let border = self.computed.is_multiple_of(BLOCK_TOKENS) && self.blocks.len() == at;
+        border.then(|| self.reusable().get(at).copied()).flatten()
+    }
+
+    /// Takes over all blocks that the cache has from here on; answers the tokens found.
+    pub(super) fn reuse(&mut self, pool: &mut BlockPool) -> usize {
+        let before = self.computed;
+        while let Some(hash) = self.next_reusable()
+            && let Some(block) = pool.find(hash)
+        {
+            self.blocks.push(block);
+            self.computed += BLOCK_TOKENS;
+        }
+        let found = self.computed - before;
+        if self.preempted == 0 {
+            self.cached += found;
+        }
+        found
+    }
+
+    /// Marks `rows` more tokens as computed and makes full blocks known.
+    pub(super) fn compute(&mut self, rows: usize, pool: &mut BlockPool) {
+        let from = self.computed / BLOCK_TOKENS;
+        self.computed += rows;
+        let to = (self.computed / BLOCK_TOKENS).min(self.chain.len());
+        for at in from..to {
+            pool.register(self.blocks[at], self.chain[at]);
+        }
+    }
+
+    /// Gives all blocks back, the last first.
+    pub(super) fn release(&mut self, pool: &mut BlockPool) {
+        for block in self.blocks.drain(..).rev() {
+            pool.release(block);
+        }
+        self.computed = 0;
+        self.decoding = false;
+        self.drafts.clear();
+    }
+}
