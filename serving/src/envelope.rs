@@ -4,7 +4,10 @@ use crate::anthropic;
 use crate::app::App;
 use crate::call::{Call, new_id};
 use crate::language::{Language, preferred};
+use crate::limits;
 use crate::openai::ApiError;
+use crate::outlet;
+use crate::trail::{Record, Trail};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -29,23 +32,53 @@ pub(crate) async fn envelope(State(app): State<App>, mut request: Request, next:
         return ApiError::internal().render(language);
     };
     let dialect = anthropic::speaks(request.uri().path()).then(|| id.clone());
+    let trail = Trail::new(Record::new(id.clone(), endpoint, started), app.book.clone());
     request.extensions_mut().insert(Call {
         id: id.clone(),
         language,
         started,
+        trail: trail.clone(),
     });
     app.metrics.requests_inflight.set(inflight(&app));
-    let mut response = translate(next.run(request).await, language, dialect);
+    let request = request.map(|body| outlet::hashed(body, trail.clone()));
+    let mut response = next.run(request).await;
+    let code = response
+        .extensions()
+        .get::<ApiError>()
+        .map(|error| error.code);
+    response = translate(response, language, dialect);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
     let status = response.status().as_u16();
     app.metrics.request(endpoint, status);
-    tracing::debug!(
-        request_id = %id, endpoint, status, ms = started.elapsed().as_millis(),
-        "answer began"
-    );
-    response
+    let standings = trail.with(|record| {
+        record.status = status;
+        if let Some(code) = code {
+            code.clone_into(&mut record.reason);
+        }
+        record.standings
+    });
+    limits::write(standings, response.headers_mut());
+    finish(&app, response, trail).await
+}
+
+/// Sends the body of an answer through the outlet.
+async fn finish(app: &App, response: Response, trail: Trail) -> Response {
+    let (head, body) = response.into_parts();
+    if outlet::is_stream(&head.headers) {
+        let source = body.into_data_stream();
+        let body = outlet::streamed(source, trail, app.metrics.clone(), app.reader_stall);
+        return Response::from_parts(head, body);
+    }
+    // Bodies of our own making are in memory already.
+    match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(bytes) => Response::from_parts(head, outlet::whole(bytes, &trail)),
+        Err(error) => {
+            tracing::error!(%error, "an answer broke off before it left");
+            ApiError::internal().into_response()
+        }
+    }
 }
 
 /// Renders an error anew where its reader prefers Chinese, or speaks the other interface; that
@@ -111,6 +144,8 @@ async fn healthz(State(app): State<App>) -> Response {
         "status": word,
         "routes_revision": table.revision,
         "inflight": app.admission.inflight(),
+        "running": app.places.running(),
+        "waiting": app.places.waiting(),
     });
     (status, Json(body)).into_response()
 }

@@ -8,27 +8,29 @@ mod admit;
 mod anthropic;
 mod app;
 mod backoff;
+mod book;
 mod call;
 mod envelope;
+mod external;
+mod fair;
 mod keys;
 mod language;
+mod limits;
+mod lines;
 mod metrics;
 mod openai;
+mod openapi;
 mod options;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the chat route calls it once both are merged"
-    )
-)]
+mod outlet;
 mod parse;
+mod refuse;
 mod replica;
-mod route;
 mod routes;
+mod routing;
 mod scheduler;
+mod trail;
 mod usage;
 
 pub use app::{Handle, start};
-pub use options::{Error, Options};
+pub use limits::Rates;
+pub use options::{Error, Operations, Options, QueueBounds};

@@ -44,7 +44,7 @@ async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     version(&head.headers)?;
     let wish = read(&body::read(body).await?)?;
     let shape = Messaging::new(&call.id, &wish.model);
@@ -54,12 +54,12 @@ async fn create(
 /// Costs nothing: tokens are counted, none is computed.
 async fn count(State(app): State<App>, request: Request) -> Result<Json<Value>, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     version(&head.headers)?;
     let request = read_count(&body::read(body).await?)?;
-    let route = app.route(&request.model, &admitted.caller.tenant)?;
+    let route = app.route(&request.model, &admitted, None).await?;
     ability::check(&route, ability::CHAT)?;
-    let tokens = tokenize::count(&app, &route, request).await?;
+    let tokens = tokenize::count(&app, &admitted.trail, &route, request).await?;
     Ok(Json(json!({"input_tokens": tokens.len()})))
 }
 

@@ -3,7 +3,7 @@
 use super::ApiError;
 use super::body::{self, view};
 use super::fields::{self, CHAT};
-use super::generate::{Admitted, answer};
+use super::generate::answer;
 use super::messages;
 use super::replies::{Kind, Reply};
 use super::sampling::{Wish, chat_bound, max_tokens, runs};
@@ -28,7 +28,7 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted: Admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let reply = Reply::new(Kind::Chat, &call.id, &wish, unix_s());
     Box::pin(answer(&app, &call, admitted, reply, wish, ability::CHAT)).await

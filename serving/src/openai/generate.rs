@@ -2,19 +2,20 @@
 //! A request may ask for several answers; they run side by side under one hold and one meter.
 
 use super::ApiError;
-use super::ability;
-use super::open::{authorize, start};
-use super::pieces::Talk;
+use super::ability::{self, Manner};
+use super::open::authorize;
+use super::pieces::{Plan, Talk};
 use super::sampling::Wish;
 use super::strands::{self, Happened, Item, Planned, Tally};
 use super::stream::{self, Shape};
 use super::trouble;
-use crate::admit::Permit;
+use crate::admit::{Admitted, Permit};
 use crate::app::App;
 use crate::call::Call;
-use crate::keys::Caller;
 use crate::metrics::Metrics;
 use crate::replica::ReplicaKey;
+use crate::routing::start;
+use crate::trail::Trail;
 use crate::usage::Meter;
 use axum::response::Response;
 use futures::StreamExt as _;
@@ -24,12 +25,6 @@ use tokio_util::sync::CancellationToken;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::generate_request::Input;
 use zhisuan_proto::v1::{AuthorizeRequest, Delta, Done, GenerateRequest, Route, TokenCount};
-
-/// Who asks, and the place taken for it.
-pub(crate) struct Admitted {
-    pub(crate) caller: Caller,
-    pub(crate) permit: Permit,
-}
 
 /// The answers of one request under way. Dropping it cancels the work and settles what was
 /// counted.
@@ -48,6 +43,7 @@ pub(crate) struct Generation {
     ended: bool,
     route: Route,
     stop: CancellationToken,
+    trail: Trail,
     _permit: Permit,
 }
 
@@ -77,10 +73,10 @@ pub(crate) async fn answer<S: Shape>(
     ability: &str,
 ) -> Result<Response, ApiError> {
     let is_stream = wish.stream;
-    let mut talk = Talk::plan(&wish);
-    let generation = open(app, call, admitted, wish, ability).await?;
+    let (plan, toolbox) = (Plan::of(&wish), wish.toolbox.clone());
+    let (generation, manner) = open(app, call, admitted, wish, ability).await?;
     shape.opened(&generation.route);
-    talk.begin(generation);
+    let talk = Talk::new(generation, plan, manner, toolbox, &call.id);
     if is_stream {
         Ok(stream::events(talk, shape, call.language))
     } else {
@@ -92,12 +88,20 @@ async fn open(
     app: &App,
     call: &Call,
     admitted: Admitted,
-    wish: Wish,
+    mut wish: Wish,
     ability: &str,
-) -> Result<Generation, ApiError> {
+) -> Result<(Generation, Manner), ApiError> {
     let tenant = admitted.caller.tenant.clone();
-    let route = app.route(&wish.model, &tenant)?;
+    let route = app
+        .route(&wish.model, &admitted, wish.request.input.as_ref())
+        .await?;
     ability::check(&route, ability)?;
+    let manner = ability::manner(&route, wish.request.input.as_ref());
+    if let Some(constraint) = wish.toolbox.constraint(manner)? {
+        wish.request.constraint = Some(constraint);
+        wish.constraint_field = "tools";
+    }
+    wish.request.priority = wish.request.priority.max(admitted.caller.band);
     let max_tokens = completion_bound(&wish, route.context_length)?;
     let prompts = 1 + wish.more_prompts.len();
     let group = wish.best_of as usize;
@@ -109,7 +113,7 @@ async fn open(
         max_completion_tokens: u64::from(max_tokens) * (prompts * group) as u64,
         deployment: route.deployment.clone(),
     };
-    let mut meter = authorize(app, hold).await?;
+    let mut meter = authorize(app, &admitted, hold).await?;
     let (field, constraint_field) = (wish.prompt_field, wish.constraint_field);
     let model = wish.model.clone();
     let mut waiting = plan(wish, &call.id, &tenant, max_tokens);
@@ -118,7 +122,7 @@ async fn open(
     };
     let started = tokio::select! {
         () = app.hard_stop.cancelled() => Err(ApiError::shutting_down()),
-        started = start(app, &route, &first.request, None) => started,
+        started = start(app, &admitted.trail, &route, &first.request, None) => started,
     };
     let started = started.map_err(|error| {
         meter.refused();
@@ -147,6 +151,7 @@ async fn open(
         ended: false,
         route,
         stop: app.hard_stop.clone(),
+        trail: admitted.trail,
         _permit: admitted.permit,
     };
     let first = &mut generation.tallies[0];
@@ -156,7 +161,7 @@ async fn open(
     for index in 1..prompts {
         generation.begin_next(index);
     }
-    Ok(generation)
+    Ok((generation, manner))
 }
 
 /// Prompt tokens that are held for; no prompt is longer than the context.
@@ -332,8 +337,9 @@ impl Generation {
         let cut = self.tallies[planned.index].cut.clone();
         let prefer = Some(self.replica.clone());
         let (app, route) = (self.app.clone(), self.route.clone());
+        let trail = self.trail.clone();
         self.strands
-            .push(strands::begin(app, route, planned, prefer, cut));
+            .push(strands::begin(app, trail, route, planned, prefer, cut));
     }
 
     /// What the caller is told and the ledger charges: each prompt once, every answer.

@@ -19,7 +19,6 @@ pub(crate) mod messages;
 mod models;
 mod open;
 pub(crate) mod pieces;
-mod reader;
 mod refusals;
 mod remote;
 mod replies;
@@ -30,13 +29,13 @@ mod strands;
 pub(crate) mod stream;
 pub(crate) mod tokenize;
 pub(crate) mod tools;
-mod trouble;
+pub(crate) mod trouble;
 pub(crate) mod types;
 mod unary;
 pub(crate) mod validate;
 
 pub(crate) use error::ApiError;
-pub(crate) use generate::Admitted;
+pub(crate) use trouble::Verdict;
 
 use crate::app::App;
 use axum::routing::{any, get, post};

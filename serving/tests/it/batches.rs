@@ -3,6 +3,7 @@
 use crate::world::{KEY, World, world};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use zhisuan_proto::v1::JobState;
 use zhisuan_proto::v1::job_spec::Work;
 
@@ -17,9 +18,11 @@ fn form(fields: &[(&str, &str, &str)]) -> String {
         } else {
             format!("; filename=\"{file}\"")
         };
-        text.push_str(&format!(
+        write!(
+            text,
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{content}\r\n"
-        ));
+        )
+        .unwrap();
     }
     text + &format!("--{BOUNDARY}--\r\n")
 }

@@ -8,8 +8,11 @@
 )]
 
 mod answers;
+mod backends;
 mod batches;
 mod choices;
+mod clients;
+mod conformance;
 mod constraints;
 mod errors;
 mod fake_files;
@@ -18,10 +21,13 @@ mod fake_scheduler;
 mod limits;
 mod log_recorder;
 mod messaging;
-mod official_client;
 mod operations;
+mod quotas;
+mod records;
 mod responding;
+mod routing;
 mod searching;
 mod settlement;
 mod streams;
+mod tool_calls;
 mod world;

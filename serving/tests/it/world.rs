@@ -16,7 +16,7 @@ use zhisuan_proto::v1::jobs_server::JobsServer;
 use zhisuan_proto::v1::models_server::ModelsServer;
 use zhisuan_proto::v1::replicas_server::ReplicasServer;
 use zhisuan_proto::v1::{Replica, Route, Routes, SettleRequest};
-use zhisuan_serving::{Handle, Options, start};
+use zhisuan_serving::{Handle, Operations, Options, start};
 
 pub(crate) const KEY: &str = "zs-hospital";
 
@@ -78,6 +78,16 @@ pub(crate) async fn world() -> World {
 }
 
 pub(crate) async fn world_with(max_inflight: usize, extra: Option<axum::Router>) -> World {
+    let mut operations = Operations::default();
+    operations.queue.waiting = 0;
+    world_of(max_inflight, extra, operations).await
+}
+
+pub(crate) async fn world_of(
+    max_inflight: usize,
+    extra: Option<axum::Router>,
+    operations: Operations,
+) -> World {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let scheduler = FakeScheduler::new();
     let replica = FakeReplica::default();
@@ -103,6 +113,7 @@ pub(crate) async fn world_with(max_inflight: usize, extra: Option<axum::Router>)
         key: GATEWAY_KEY.to_owned(),
         max_inflight,
         extra,
+        operations,
     })
     .await
     .unwrap();
@@ -186,6 +197,20 @@ impl World {
             .filter(|settlement| settlement.request_id == request_id)
             .cloned()
             .collect()
+    }
+}
+
+impl World {
+    /// Changes the routes and waits until the gateway has them.
+    pub(crate) async fn reroute(&self, routes: Vec<Route>, revision: u64) {
+        self.scheduler
+            .routes
+            .send_replace(Routes { routes, revision });
+        eventually("new routes", || async {
+            let health: Value = self.get("/healthz", "").await.json().await.unwrap();
+            health["routes_revision"] == revision
+        })
+        .await;
     }
 }
 

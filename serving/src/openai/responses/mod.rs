@@ -25,7 +25,7 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     let (wish, echo) = read(&body::read(body).await?)?;
     let shape = Responding::new(&call.id, &wish, echo, unix_s());
     Box::pin(answer(&app, &call, admitted, shape, wish, ability::CHAT)).await
