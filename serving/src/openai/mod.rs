@@ -1,6 +1,7 @@
 //! The OpenAI-shaped HTTP interface: requests, answers, streams, refusals.
 
 pub(crate) mod ability;
+mod asks;
 mod batches;
 pub(crate) mod body;
 mod chat;

@@ -105,6 +105,16 @@ async fn a_file_is_kept_listed_read_and_forgotten() {
 }
 
 #[tokio::test]
+async fn a_file_may_be_larger_than_other_bodies() {
+    let world = world().await;
+    let content = format!("{}\n", line(&"x".repeat(99))).repeat(20_000);
+    assert!(content.len() > 4 << 20);
+    let id = upload(&world, &content).await;
+    let text = world.get(&format!("/v1/files/{id}/content"), KEY).await;
+    assert_eq!(text.text().await.unwrap(), content);
+}
+
+#[tokio::test]
 async fn bad_forms_are_refused_by_name_and_keep_nothing() {
     let world = world().await;
     let cases = [
@@ -255,6 +265,12 @@ async fn nothing_is_queued_of_a_file_with_a_bad_line() {
         let (_, error) = call(&world, Method::POST, "/v1/batches", KEY, &body).await;
         assert_eq!(error["error"]["param"], json!(param), "{error}");
     }
+    let strange = upload(&world, &line("a").replace("tiny", "absent")).await;
+    let (status, error) = call(&world, Method::POST, "/v1/batches", KEY, &ask(&strange)).await;
+    assert_eq!(
+        (status, &error["error"]["code"]),
+        (404, &json!("model_not_found"))
+    );
     assert!(world.files.jobs.lock().unwrap().is_empty());
 }
 
