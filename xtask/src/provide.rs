@@ -45,10 +45,16 @@ pub(crate) fn all() -> Result<Provided> {
     let cache = cache()?;
     let python = python(&cache)?;
     let script = format!("{}/xtask/models.py", root());
-    let catalogue = format!("{}/scheduler/catalogue.toml", root());
+    let offered = format!("{}/scheduler/catalogue.toml", root());
+    let for_tests = format!("{}/xtask/models.toml", root());
     let folder = cache.to_string_lossy();
     let interpreter = python.to_string_lossy();
-    Step::new("models", &interpreter, &[&script, &catalogue, &folder]).run()?;
+    Step::new(
+        "models",
+        &interpreter,
+        &[&script, &folder, &offered, &for_tests],
+    )
+    .run()?;
     let node_modules = node(&cache)?;
     Ok(Provided {
         cache,

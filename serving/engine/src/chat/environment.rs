@@ -97,6 +97,10 @@ impl Write for Limited {
 
 /// Python's `json.dumps(value, ensure_ascii=False, …)`: models were taught with its spaces, and
 /// nothing is escaped for HTML.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the template engine hands options over by value"
+)]
 fn tojson(value: &Value, _positional: Rest<Value>, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     let separators: Option<(String, String)> = match options.get::<Option<Value>>("separators")? {

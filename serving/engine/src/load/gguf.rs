@@ -2,8 +2,8 @@
 
 use super::ability::{Ability, RerankBy};
 use super::gguf_header::{self, Header, TensorEntry, Value};
-use super::spec::{Architecture, DecoderSpec};
-use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
+use super::spec::{Architecture, DecoderSpec, Pooling, SlidingWindow};
+use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape, rope};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::tokenizer::gguf::from_gguf;
@@ -98,7 +98,11 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
         abilities: Ability::of_decoder(),
         rerank: Some(RerankBy::Similarity),
     };
-    let paired_rows = (spec.architecture == Architecture::Llama).then_some(spec.head_dim);
+    let paired = matches!(
+        spec.architecture,
+        Architecture::Llama | Architecture::Mistral
+    );
+    let paired_rows = paired.then_some(spec.head_dim);
     let weights = GgufWeights {
         path: path.to_owned(),
         header,
@@ -127,13 +131,6 @@ fn describe(
         .ok_or_else(|| EngineError::corrupt("general.architecture", "缺少"))?;
     let architecture = Architecture::parse(name)?;
     let key = |suffix: &str| format!("{name}.{suffix}");
-    if let Some(kind) = meta.text(&key("rope.scaling.type"))
-        && kind != "none"
-    {
-        return Err(EngineError::unsupported(format!(
-            "旋转位置编码缩放“{kind}”"
-        )));
-    }
     if meta.int(&key("expert_count")).is_some_and(|n| n > 0) {
         return Err(EngineError::unsupported("混合专家（MoE）模型"));
     }
@@ -157,9 +154,22 @@ fn describe(
             "部分旋转：{rotated} / {head_dim} 维"
         )));
     }
+    let layers = meta.size(&key("block_count"))?;
+    let gemma = architecture == Architecture::Gemma3;
+    // Gemma 27B scales by the width of a head's share of the stream, the others by the head's.
+    let scored = if gemma && layers == 62 {
+        hidden.checked_div(heads).unwrap_or(0)
+    } else {
+        head_dim
+    };
+    let rope_theta = meta.float(&key("rope.freq_base")).unwrap_or(10_000.0);
+    let scaling = meta.text(&key("rope.scaling.type")).unwrap_or("none");
+    let number = |name: &str| {
+        meta.float(&key(&format!("rope.scaling.{name}")))
+            .map(f64::from)
+    };
     let spec = DecoderSpec {
-        architecture,
-        layers: meta.size(&key("block_count"))?,
+        layers,
         hidden,
         intermediate: meta.size(&key("feed_forward_length"))?,
         heads,
@@ -167,17 +177,54 @@ fn describe(
         head_dim,
         vocab: embedding.shape.first().copied().unwrap_or(0),
         context_length: meta.size(&key("context_length"))?,
-        rope_theta: meta.float(&key("rope.freq_base")).unwrap_or(10_000.0),
-        attention_scale: 1.0 / (head_dim as f32).sqrt(),
+        rope_theta,
+        rope_factors: rope::scaling(scaling, &number, rope_theta, head_dim.min(1 << 16))?,
         rms_eps: meta
             .float(&key("attention.layer_norm_rms_epsilon"))
             .unwrap_or(1e-5),
         tied_head: !tensors.contains_key("output.weight"),
         qkv_bias: tensors.contains_key("blk.0.attn_q.bias"),
+        embedding_scale: gemma.then(|| (hidden as f32).sqrt()),
+        attention_scale: 1.0 / (scored as f32).sqrt(),
+        attention_softcap: meta.float(&key("attn_logit_softcapping")),
+        final_softcap: meta.float(&key("final_logit_softcapping")),
+        window: window(meta, name, architecture, layers)?,
+        pooling: pooling(meta, name),
         ..DecoderSpec::family(architecture)
     };
     spec.validate()?;
     Ok(spec)
+}
+
+/// Gemma's local layers: all but every sixth. Other families of this format have no window.
+fn window(
+    meta: &Metadata<'_>,
+    name: &str,
+    architecture: Architecture,
+    layers: usize,
+) -> Result<Option<SlidingWindow>, EngineError> {
+    let key = format!("{name}.attention.sliding_window");
+    if architecture != Architecture::Gemma3 || meta.int(&key).is_none_or(|tokens| tokens == 0) {
+        return Ok(None);
+    }
+    let local_theta = meta.float(&format!("{name}.rope.freq_base_swa"));
+    Ok(Some(SlidingWindow {
+        tokens: meta.size(&key)?,
+        layers: (1..=layers.min(1 << 16))
+            .map(|layer| layer % 6 != 0)
+            .collect(),
+        rope_theta: local_theta.unwrap_or(10_000.0),
+    }))
+}
+
+/// How the file says that vectors are made.
+fn pooling(meta: &Metadata<'_>, name: &str) -> Option<Pooling> {
+    match meta.int(&format!("{name}.pooling_type")) {
+        Some(1) => Some(Pooling::Mean),
+        Some(2) => Some(Pooling::FirstToken),
+        Some(3) => Some(Pooling::LastToken),
+        _ => None,
+    }
 }
 
 /// The label of the file where it has a known one, else the most used block format.

@@ -1,9 +1,11 @@
 //! Model files to one description and a source of weights.
 
 pub(crate) mod ability;
+mod config;
 pub(crate) mod encoder;
 pub(crate) mod gguf;
 pub(crate) mod gguf_header;
+mod rope;
 pub(crate) mod safetensors;
 pub(crate) mod spec;
 

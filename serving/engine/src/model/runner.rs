@@ -102,7 +102,14 @@ impl ModelRunner for DecoderRunner {
         if scored.is_empty() {
             return Ok(output);
         }
-        output.logits = self.decoder.logits(&scored);
+        let masks = batch.spans.iter().flat_map(|span| match &span.wants {
+            Wants::Logits { rows, masks } => (0..*rows)
+                .map(|at| Some(masks.get(at)?.as_deref()?.words.as_slice()))
+                .collect(),
+            _ => Vec::new(),
+        });
+        let masks: Vec<Option<&[u64]>> = masks.collect();
+        output.logits = self.decoder.logits_allowed(&scored, &masks);
         let mut rows = output.logits.chunks_exact_mut(vocab);
         for span in &batch.spans {
             if let Wants::Logits { rows: count, masks } = &span.wants {

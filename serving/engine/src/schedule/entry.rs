@@ -15,6 +15,7 @@ pub(crate) struct Submission {
     pub(crate) tokens: Vec<u32>,
     /// Begin of its hash chain; `None` neither reuses nor leaves cached blocks.
     pub(crate) root: Option<BlockHash>,
+    pub(crate) arrived_us: u64,
     /// It is dropped when it still waits then (microseconds).
     pub(crate) deadline_us: Option<u64>,
     /// How long its prompt stays pinned once computed (microseconds).
@@ -59,13 +60,13 @@ pub(super) fn blocks_for(tokens: usize) -> usize {
 }
 
 impl Entry {
-    pub(super) fn new(submission: Submission, arrival: u64, now_us: u64) -> Self {
+    pub(super) fn new(submission: Submission, arrival: u64) -> Self {
         let mut entry = Self {
             id: submission.id,
             tenant: submission.tenant,
             band: submission.band,
             arrival,
-            arrived_us: now_us,
+            arrived_us: submission.arrived_us,
             deadline_us: submission.deadline_us,
             pin_us: submission.pin_us,
             prompt: submission.tokens.len(),
@@ -82,10 +83,6 @@ impl Entry {
         };
         entry.extend(&[]);
         entry
-    }
-
-    pub(crate) fn id(&self) -> u64 {
-        self.id
     }
 
     /// Tokens of the prompt.

@@ -1,4 +1,5 @@
 //! Properties of the loop on the fake runner: many seeds, random moments.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::simulation::{End, LIMITS, World};
 use super::{LEAST_CHUNK, Limits};
@@ -307,9 +308,10 @@ fn what_can_never_run_is_refused() {
         band: 1,
         tokens,
         root: None,
+        arrived_us: 0,
         deadline_us: None,
         pin_us: 0,
     };
-    assert!(!world.scheduler.submit(submission, 0));
+    assert!(!world.scheduler.submit(submission));
     assert!(world.scheduler.ids().is_empty());
 }
