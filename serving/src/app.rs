@@ -1,6 +1,7 @@
 //! Composition root: puts the parts together, listens, drains.
 
 use crate::admit::{Admission, Admitted, Estimates};
+use crate::anthropic;
 use crate::book::Book;
 use crate::call::{self, Call};
 use crate::envelope::{self, envelope};
@@ -11,6 +12,7 @@ use crate::limits::{Limits, Unit};
 use crate::lines::Lines;
 use crate::metrics::Metrics;
 use crate::openai::{self, ApiError};
+use crate::openapi;
 use crate::options::{Error, Operations, Options};
 use crate::replica::{self, ReplicaPool};
 use crate::routes::{Routes, Table};
@@ -222,7 +224,10 @@ async fn serve(listener: TcpListener, router: Router, draining: CancellationToke
 
 /// The gateway's own paths, and the application pages for every other one.
 fn router(app: App, extra: Option<Router>) -> Router {
-    let own = openai::router().merge(envelope::router());
+    let own = openai::router()
+        .merge(anthropic::router())
+        .merge(openapi::router())
+        .merge(envelope::router());
     let wrap = axum::middleware::from_fn_with_state(app.clone(), envelope);
     match extra {
         Some(pages) => own.layer(wrap).with_state(app).fallback_service(pages),

@@ -1,5 +1,6 @@
 //! Around every answer: its id, the reader's language, the count; and the two pages for machines.
 
+use crate::anthropic;
 use crate::app::App;
 use crate::call::{Call, new_id};
 use crate::language::{Language, preferred};
@@ -30,6 +31,7 @@ pub(crate) async fn envelope(State(app): State<App>, mut request: Request, next:
         tracing::error!("the system gives no random numbers");
         return ApiError::internal().render(language);
     };
+    let dialect = anthropic::speaks(request.uri().path()).then(|| id.clone());
     let trail = Trail::new(Record::new(id.clone(), endpoint, started), app.book.clone());
     request.extensions_mut().insert(Call {
         id: id.clone(),
@@ -44,7 +46,7 @@ pub(crate) async fn envelope(State(app): State<App>, mut request: Request, next:
         .extensions()
         .get::<ApiError>()
         .map(|error| error.code);
-    response = translate(response, language);
+    response = translate(response, language, dialect);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
@@ -79,11 +81,15 @@ async fn finish(app: &App, response: Response, trail: Trail) -> Response {
     }
 }
 
-/// Renders an error anew where its reader prefers Chinese.
-fn translate(mut response: Response, language: Language) -> Response {
+/// Renders an error anew where its reader prefers Chinese, or speaks the other interface; that
+/// one's errors carry the id of their request.
+fn translate(mut response: Response, language: Language, dialect: Option<String>) -> Response {
     match response.extensions_mut().remove::<ApiError>() {
-        Some(error) if language == Language::Chinese => {
-            let mut translated = error.render(language);
+        Some(error) if language == Language::Chinese || dialect.is_some() => {
+            let mut translated = match dialect {
+                Some(id) => anthropic::error(&error, language, &id),
+                None => error.render(language),
+            };
             if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
                 translated.headers_mut().insert(header::ALLOW, allow);
             }

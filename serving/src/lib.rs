@@ -5,6 +5,7 @@
 //! state of its own beyond caches and the settlements on their way to the ledger.
 
 mod admit;
+mod anthropic;
 mod app;
 mod backoff;
 mod book;
@@ -18,16 +19,9 @@ mod limits;
 mod lines;
 mod metrics;
 mod openai;
+mod openapi;
 mod options;
 mod outlet;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the chat route calls it once both are merged"
-    )
-)]
 mod parse;
 mod refuse;
 mod replica;

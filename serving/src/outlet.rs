@@ -18,9 +18,11 @@ const TOGETHER: usize = 64;
 
 /// Whether an answer comes event by event.
 pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes();
+        // Downloads are passed on as they come, too.
+        kind.starts_with(b"text/event-stream") || kind == b"application/octet-stream"
+    })
 }
 
 /// An answer in one piece.
