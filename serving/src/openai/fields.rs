@@ -47,6 +47,9 @@ fn text_only(value: &Value) -> bool {
         .as_array()
         .is_some_and(|kinds| kinds.iter().all(|kind| kind.as_str() == Some("text")))
 }
+fn disabled(value: &Value) -> bool {
+    value.as_str() == Some("disabled")
+}
 fn medium(value: &Value) -> bool {
     value.as_str() == Some("medium")
 }
@@ -146,6 +149,79 @@ pub(crate) const EMBEDDINGS: Fields = Fields {
         "priority",
     ]],
     neutral: &[("dimensions", never)],
+};
+
+/// Of POST /v1/responses.
+pub(crate) const RESPONSES: Fields = Fields {
+    honoured: &[&[
+        "model",
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "temperature",
+        "top_p",
+        "stream",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "text",
+        "reasoning",
+        "metadata",
+        "include",
+        "top_logprobs",
+        "service_tier",
+        "user",
+        "priority",
+        "cache_salt",
+        "safety_identifier",
+        "prompt_cache_key",
+    ]],
+    neutral: &[
+        ("store", is_false),
+        ("background", is_false),
+        ("previous_response_id", never),
+        ("conversation", never),
+        ("prompt", never),
+        ("max_tool_calls", never),
+        ("truncation", disabled),
+    ],
+};
+
+/// Of POST /v1/messages and, but for the sampling, of its count of tokens.
+pub(crate) const MESSAGES: Fields = Fields {
+    honoured: &[&[
+        "model",
+        "max_tokens",
+        "messages",
+        "system",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "metadata",
+        "service_tier",
+        "output_config",
+    ]],
+    neutral: &[
+        ("container", never),
+        ("context_management", never),
+        ("mcp_servers", is_empty_list),
+        ("inference_geo", never),
+    ],
+};
+
+/// Of POST /v1/batches.
+pub(crate) const BATCHES: Fields = Fields {
+    honoured: &[&["input_file_id", "endpoint", "completion_window"]],
+    neutral: &[
+        ("metadata", is_empty_object),
+        ("output_expires_after", never),
+    ],
 };
 
 /// Of POST /v1/rerank.

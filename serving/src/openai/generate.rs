@@ -148,7 +148,9 @@ async fn open(
         trail: admitted.trail,
         _permit: admitted.permit,
     };
-    let cut = generation.tallies[0].cut.clone();
+    let first = &mut generation.tallies[0];
+    first.count.prompt_tokens = u32::try_from(started.prompt_tokens).unwrap_or(u32::MAX);
+    let cut = first.cut.clone();
     generation.strands.push(strands::follow(0, started, cut));
     for index in 1..prompts {
         generation.begin_next(index);
@@ -248,6 +250,11 @@ impl Generation {
             }
         }
         None
+    }
+
+    /// Of the first prompt, as its replica told when it took the request.
+    pub(crate) fn prompt_tokens(&self) -> u32 {
+        self.tallies[0].count.prompt_tokens
     }
 
     /// The caller will get nothing of what was generated.

@@ -67,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) prompts: usize,
     pub(crate) n: usize,
     pub(crate) best_of: usize,
+    /// Of the first prompt.
+    pub(crate) prompt_tokens: u32,
 }
 
 impl Talk {
@@ -76,6 +78,7 @@ impl Talk {
             prompts: 1 + wish.more_prompts.len(),
             n: wish.n as usize,
             best_of: wish.best_of as usize,
+            prompt_tokens: 0,
         };
         Self {
             generation: None,
@@ -89,6 +92,7 @@ impl Talk {
     }
 
     pub(crate) fn begin(&mut self, generation: Generation) {
+        self.plan.prompt_tokens = generation.prompt_tokens();
         self.generation = Some(generation);
     }
 

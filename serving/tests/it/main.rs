@@ -8,20 +8,28 @@
 )]
 
 mod answers;
+mod auditing;
 mod backends;
+mod batches;
 mod choices;
 mod constraints;
 mod errors;
+mod fake_files;
 mod fake_replica;
 mod fake_scheduler;
+mod guarding;
+mod labels;
 mod limits;
 mod log_recorder;
+mod messaging;
 mod official_client;
 mod operations;
 mod quotas;
 mod records;
+mod responding;
 mod routing;
 mod searching;
 mod settlement;
 mod streams;
+mod traces;
 mod world;
