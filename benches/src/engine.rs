@@ -12,8 +12,6 @@ use zhisuan_engine::{Engine, GenerateEvent, GenerateRequest, LoadOptions, Prompt
 
 /// Default model of the product's cache (SmolLM2 135M, Q4_1).
 const MODEL: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
-const TEXT: &str =
-    "The scheduler of a public computing centre decides which job runs where, and says why. ";
 
 /// When each token came.
 struct Stamps(Sender<Result<Instant, String>>);
@@ -47,12 +45,13 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         ..LoadOptions::new(&model)
     })?;
     let mut peer = peer::start(&model, threads, context, streams)?;
-    let ids = prompt_ids(&engine, prompt)?;
-    let short = &ids[..ids.len().min(16)];
+    let vocab = engine.info().vocab_size;
     let mut ours = [const { Vec::new() }; 3];
     let mut theirs = [const { Vec::new() }; 3];
     // One round of both to warm caches and threads, not counted.
     for round in 0..=rounds {
+        let ids = prompt_ids(vocab, prompt, round);
+        let short = &ids[..ids.len().min(16)];
         let (prefill, decode, _) = generate(&engine, &ids, tokens, 1)?;
         let (_, _, wall) = generate(&engine, short, tokens, streams)?;
         let one: Times = peer.ask(&Question {
@@ -97,8 +96,12 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         .to_string_lossy()
         .into_owned();
     let kind = engine.info().quantisation.clone();
-    let note =
-        format!("{file} ({kind}), {threads} threads each, greedy, alternating in one process tree");
+    let stats = engine.stats();
+    let note = format!(
+        "{file} ({kind}), {threads} threads each, greedy, alternating in one process tree; \
+         prompts of random tokens: {} tokens from the prefix cache, {} of {} drafts accepted",
+        stats.prefix_hit_tokens, stats.drafts_accepted, stats.drafts_proposed,
+    );
     Ok(Report::new("engine", note, rows))
 }
 
@@ -125,16 +128,22 @@ pub(crate) fn cached(sha256: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn prompt_ids(engine: &Engine, wanted: usize) -> Result<Vec<u32>> {
-    let text = TEXT.repeat(wanted / 4 + 4);
-    let mut ids = engine.tokenize(&text)?;
-    ensure!(
-        ids.len() >= wanted,
-        "the text has only {} tokens",
-        ids.len()
-    );
-    ids.truncate(wanted);
-    Ok(ids)
+/// Tokens that no round shares with another and that do not repeat themselves, so that
+/// neither a prefix cache nor drafts from the prompt make the arithmetic look faster.
+fn prompt_ids(vocab: usize, wanted: usize, round: usize) -> Vec<u32> {
+    let mut state = 1 + round as u64;
+    let next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    // The ends of a vocabulary hold bytes and control tokens.
+    let (first, count) = (vocab / 8, (vocab / 2).max(1));
+    std::iter::repeat_with(next)
+        .map(|number| (first + number % count) as u32)
+        .take(wanted)
+        .collect()
 }
 
 /// Milliseconds to the first token, from it to the last, and of all streams together.
@@ -147,10 +156,11 @@ fn generate(
     ensure!(tokens >= 2, "--tokens must be at least 2");
     let begin = Instant::now();
     let mut receivers = Vec::new();
-    for _ in 0..streams {
+    for stream in 0..streams {
         let (sender, receiver) = channel();
         let request = GenerateRequest {
             ignore_eos: true,
+            cache_salt: format!("{stream}"),
             ..GenerateRequest::new(Prompt::Tokens(ids.to_vec()), tokens)
         };
         engine.generate(request, Box::new(Stamps(sender)))?;

@@ -109,7 +109,7 @@ impl ModelRunner for DecoderRunner {
             _ => Vec::new(),
         });
         let masks: Vec<Option<&[u64]>> = masks.collect();
-        output.logits = self.decoder.logits_allowed(&scored, &masks);
+        output.logits = self.decoder.logits(&scored, &masks);
         let mut rows = output.logits.chunks_exact_mut(vocab);
         for span in &batch.spans {
             if let Wants::Logits { rows: count, masks } = &span.wants {

@@ -173,7 +173,7 @@ fn only_wanted_rows_come_back() {
         ..whole(&prompts[1], 0)
     };
     let states = run(&mut fresh(&decoder), std::slice::from_ref(&hidden)).hidden;
-    assert!(same(&decoder.logits(&states), &all.logits));
+    assert!(same(&decoder.logits(&states, &[]), &all.logits));
     let wants = |wants, first| Part {
         wants,
         ..whole(&prompts[1], first)
