@@ -34,8 +34,7 @@ impl Decoder {
         })
     }
 
-    /// Logits of rows of final hidden states. Where a row has a mask, only those of allowed
-    /// tokens have a meaning.
+    /// Logits of rows of final hidden states; `-inf` where a row's mask forbids a token.
     pub(crate) fn logits(&self, hidden: &[f32], masks: &[Option<&[u64]>]) -> Vec<f32> {
         let mut logits = self.weights.head.forward_allowed(hidden, masks);
         if let Some(cap) = self.spec.final_softcap {
