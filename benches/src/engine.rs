@@ -5,7 +5,7 @@ use crate::peer::{self, Question, Times};
 use crate::report::{Report, Row};
 use anyhow::{Context, Result, bail, ensure};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 use zhisuan_engine::{Engine, GenerateEvent, GenerateRequest, LoadOptions, Prompt, TokenSink};
@@ -90,6 +90,12 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         Row::new(name, "tokens/s", ours).against(&peer.name, theirs)
     };
     let rows = measured.map(row).collect();
+    let note = note(&engine, &model, threads);
+    Ok(Report::new("engine", note, rows))
+}
+
+/// What was run, and how far caches and drafts had a part in it.
+fn note(engine: &Engine, model: &Path, threads: usize) -> String {
     let file = model
         .file_name()
         .unwrap_or_default()
@@ -97,12 +103,11 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         .into_owned();
     let kind = engine.info().quantisation.clone();
     let stats = engine.stats();
-    let note = format!(
+    format!(
         "{file} ({kind}), {threads} threads each, greedy, alternating in one process tree; \
          prompts of random tokens: {} tokens from the prefix cache, {} of {} drafts accepted",
         stats.prefix_hit_tokens, stats.drafts_accepted, stats.drafts_proposed,
-    );
-    Ok(Report::new("engine", note, rows))
+    )
 }
 
 /// The file that `--model` names, or the small default of the product's cache.
