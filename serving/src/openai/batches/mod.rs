@@ -16,7 +16,7 @@ use axum::extract::{Path, Query as UrlQuery, Request, State};
 use axum::http::request::Parts;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use card::{Parts, card};
+use card::{Outcome, card};
 use read::Ask;
 use serde_json::Value;
 use tonic::Code;
@@ -108,7 +108,7 @@ async fn list(
         seen += answer.jobs.len();
         for job in answer.jobs.iter().filter(|job| batch_of(job).is_some()) {
             // Lines are counted for the batches of the page only.
-            cards.push(card(job, &Parts::default()));
+            cards.push(card(job, &Outcome::default()));
         }
         token = answer.next_page_token;
         if token.is_empty() || seen >= MAX_LISTED {
@@ -182,7 +182,7 @@ fn batch_of(job: &Job) -> Option<&BatchWork> {
 
 /// The batch with the counts of its output, once there is one.
 async fn dressed(remote: &Remote, tallies: &Tallies, job: &Job) -> Result<Value, ApiError> {
-    let mut parts = Parts::default();
+    let mut outcome = Outcome::default();
     if let Some(sha256) = job.outputs.get("output.jsonl") {
         let tally = tallies.of(remote, sha256).await?;
         let id = |view| {
@@ -192,9 +192,9 @@ async fn dressed(remote: &Remote, tallies: &Tallies, job: &Job) -> Result<Value,
             }
             .to_string()
         };
-        parts.tally = Some(tally);
-        parts.output = (tally.good > 0).then(|| id(View::Good));
-        parts.errors = (tally.bad > 0).then(|| id(View::Bad));
+        outcome.tally = Some(tally);
+        outcome.output = (tally.good > 0).then(|| id(View::Good));
+        outcome.errors = (tally.bad > 0).then(|| id(View::Bad));
     }
-    Ok(card(job, &parts))
+    Ok(card(job, &outcome))
 }
