@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod auditing;
 mod backends;
 mod batches;
 mod choices;
@@ -18,6 +19,8 @@ mod errors;
 mod fake_files;
 mod fake_replica;
 mod fake_scheduler;
+mod guarding;
+mod labels;
 mod limits;
 mod log_recorder;
 mod messaging;
@@ -30,4 +33,5 @@ mod searching;
 mod settlement;
 mod streams;
 mod tool_calls;
+mod traces;
 mod world;

@@ -78,7 +78,11 @@ pub(crate) async fn world() -> World {
 }
 
 pub(crate) async fn world_with(max_inflight: usize, extra: Option<axum::Router>) -> World {
-    let mut operations = Operations::default();
+    // Labels have tests of their own; the others look at what an interface itself says.
+    let mut operations = Operations {
+        label: None,
+        ..Operations::default()
+    };
     operations.queue.waiting = 0;
     world_of(max_inflight, extra, operations).await
 }
