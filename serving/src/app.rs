@@ -1,21 +1,27 @@
 //! Composition root: puts the parts together, listens, drains.
 
 use crate::admit::{Admission, Admitted, Estimates};
+use crate::anthropic;
+use crate::audit::{Audit, AuditOptions};
 use crate::book::Book;
 use crate::call::{self, Call};
 use crate::envelope::{self, envelope};
 use crate::external::External;
 use crate::fair::{Bounds, Places};
+use crate::guard::Guard;
 use crate::keys::{Defaults, Keys};
+use crate::label::LabelOptions;
 use crate::limits::{Limits, Unit};
 use crate::lines::Lines;
 use crate::metrics::Metrics;
 use crate::openai::{self, ApiError};
+use crate::openapi;
 use crate::options::{Error, Operations, Options};
 use crate::replica::{self, ReplicaPool};
 use crate::routes::{Routes, Table};
 use crate::routing::Demand;
 use crate::scheduler::Scheduler;
+use crate::trace::Tracing;
 use crate::usage::{SettleQueue, SettleTask};
 use axum::Router;
 use axum::http::HeaderValue;
@@ -32,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 
 /// After the grace: time for the last error events to leave.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// A changed list of terms is noticed within this time.
+const TERMS_EVERY: Duration = Duration::from_secs(2);
 /// Time for settlements to arrive after the last answer ended.
 const FLUSH: Duration = Duration::from_secs(10);
 
@@ -52,6 +60,9 @@ pub(crate) struct App {
     pub(crate) patience: Duration,
     pub(crate) book: Book,
     pub(crate) reader_stall: Duration,
+    pub(crate) guard: Guard,
+    pub(crate) label: Option<LabelOptions>,
+    pub(crate) tracing: Tracing,
     pub(crate) settle: SettleQueue,
     pub(crate) metrics: Metrics,
     /// Cancelled when draining begins.
@@ -66,6 +77,9 @@ impl App {
         let caller = self.keys.caller(&head.headers).await?;
         if caller.tenant.is_empty() {
             return Err(ApiError::no_tenant());
+        }
+        if self.book.audit.as_ref().is_some_and(Audit::refuses) {
+            return Err(ApiError::audit_away());
         }
         let call = head
             .extensions
@@ -161,6 +175,9 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
         patience: operations.queue.patience,
         book: book(&operations, &metrics)?,
         reader_stall: operations.reader_stall,
+        guard: guard(&operations, draining.clone())?,
+        tracing: Tracing::new(operations.otlp_endpoint.as_deref())?,
+        label: operations.label,
         settle,
         metrics,
         draining: draining.clone(),
@@ -200,10 +217,38 @@ fn book(operations: &Operations, metrics: &Metrics) -> Result<Book, Error> {
             source,
         })
     };
+    let audit = |options: &AuditOptions| {
+        Audit::open(options, metrics.clone()).map_err(|source| Error::File {
+            path: options.folder.clone(),
+            source,
+        })
+    };
     Ok(Book {
         metrics: metrics.clone(),
         access_log: operations.access_log.as_ref().map(open).transpose()?,
+        audit: operations.audit.as_ref().map(audit).transpose()?,
     })
+}
+
+/// The content filter, and a task that reads its list again when the file changes.
+fn guard(operations: &Operations, stop: CancellationToken) -> Result<Guard, Error> {
+    let options = operations.guard.clone();
+    let path = options.terms.clone().unwrap_or_default();
+    let guard = Guard::new(options).map_err(|source| Error::Terms { path, source })?;
+    if operations.guard.terms.is_some() {
+        let guard = guard.clone();
+        tokio::spawn(async move {
+            while tokio::time::timeout(TERMS_EVERY, stop.cancelled())
+                .await
+                .is_err()
+            {
+                if let Err(error) = guard.reload() {
+                    tracing::error!(%error, "the list of terms cannot be read; the last one stays in use");
+                }
+            }
+        });
+    }
+    Ok(guard)
 }
 
 async fn serve(listener: TcpListener, router: Router, draining: CancellationToken) {
@@ -222,7 +267,10 @@ async fn serve(listener: TcpListener, router: Router, draining: CancellationToke
 
 /// The gateway's own paths, and the application pages for every other one.
 fn router(app: App, extra: Option<Router>) -> Router {
-    let own = openai::router().merge(envelope::router());
+    let own = openai::router()
+        .merge(anthropic::router())
+        .merge(openapi::router())
+        .merge(envelope::router());
     let wrap = axum::middleware::from_fn_with_state(app.clone(), envelope);
     match extra {
         Some(pages) => own.layer(wrap).with_state(app).fallback_service(pages),
@@ -264,5 +312,7 @@ impl Handle {
         settling.flush(FLUSH).await;
         watching.abort();
         reporting.abort();
+        let tracing = app.tracing.clone();
+        drop(tokio::task::spawn_blocking(|| tracing.shut_down()).await);
     }
 }

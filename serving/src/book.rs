@@ -1,7 +1,10 @@
-//! Where the records of ended requests go: metrics, and one line each in the access log.
+//! Where the records of ended requests go: metrics, one line in the access log, one audit event,
+//! one span.
 
+use crate::audit::Audit;
 use crate::lines::Lines;
 use crate::metrics::Metrics;
+use crate::trace;
 use crate::trail::Record;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) struct Book {
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<Lines>,
+    pub(crate) audit: Option<Audit>,
 }
 
 impl Book {
@@ -20,6 +24,12 @@ impl Book {
             reason_of(record).clone_into(&mut record.reason);
         }
         self.metrics.closed(record);
+        if let Some(audit) = self.audit.as_ref().filter(|_| !record.key_id.is_empty()) {
+            audit.push(record);
+        }
+        let attributes = trace::attributes(record);
+        let failed = record.status >= 500 || !record.delivered;
+        record.trace.end(&attributes, failed);
         let by_machines = matches!(record.endpoint, "healthz" | "metrics");
         if let Some(log) = self.access_log.as_ref().filter(|_| !by_machines)
             && !log.push(access_line(record).to_string())
@@ -46,6 +56,8 @@ fn access_line(record: &Record) -> Value {
     json!({
         "at_ms": now_ms,
         "id": record.id,
+        "caller_id": record.caller_id,
+        "trace": record.trace.trace_id(),
         "endpoint": record.endpoint,
         "status": record.status,
         "reason": record.reason,
@@ -58,6 +70,7 @@ fn access_line(record: &Record) -> Value {
         "completion_tokens": record.completion_tokens,
         "cached_tokens": record.cached_tokens,
         "estimated": record.estimated,
+        "findings": record.findings.iter().map(|found| u64::from(found.count)).sum::<u64>(),
         "queue_ms": millis(record.queued),
         "ttft_ms": record.first_token.map(millis),
         "duration_ms": millis(record.started.elapsed()),
@@ -72,12 +85,15 @@ fn millis(time: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{access_line, reason_of};
+    use crate::trace::Tracing;
     use crate::trail::Record;
     use std::time::Instant;
 
     #[test]
     fn a_line_says_who_and_how_and_a_missing_reason_is_found() {
-        let mut record = Record::new("chatcmpl-1".to_owned(), "chat_completions", Instant::now());
+        let trace = Tracing::default().begin("chat", None);
+        let id = "chatcmpl-1".to_owned();
+        let mut record = Record::new(id, "chat_completions", Instant::now(), trace);
         "hospital".clone_into(&mut record.tenant);
         assert_eq!(reason_of(&record), "client_gone");
         record.status = 200;

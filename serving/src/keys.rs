@@ -104,7 +104,7 @@ impl Keys {
 
     /// The caller named by the request's head, or the 401, 403 or 503 that answers it.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        let secret = bearer(headers)?;
+        let secret = secret(headers)?;
         let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         let now = Instant::now();
         // The guard of the map is dropped before anything is awaited.
@@ -160,15 +160,23 @@ impl Keys {
     }
 }
 
-/// The secret in `Authorization: Bearer zs-...`.
-fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Err(ApiError::missing_key());
+/// The secret in `Authorization: Bearer zs-...` or, as Anthropic's libraries send it, in
+/// `x-api-key: zs-...`.
+pub(crate) fn secret(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let secret = match (headers.get(header::AUTHORIZATION), headers.get("x-api-key")) {
+        (Some(value), _) => {
+            let text = value.to_str().map_err(|_| answer(Refusal::Unknown))?;
+            let (scheme, secret) = text.split_once(' ').unwrap_or((text, ""));
+            if !scheme.eq_ignore_ascii_case("bearer") {
+                return Err(ApiError::missing_key());
+            }
+            secret
+        }
+        (None, Some(value)) => value.to_str().map_err(|_| answer(Refusal::Unknown))?,
+        (None, None) => return Err(ApiError::missing_key()),
     };
-    let text = value.to_str().map_err(|_| answer(Refusal::Unknown))?;
-    let (scheme, secret) = text.split_once(' ').unwrap_or((text, ""));
     let secret = secret.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || secret.is_empty() {
+    if secret.is_empty() {
         return Err(ApiError::missing_key());
     }
     if !secret.starts_with("zs-") || secret.len() > MAX_SECRET_BYTES {

@@ -47,6 +47,7 @@ pub(crate) struct Metrics {
     pub(crate) requests_inflight: IntGauge,
     pub(crate) readers_stalled: IntCounter,
     pub(crate) log_lines_dropped: IntCounter,
+    pub(crate) audit_failures: IntCounter,
     pub(crate) settlements_pending: IntGauge,
     pub(crate) settle_retries: IntCounter,
     pub(crate) clients_vanished: IntCounter,
@@ -141,6 +142,10 @@ impl Metrics {
                 "num_requests_waiting",
                 "Requests that wait for a replica.",
                 &["model"],
+            )?,
+            audit_failures: made.counter(
+                "audit_failures_total",
+                "Times that audit events could not be written.",
             )?,
             log_lines_dropped: made.counter(
                 "log_lines_dropped_total",

@@ -1,5 +1,8 @@
 //! What the gateway is told at its start, and why a start can fail.
 
+use crate::audit::AuditOptions;
+use crate::guard::GuardOptions;
+use crate::label::LabelOptions;
 use crate::limits::Rates;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +41,14 @@ pub struct Operations {
     pub access_log: Option<PathBuf>,
     /// A reader of a stream that takes nothing for so long loses it.
     pub reader_stall: Duration,
+    /// Content filter on prompts and answers.
+    pub guard: GuardOptions,
+    /// Marks of generated content; `None` marks none, which only a service for nobody may do.
+    pub label: Option<LabelOptions>,
+    /// Audit events, chained by hash; `None` writes none.
+    pub audit: Option<AuditOptions>,
+    /// `http://host:port` of an OpenTelemetry collector (OTLP over gRPC) for traces.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// How many requests may wait at a gateway, and how long.
@@ -64,6 +75,10 @@ impl Default for Operations {
             metrics_tenants: 0,
             access_log: None,
             reader_stall: Duration::from_secs(30),
+            guard: GuardOptions::default(),
+            label: Some(LabelOptions::default()),
+            audit: None,
+            otlp_endpoint: None,
         }
     }
 }
@@ -140,6 +155,14 @@ pub enum Error {
     /// The system gives no random numbers, so ids could not be told apart.
     #[error("the system gives no random numbers; check /dev/urandom")]
     Random,
+    /// The list of terms cannot be read.
+    #[error("cannot read the list of terms {}: {source}", path.display())]
+    Terms {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
     /// Metrics could not be registered.
     #[error("cannot register metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -151,6 +174,7 @@ impl Error {
         match self {
             Self::Option { .. } => "ZS-GATEWAY-OPTION",
             Self::Listen { .. } => "ZS-GATEWAY-LISTEN",
+            Self::Terms { .. } => "ZS-GATEWAY-TERMS",
             Self::Client(_) => "ZS-GATEWAY-CLIENT",
             Self::Random => "ZS-GATEWAY-RANDOM",
             Self::File { .. } => "ZS-GATEWAY-FILE",

@@ -1,11 +1,12 @@
 //! The last step of every answer: a bounded buffer between its source and its reader, the hash of
 //! what leaves, and the end of readers that do not read.
 
+use crate::label;
 use crate::metrics::Metrics;
 use crate::trail::Trail;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, header};
 use futures::{Stream, StreamExt, stream};
+use serde_json::Value;
 use sha2::Digest;
 use std::io;
 use std::time::Duration;
@@ -16,13 +17,6 @@ const BUFFERED: usize = 256;
 /// Pieces that leave together when a reader is slower than its source.
 const TOGETHER: usize = 64;
 
-/// Whether an answer comes event by event.
-pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-}
-
 /// An answer in one piece.
 pub(crate) fn whole(bytes: Bytes, trail: &Trail) -> Body {
     trail.with(|record| {
@@ -32,12 +26,13 @@ pub(crate) fn whole(bytes: Bytes, trail: &Trail) -> Body {
     Body::from(bytes)
 }
 
-/// An answer event by event. A reader that takes nothing for `stall` ends it: the source is
+/// An answer event by event, with the label in its first one. A reader that takes nothing for `stall` ends it: the source is
 /// dropped, which frees the replica's place, and the connection is broken off, so that the rest
 /// cannot be taken for a whole answer.
 pub(crate) fn streamed(
     source: impl Stream<Item = Result<Bytes, axum::Error>> + Send + 'static,
     trail: Trail,
+    label: Option<Value>,
     metrics: Metrics,
     stall: Duration,
 ) -> Body {
@@ -46,6 +41,7 @@ pub(crate) fn streamed(
     let reader = Reader {
         receiver,
         trail,
+        label,
         waiting: Vec::with_capacity(TOGETHER),
     };
     Body::from_stream(stream::unfold(reader, |mut reader| async {
@@ -94,6 +90,8 @@ async fn pump(
 struct Reader {
     receiver: mpsc::Receiver<Piece>,
     trail: Trail,
+    /// Put into the first event, then gone.
+    label: Option<Value>,
     waiting: Vec<Piece>,
 }
 
@@ -113,7 +111,13 @@ impl Reader {
             Piece::Bytes(bytes) => Some(bytes),
             Piece::End => None,
         });
-        let bytes = join(pieces);
+        let mut bytes = join(pieces);
+        if let Some(label) = &self.label
+            && let Some(labelled) = label::into_event(&bytes, label)
+        {
+            bytes = labelled;
+            self.label = None;
+        }
         self.trail.with(|record| {
             record.answer.update(&bytes);
             record.delivered = ends;

@@ -73,6 +73,28 @@ impl ApiError {
         )
     }
 
+    /// Log-probabilities would show tokens before they are screened.
+    pub(crate) fn no_logprobs() -> Self {
+        Self::field(
+            "unsupported_parameter",
+            "logprobs",
+            "The content filter of your tenant screens answers, so 'logprobs' cannot be given: they would show what is masked. Leave it out.",
+            "您所在租户启用了回答内容过滤，不能同时返回 logprobs（其中会出现被隐去的内容）。请去掉该参数。",
+        )
+    }
+
+    /// The audit cannot be written, and the operator wants no request without it.
+    pub(crate) fn audit_away() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            "audit_unavailable",
+            "The gateway cannot write its audit, and without it no request is served. Retry shortly; the operator sees the cause in the log.",
+            "网关暂时无法写入审计记录，按规定停止受理请求。请稍后重试；原因见运营方日志。",
+        )
+        .retry_after(5)
+    }
+
     /// No place at work, and none within the time that a request may wait.
     pub(crate) fn no_place(refused: &Refused) -> Self {
         let seconds = refused.retry_after_s;

@@ -3,14 +3,18 @@
 use crate::book::Book;
 use crate::limits::Standings;
 use crate::routing::RouteName;
+use crate::trace::Trace;
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// One request. Never holds content: texts are hashed, findings are counted.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) id: String,
+    /// What the caller itself calls the request; may be empty.
+    pub(crate) caller_id: String,
+    pub(crate) trace: Trace,
     pub(crate) endpoint: &'static str,
     pub(crate) started: Instant,
     /// HTTP status; 0 until the answer began.
@@ -34,6 +38,8 @@ pub(crate) struct Record {
     pub(crate) standings: Standings,
     /// What the guard found, by rule and decision.
     pub(crate) findings: Vec<Finding>,
+    /// A model wrote (a part of) the answer.
+    pub(crate) generated: bool,
     pub(crate) prompt: Sha256,
     pub(crate) answer: Sha256,
     /// The whole answer left.
@@ -52,9 +58,11 @@ pub(crate) struct Finding {
 }
 
 impl Record {
-    pub(crate) fn new(id: String, endpoint: &'static str, started: Instant) -> Self {
+    pub(crate) fn new(id: String, endpoint: &'static str, started: Instant, trace: Trace) -> Self {
         Self {
             id,
+            caller_id: String::new(),
+            trace,
             endpoint,
             started,
             status: 0,
@@ -73,9 +81,23 @@ impl Record {
             reason: String::new(),
             standings: Standings::default(),
             findings: Vec::new(),
+            generated: false,
             prompt: Sha256::new(),
             answer: Sha256::new(),
             delivered: false,
+        }
+    }
+
+    /// Adds to the count of a kind of finding.
+    pub(crate) fn found(&mut self, finding: Finding) {
+        let kind = |of: &Finding| (of.rule, of.decision, of.side);
+        let known = self.findings.iter_mut();
+        match known
+            .into_iter()
+            .find(|known| kind(known) == kind(&finding))
+        {
+            Some(known) => known.count = known.count.saturating_add(finding.count),
+            None => self.findings.push(finding),
         }
     }
 }

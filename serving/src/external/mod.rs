@@ -8,6 +8,7 @@ mod unary;
 
 use crate::openai::{ApiError, Verdict};
 use crate::routing::Events;
+use crate::trace;
 use crate::trail::Trail;
 use chunks::Translator;
 use futures::StreamExt as _;
@@ -52,7 +53,7 @@ impl External {
         trail: &Trail,
     ) -> Result<Events, Verdict> {
         let (path, body) = request::generate(&server.model, request).map_err(Verdict::Final)?;
-        let answer = self.post(route, server, path, &body).await?;
+        let answer = self.post(route, server, path, &body, trail).await?;
         let mut translator = Translator::new(request);
         let trail = trail.clone();
         let mut pieces = answer.bytes_stream();
@@ -91,11 +92,13 @@ impl External {
         server: &ExternalServer,
         path: &str,
         body: &Value,
+        trail: &Trail,
     ) -> Result<Response, Verdict> {
         let url = format!("{}{path}", server.url.trim_end_matches('/'));
         let mut attempt = 0;
         loop {
-            let mut request = self.http.post(&url).json(body);
+            let trace = trail.with(|record| record.trace.header());
+            let mut request = self.http.post(&url).header(trace::HEADER, trace).json(body);
             if !server.api_key.is_empty() {
                 request = request.bearer_auth(&server.api_key);
             }

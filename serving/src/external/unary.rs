@@ -125,7 +125,7 @@ impl External {
         body: &Value,
         trail: &Trail,
     ) -> Result<Value, Verdict> {
-        let mut answer = self.post(route, server, path, body).await?;
+        let mut answer = self.post(route, server, path, body, trail).await?;
         trail.with(|record| record.replica.clone_from(&server.url));
         let mut bytes = Vec::new();
         loop {

@@ -87,7 +87,7 @@ pub(crate) fn wish(body: &Value) -> Result<Wish, ApiError> {
 }
 
 /// Every request is served at the one tier there is.
-fn service_tier(tier: Option<&str>) -> Result<(), ApiError> {
+pub(crate) fn service_tier(tier: Option<&str>) -> Result<(), ApiError> {
     match tier {
         None | Some("auto" | "default") => Ok(()),
         Some("flex" | "priority" | "scale") => Err(fields::unsupported("service_tier")),
@@ -105,7 +105,9 @@ fn thinking(
     effort: Option<&str>,
     switches: Option<&TemplateSwitches>,
 ) -> Result<Option<bool>, ApiError> {
-    let by_effort = effort.map(think_by_effort).transpose()?;
+    let by_effort = effort
+        .map(|effort| think_by_effort("reasoning_effort", effort))
+        .transpose()?;
     let by_switch = switches.and_then(|all| all.enable_thinking.or(all.thinking));
     match (by_effort, by_switch) {
         (Some(effort), Some(switch)) if effort != switch => Err(invalid_value(
@@ -119,12 +121,12 @@ fn thinking(
 }
 
 /// Models here either think or do not: every effort above none is thinking.
-pub(crate) fn think_by_effort(effort: &str) -> Result<bool, ApiError> {
+pub(crate) fn think_by_effort(path: &str, effort: &str) -> Result<bool, ApiError> {
     match effort {
         "none" => Ok(false),
         "minimal" | "low" | "medium" | "high" | "xhigh" => Ok(true),
         other => Err(invalid_value(
-            "reasoning_effort",
+            path,
             other,
             "'none', 'minimal', 'low', 'medium', 'high' or 'xhigh'",
             " none、minimal、low、medium、high 或 xhigh",

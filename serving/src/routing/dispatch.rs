@@ -5,14 +5,18 @@ use super::events::{Events, watched};
 use super::prefix::{Chain, chain};
 use crate::app::App;
 use crate::backoff::spread;
+use crate::guard::{self, Outgoing, outgoing};
+use crate::label::EXPLICIT;
 use crate::metrics::Counted;
 use crate::openai::{ApiError, Verdict, trouble};
 use crate::replica::{self, Outstanding, ReplicaKey};
+use crate::trace;
 use crate::trail::Trail;
 use futures::StreamExt as _;
 use std::time::Instant;
 use tonic::{Code, Status};
 use zhisuan_proto::v1::generate_event::Event;
+use zhisuan_proto::v1::generate_request::Input;
 use zhisuan_proto::v1::{ExternalServer, GenerateEvent, GenerateRequest, Replica, Route};
 
 /// A request that somebody took.
@@ -31,6 +35,28 @@ struct Dispatch<'a> {
     chain: Chain,
     request: GenerateRequest,
     retry_after_s: u64,
+    outgoing: Outgoing,
+}
+
+/// What is done to the answer of a request.
+fn how(app: &App, trail: &Trail, request: &GenerateRequest) -> Result<Outgoing, ApiError> {
+    let screen = app
+        .guard
+        .answers(&trail.with(|record| record.tenant.clone()));
+    if screen.is_some() && request.top_logprobs.is_some() {
+        return Err(ApiError::no_logprobs());
+    }
+    // Text of a given form, or of calls, would be broken by a label at its end.
+    let free = match &request.input {
+        Some(Input::Chat(chat)) => chat.tools.is_empty(),
+        _ => true,
+    };
+    let wanted = app.label.as_ref().is_some_and(|label| label.explicit);
+    let explicit = wanted && free && request.constraint.is_none();
+    Ok(Outgoing {
+        screen,
+        label: explicit.then_some(EXPLICIT),
+    })
 }
 
 /// The first event of the first replica that takes the request. Nothing was sent to the caller
@@ -43,9 +69,12 @@ pub(crate) async fn start(
     prefer: Option<&ReplicaKey>,
 ) -> Result<Started, ApiError> {
     let mut request = request.clone();
+    app.guard.prompt(trail, guard::texts(&mut request.input))?;
     request.priority = request.priority.max(trail.with(|record| record.band));
+    let outgoing = how(app, trail, &request)?;
     let dispatch = Dispatch {
         app,
+        outgoing,
         trail,
         chain: chain(&request.model, &request.tenant, request.input.as_ref()),
         retry_after_s: app.places.retry_after_s(&request.tenant),
@@ -88,7 +117,11 @@ impl Dispatch<'_> {
         let unusable = || Verdict::Elsewhere(ApiError::model_not_ready(&route.model));
         let mut leased = self.app.replicas.lease(replica).ok_or_else(unusable)?;
         let began = Instant::now();
-        let answer = leased.client.generate(self.request.clone()).await;
+        let mut request = tonic::Request::new(self.request.clone());
+        if let Ok(value) = self.trail.with(|record| record.trace.header()).parse() {
+            request.metadata_mut().insert(trace::HEADER, value);
+        }
+        let answer = leased.client.generate(request).await;
         let answer = answer.map_err(|status| {
             if status.code() == Code::Unavailable {
                 leased.outstanding.failed();
@@ -126,7 +159,8 @@ impl Dispatch<'_> {
             Counted::new(self.app.metrics.running.with_label_values(&[&route.model])),
             self.app.demand.running(RouteName::of(route)),
         );
-        let mut events = watched(events, self.trail.clone(), running);
+        let events = watched(events, self.trail.clone(), running);
+        let mut events = outgoing(events, self.trail.clone(), self.outgoing.clone());
         let mut prompt_tokens = 0;
         let first = loop {
             let next = events.next().await.ok_or_else(|| {
@@ -150,6 +184,7 @@ impl Dispatch<'_> {
                 self.trail.with(|record| {
                     record.route = RouteName::of(route);
                     record.replica.clone_from(&key.0);
+                    record.generated = true;
                 });
                 Ok(Started {
                     events,

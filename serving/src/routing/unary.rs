@@ -23,8 +23,9 @@ pub(crate) async fn embed(
     app: &App,
     trail: &Trail,
     route: &Route,
-    request: EmbedRequest,
+    mut request: EmbedRequest,
 ) -> Result<EmbedResponse, ApiError> {
+    app.guard.prompt(trail, &mut request.texts)?;
     if let Some(server) = &route.external {
         let answer = app.external.embed(route, server, &request, trail).await;
         return answer.map_err(Verdict::into_error);
@@ -41,8 +42,11 @@ pub(crate) async fn score(
     app: &App,
     trail: &Trail,
     route: &Route,
-    request: ScoreRequest,
+    mut request: ScoreRequest,
 ) -> Result<ScoreResponse, ApiError> {
+    let documents = request.documents.iter_mut();
+    app.guard
+        .prompt(trail, documents.chain([&mut request.query]))?;
     if let Some(server) = &route.external {
         let answer = app.external.score(route, server, &request, trail).await;
         return answer.map_err(Verdict::into_error);

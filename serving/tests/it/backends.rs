@@ -173,6 +173,10 @@ async fn another_server_answers_behind_our_keys_and_meter() {
     assert_eq!(whole["usage"]["prompt_tokens"], 21);
     let (headers, sent) = other.asked.lock().unwrap()[0].clone();
     assert_eq!(headers["authorization"], format!("Bearer {SECRET}"));
+    assert!(
+        headers.contains_key("traceparent"),
+        "its work is in our trace"
+    );
     assert_eq!(
         (&sent["model"], &sent["temperature"]),
         (&json!("big-model"), &json!(0.25))

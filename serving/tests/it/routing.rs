@@ -81,7 +81,7 @@ fn asleep() -> Route {
     }
 }
 
-async fn demand_of_tiny(world: &World) -> (u32, u32) {
+fn demand_of_tiny(world: &World) -> (u32, u32) {
     let reports = world.scheduler.demand.lock().unwrap();
     let last = reports
         .last()
@@ -101,7 +101,7 @@ async fn a_sleeping_model_is_wanted_and_its_first_request_waits_for_it() {
     let body = chat("hello");
     let (answer, ()) = tokio::join!(world.chat(&body), async {
         eventually("the scheduler hears of it", || async {
-            demand_of_tiny(&world).await == (0, 1)
+            demand_of_tiny(&world) == (0, 1)
         })
         .await;
         world
@@ -110,15 +110,9 @@ async fn a_sleeping_model_is_wanted_and_its_first_request_waits_for_it() {
     });
     assert_eq!(answer.status(), 200);
     let running = world.chat(&streamed("endless")).await;
-    eventually("one runs", || async {
-        demand_of_tiny(&world).await == (1, 0)
-    })
-    .await;
+    eventually("one runs", || async { demand_of_tiny(&world) == (1, 0) }).await;
     drop(running);
-    eventually("none does", || async {
-        demand_of_tiny(&world).await == (0, 0)
-    })
-    .await;
+    eventually("none does", || async { demand_of_tiny(&world) == (0, 0) }).await;
 }
 
 #[tokio::test]

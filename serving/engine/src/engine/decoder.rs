@@ -56,7 +56,8 @@ impl DecoderEngine {
     pub(super) fn load(options: &LoadOptions) -> Result<Self, EngineError> {
         let mut source = load::open(&options.model)?;
         let pool = crate::threads::pool(options.threads)?;
-        let decoder = Decoder::load(source.spec.clone(), source.weights.as_ref())?;
+        let decoder =
+            pool.install(|| Decoder::load(source.spec.clone(), source.weights.as_ref()))?;
         let scheduler = scheduler(options, block_bytes(&decoder.spec))?;
         let blocks = scheduler.pool().total;
         let info = &mut source.info;

@@ -57,7 +57,7 @@ impl Worker {
             match catch_unwind(AssertUnwindSafe(|| self.turn())) {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(panic) => self.recover(internal(panic.as_ref())),
+                Err(panic) => self.recover(&internal(panic.as_ref())),
             }
         }
     }
@@ -80,7 +80,7 @@ impl Worker {
 
     /// After a panic of the loop itself (a bug): nobody knows which decisions were half made,
     /// so all requests end and the decisions begin anew.
-    fn recover(&mut self, error: EngineError) {
+    fn recover(&mut self, error: &EngineError) {
         tracing::error!(%error, requests = self.sequences.len(), "the loop failed; all requests are ended");
         self.scheduler = self.scheduler.fresh();
         let ids: Vec<u64> = self.sequences.keys().copied().collect();

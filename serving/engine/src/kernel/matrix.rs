@@ -8,7 +8,6 @@ use super::product::{self, Stack};
 use super::rows::{Gate, QuantRows};
 use super::{elementwise, isa, pool};
 use crate::error::EngineError;
-use crate::load::RawWeight;
 use candle_core::Device;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use half::{bf16, f16};
@@ -62,20 +61,6 @@ pub(crate) struct Inputs {
 }
 
 impl Matrix {
-    /// Keeps blocks as blocks; other formats become plain numbers.
-    pub(crate) fn new(weight: RawWeight) -> Result<Self, EngineError> {
-        let (n, k) = match weight.shape() {
-            [n, k] => (*n, *k),
-            other => return Err(EngineError::corrupt("shape", format!("{other:?} 不是矩阵"))),
-        };
-        match weight {
-            RawWeight::Quantised(tensor) => {
-                Self::from_blocks(tensor.dtype(), &tensor.data()?, n, k)
-            }
-            RawWeight::Dense { data, .. } => Ok(Self::Dense { n, k, data }),
-        }
-    }
-
     /// Takes the bytes of a tensor of `n` rows and `k` columns as GGUF or safetensors hold
     /// them; they are read once and not kept. Blocks are packed, 16-bit numbers stay as
     /// they are, block types without a packed form become plain numbers.
@@ -110,27 +95,52 @@ impl Matrix {
             _ => {}
         }
         let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, dtype)?;
-        let data = RawWeight::Quantised(QTensor::new(storage, (n, k))?).into_f32()?;
+        let plain = QTensor::new(storage, (n, k))?.dequantize(&Device::Cpu)?;
+        let data = plain.flatten_all()?.to_vec1()?;
         Ok(Self::Dense { n, k, data })
     }
 
     /// Stacks matrices of one input, outputs one after the other.
     pub(crate) fn stack(matrices: Vec<Self>) -> Self {
         let packed = matrices.iter().all(|m| matches!(m, Self::Packed(_)));
+        let halves = |wanted: fn(&Half) -> bool| {
+            let mut all = matrices.iter();
+            all.all(|m| matches!(m, Self::Half { data, .. } if wanted(data)))
+        };
+        let brain = halves(|data| matches!(data, Half::Bf16(_)));
+        let half = halves(|data| matches!(data, Half::F16(_)));
         let (mut n, mut k) = (0, 0);
         let (mut parts, mut data) = (Vec::new(), Vec::new());
+        let (mut brains, mut sixteens) = (Vec::new(), Vec::new());
         for matrix in matrices {
             let (rows, columns) = matrix.shape();
             (n, k) = (n + rows, columns);
             match matrix {
                 Self::Packed(part) if packed => parts.extend(part.parts),
+                Self::Half {
+                    data: Half::Bf16(data),
+                    ..
+                } if brain => brains.extend(data),
+                Self::Half {
+                    data: Half::F16(data),
+                    ..
+                } if half => sixteens.extend(data),
                 other => data.extend(other.rows_f32(0..rows)),
             }
         }
-        if packed {
-            Self::Packed(Packed { n, k, parts })
-        } else {
-            Self::Dense { n, k, data }
+        match (packed, brain, half) {
+            (true, ..) => Self::Packed(Packed { n, k, parts }),
+            (_, true, _) => Self::Half {
+                n,
+                k,
+                data: Half::Bf16(brains),
+            },
+            (_, _, true) => Self::Half {
+                n,
+                k,
+                data: Half::F16(sixteens),
+            },
+            _ => Self::Dense { n, k, data },
         }
     }
 

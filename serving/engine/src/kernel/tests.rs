@@ -6,7 +6,6 @@ use super::matrix::{Inputs, Matrix};
 use super::pool::Pool;
 use super::rows::Gate;
 use super::{Isa, dense};
-use crate::load::RawWeight;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 
@@ -30,6 +29,10 @@ pub(super) fn noise(count: usize, seed: u64) -> Vec<f32> {
 pub(super) fn tensor(dtype: GgmlDType, n: usize, k: usize) -> QTensor {
     let plain = Tensor::from_vec(noise(n * k, n as u64), (n, k), &Device::Cpu).unwrap();
     QTensor::quantize(&plain, dtype).unwrap()
+}
+
+fn matrix(dtype: GgmlDType, n: usize, k: usize) -> Matrix {
+    Matrix::from_blocks(dtype, &tensor(dtype, n, k).data().unwrap(), n, k).unwrap()
 }
 
 /// Width that the format allows; odd block counts where possible.
@@ -62,7 +65,7 @@ fn packed_blocks_are_exactly_the_files_values() {
 fn products_are_close_to_plain_products() {
     for dtype in FORMATS {
         let (n, k, m) = (19, width(dtype), 7);
-        let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
+        let matrix = matrix(dtype, n, k);
         assert!(matches!(matrix, Matrix::Packed(_)));
         let plain = Matrix::Dense {
             n,
@@ -86,7 +89,7 @@ fn products_are_close_to_plain_products() {
 fn a_row_never_depends_on_its_neighbours() {
     for dtype in [GgmlDType::Q4_1, GgmlDType::Q6K, GgmlDType::F32] {
         let (n, k) = (37, width(dtype));
-        let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
+        let matrix = matrix(dtype, n, k);
         for m in [1, 2, 3, 5, 8, 9, 13, 31, 33, 130, 300] {
             let x = noise(m * k, 9);
             let together = matrix.forward(&x);
@@ -105,7 +108,7 @@ fn a_row_never_depends_on_its_neighbours() {
 #[test]
 fn stacked_formats_give_the_parts_results() {
     let k = 512;
-    let part = |dtype| Matrix::new(RawWeight::Quantised(tensor(dtype, 19, k))).unwrap();
+    let part = |dtype| matrix(dtype, 19, k);
     let formats = [GgmlDType::Q4K, GgmlDType::Q6K, GgmlDType::Q8_0];
     let stacked = Matrix::stack(formats.iter().map(|d| part(*d)).collect());
     let x = noise(k, 4);
@@ -143,7 +146,7 @@ fn elementwise_functions_match_the_library() {
 fn backward_is_the_transposed_product() {
     for dtype in [GgmlDType::Q4_1, GgmlDType::Q6K, GgmlDType::F32] {
         let (n, k, m) = (19, if dtype == GgmlDType::F32 { 23 } else { 768 }, 5);
-        let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
+        let matrix = matrix(dtype, n, k);
         let (w, dy) = (matrix.rows_f32(0..n), noise(m * n, 6));
         let found = matrix.backward(&dy);
         for row in 0..m {
@@ -220,7 +223,7 @@ fn plain_products_are_right_on_every_path_and_for_any_number_of_rows() {
 fn threads_change_no_bit() {
     for dtype in [GgmlDType::Q5_0, GgmlDType::Q4K, GgmlDType::F32] {
         let (n, k) = (133, width(dtype));
-        let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
+        let matrix = matrix(dtype, n, k);
         for m in [1, 7, 40] {
             let x = noise(m * k, 3);
             let alone = matrix.forward(&x);
@@ -244,7 +247,7 @@ fn a_mask_leaves_allowed_outputs_as_they_are_and_forbids_the_rest() {
     ];
     for dtype in [GgmlDType::Q8_0, GgmlDType::F32] {
         let (n, k) = (130, width(dtype));
-        let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
+        let matrix = matrix(dtype, n, k);
         let x = noise(masks.len() * k, 3);
         let all = matrix.forward(&x);
         // Together one row wants everything; alone and in pairs most panels are left out.
@@ -271,7 +274,7 @@ fn a_mask_leaves_allowed_outputs_as_they_are_and_forbids_the_rest() {
 fn fused_steps_give_what_the_single_steps_give() {
     for dtype in [GgmlDType::Q4_1, GgmlDType::F32] {
         let (n, k, m) = (20, 96, 3);
-        let matrix = Matrix::new(RawWeight::Quantised(tensor(dtype, n, k))).unwrap();
+        let matrix = matrix(dtype, n, k);
         let (x, weight) = (noise(m * k, 1), noise(k, 2));
         let mut rows = Inputs::default();
         let mut single = vec![0f32; m * k];

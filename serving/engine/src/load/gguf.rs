@@ -3,16 +3,16 @@
 use super::ability::{Ability, RerankBy};
 use super::gguf_header::{self, Header, TensorEntry, Value};
 use super::spec::{Architecture, DecoderSpec, Pooling, SlidingWindow};
-use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape, rope};
+use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape, rope};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
+use crate::kernel::mapped;
 use crate::tokenizer::gguf::from_gguf;
-use candle_core::Device;
-use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use memmap2::Mmap;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Typed access to metadata that names the key in every error.
@@ -61,6 +61,8 @@ impl Metadata<'_> {
 
 struct GgufWeights {
     path: PathBuf,
+    /// Unmapped when all is read, so that its pages do not count beside the packed weights.
+    map: Mmap,
     header: Header,
     /// Llama files store q and k rows in pairs for interleaved rotation.
     paired_rows: Option<usize>,
@@ -73,6 +75,7 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
         .metadata()
         .map_err(|e| EngineError::io(path, &e))?
         .len();
+    let map = mapped::map(&file).map_err(|e| EngineError::io(path, &e))?;
     let header = gguf_header::read(BufReader::with_capacity(1 << 20, file), size)?;
     let meta = Metadata(&header.metadata);
     let mut spec = describe(&meta, &header.tensors)?;
@@ -105,10 +108,11 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
     let paired_rows = paired.then_some(spec.head_dim);
     let weights = GgufWeights {
         path: path.to_owned(),
+        map,
         header,
         paired_rows,
     };
-    if weights.has("rope_freqs.weight") {
+    if weights.header.tensors.contains_key("rope_freqs.weight") {
         let factors = weights.read("rope_freqs.weight", &[spec.head_dim / 2])?;
         spec.rope_factors = Some(factors.into_f32()?);
         spec.validate()?;
@@ -257,42 +261,44 @@ fn quantisation(meta: &Metadata<'_>, tensors: &BTreeMap<String, TensorEntry>) ->
         .map_or_else(String::new, |(name, _)| name)
 }
 
+impl GgufWeights {
+    fn entry(&self, name: &str, shape: &[usize]) -> Result<&TensorEntry, EngineError> {
+        let entry = self.header.tensors.get(name);
+        let entry = entry.ok_or_else(|| EngineError::corrupt(name, "缺少张量"))?;
+        check_shape(name, &entry.shape, shape)?;
+        Ok(entry)
+    }
+}
+
 impl WeightSource for GgufWeights {
-    fn has(&self, name: &str) -> bool {
-        self.header.tensors.contains_key(name)
+    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight<'_>, EngineError> {
+        let entry = self.entry(name, shape)?;
+        let bytes = self.map.get(entry.range());
+        // The header was checked against the file's size; the file may have shrunk since.
+        let bytes = bytes.ok_or_else(|| EngineError::corrupt(name, "数据超出文件"))?;
+        let paired = name.ends_with("attn_q.weight") || name.ends_with("attn_k.weight");
+        let bytes = match self.paired_rows {
+            Some(head_dim) if paired => {
+                let rows = shape.first().copied().unwrap_or(0);
+                Cow::Owned(unpair_rows(bytes, rows, head_dim))
+            }
+            _ => Cow::Borrowed(bytes),
+        };
+        Ok(RawWeight::Stored {
+            dtype: entry.dtype,
+            shape: shape.to_vec(),
+            bytes,
+        })
     }
 
-    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, EngineError> {
-        let entry = self
-            .header
-            .tensors
-            .get(name)
-            .ok_or_else(|| EngineError::corrupt(name, "缺少张量"))?;
-        check_shape(name, &entry.shape, shape)?;
-        let mut data = vec![0u8; entry.bytes as usize];
-        let mut file = File::open(&self.path).map_err(|e| EngineError::io(&self.path, &e))?;
-        file.seek(SeekFrom::Start(entry.offset))
-            .and_then(|_| file.read_exact(&mut data))
-            .map_err(|e| EngineError::io(&self.path, &e))?;
-        if let Some(head_dim) = self.paired_rows
-            && (name.ends_with("attn_q.weight") || name.ends_with("attn_k.weight"))
-        {
-            data = unpair_rows(&data, shape.first().copied().unwrap_or(0), head_dim);
-        }
-        Ok(match entry.dtype {
-            GgmlDType::F32 => RawWeight::Dense {
-                shape: shape.to_vec(),
-                data: data
-                    .as_chunks::<4>()
-                    .0
-                    .iter()
-                    .map(|b| f32::from_le_bytes(*b))
-                    .collect(),
-            },
-            dtype => {
-                let storage = QStorage::from_data(Cow::Owned(data), &Device::Cpu, dtype)?;
-                RawWeight::Quantised(QTensor::new(storage, shape)?)
-            }
+    fn table(&self, name: &str, shape: &[usize]) -> Result<Table, EngineError> {
+        let entry = self.entry(name, shape)?;
+        let file = File::open(&self.path).and_then(|file| mapped::map(&file));
+        Ok(Table::Mapped {
+            file: file.map_err(|e| EngineError::io(&self.path, &e))?,
+            range: entry.range(),
+            dtype: entry.dtype,
+            width: shape.last().copied().unwrap_or(0),
         })
     }
 }

@@ -3,24 +3,29 @@
 use super::ability::{Ability, RerankBy};
 use super::encoder::{sentence::Sentence, spec as encoder};
 use super::spec::{Architecture, Pooling};
-use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape, config};
+use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape, config};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
+use crate::kernel::mapped;
 use crate::tokenizer::TextTokenizer;
+use candle_core::quantized::GgmlDType;
+use memmap2::Mmap;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 pub(super) struct Entry {
-    file: PathBuf,
-    offset: u64,
-    bytes: usize,
+    file: Arc<(PathBuf, Mmap)>,
+    range: Range<usize>,
     pub(super) shape: Vec<usize>,
     pub(super) dtype: Dtype,
 }
@@ -43,12 +48,26 @@ impl Directory {
 impl Entry {
     /// The tensor's bytes as the file holds them.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, EngineError> {
-        let mut data = vec![0u8; self.bytes];
-        let mut file = File::open(&self.file).map_err(|e| EngineError::io(&self.file, &e))?;
-        file.seek(SeekFrom::Start(self.offset))
-            .and_then(|_| file.read_exact(&mut data))
-            .map_err(|e| EngineError::io(&self.file, &e))?;
-        Ok(data)
+        self.slice().map(<[u8]>::to_vec)
+    }
+
+    fn slice(&self) -> Result<&[u8], EngineError> {
+        let (path, map) = self.file.as_ref();
+        map.get(self.range.clone()).ok_or_else(|| {
+            EngineError::corrupt(path.to_string_lossy(), "文件比打开时短，可能正被改写")
+        })
+    }
+
+    /// The same numbers' name in GGUF.
+    fn dtype(&self, name: &str) -> Result<GgmlDType, EngineError> {
+        match self.dtype {
+            Dtype::F32 => Ok(GgmlDType::F32),
+            Dtype::F16 => Ok(GgmlDType::F16),
+            Dtype::BF16 => Ok(GgmlDType::BF16),
+            other => Err(EngineError::unsupported(format!(
+                "张量 {name} 的数据类型 {other:?}"
+            ))),
+        }
     }
 }
 
@@ -194,6 +213,8 @@ fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, 
         .map_err(|e| EngineError::io(path, &e))?;
     let metadata: Metadata = serde_json::from_slice(&head[8..])
         .map_err(|e| EngineError::corrupt(field.clone(), e.to_string()))?;
+    let map = mapped::map(&file).map_err(|e| EngineError::io(path, &e))?;
+    let file = Arc::new((path.to_owned(), map));
     for (name, view) in metadata.tensors() {
         let (start, end) = view.data_offsets;
         let offset = (8 + length).saturating_add(start as u64);
@@ -211,9 +232,8 @@ fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, 
         tensors.insert(
             name,
             Entry {
-                file: path.to_owned(),
-                offset,
-                bytes: end - start,
+                file: Arc::clone(&file),
+                range: offset as usize..offset as usize + (end - start),
                 shape: view.shape.clone(),
                 dtype: view.dtype,
             },
@@ -228,28 +248,42 @@ struct Published {
     architecture: Architecture,
 }
 
-impl WeightSource for Published {
-    fn has(&self, name: &str) -> bool {
+impl Published {
+    fn entry(&self, name: &str, shape: &[usize]) -> Result<(String, &Entry), EngineError> {
         let published = published_name(self.architecture, name);
-        self.directory.tensors.contains_key(&published)
+        let entry = self.directory.entry(&published);
+        let entry = entry.ok_or_else(|| EngineError::corrupt(published.clone(), "缺少张量"))?;
+        check_shape(&published, &entry.shape, shape)?;
+        Ok((published, entry))
+    }
+}
+
+impl WeightSource for Published {
+    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight<'_>, EngineError> {
+        let (published, entry) = self.entry(name, shape)?;
+        let raw = RawWeight::Stored {
+            dtype: entry.dtype(&published)?,
+            shape: shape.to_vec(),
+            bytes: Cow::Borrowed(entry.slice()?),
+        };
+        if self.architecture.norms_less_one() && name.ends_with("norm.weight") {
+            return Ok(RawWeight::Dense {
+                shape: shape.to_vec(),
+                data: raw.into_f32()?.into_iter().map(|v| v + 1.0).collect(),
+            });
+        }
+        Ok(raw)
     }
 
-    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, EngineError> {
-        let published = published_name(self.architecture, name);
-        let entry = self
-            .directory
-            .entry(&published)
-            .ok_or_else(|| EngineError::corrupt(published.clone(), "缺少张量"))?;
-        check_shape(&published, &entry.shape, shape)?;
-        let mut data = to_f32(&published, entry.dtype, &entry.bytes()?)?;
-        if self.architecture.norms_less_one() && name.ends_with("norm.weight") {
-            for v in &mut data {
-                *v += 1.0;
-            }
-        }
-        Ok(RawWeight::Dense {
-            shape: shape.to_vec(),
-            data,
+    fn table(&self, name: &str, shape: &[usize]) -> Result<Table, EngineError> {
+        let (published, entry) = self.entry(name, shape)?;
+        let path = &entry.file.0;
+        let file = File::open(path).and_then(|file| mapped::map(&file));
+        Ok(Table::Mapped {
+            file: file.map_err(|e| EngineError::io(path, &e))?,
+            range: entry.range.clone(),
+            dtype: entry.dtype(&published)?,
+            width: shape.last().copied().unwrap_or(0),
         })
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Entry {
     pub(super) decoding: bool,
     /// Prompt tokens that were found in the cache.
     pub(super) cached: usize,
+    /// The band in which it runs: its own, or a better one that it waited for.
+    pub(super) rank: usize,
     /// Order of admission; the first counts from 1.
     pub(super) admitted: u64,
     /// Times it lost its blocks.
@@ -78,6 +80,7 @@ impl Entry {
             drafts: Vec::new(),
             decoding: false,
             cached: 0,
+            rank: submission.band,
             admitted: 0,
             preempted: 0,
         };

@@ -62,7 +62,7 @@ pub(crate) struct Scheduler {
     cost: CostModel,
     fair: FairShare,
     waiting: Vec<Entry>,
-    /// By rank: band, then order of admission. The last gives way first.
+    /// By rank, then order of admission. The last gives way first.
     running: Vec<Entry>,
     arrivals: u64,
     admissions: u64,
@@ -227,7 +227,7 @@ impl Scheduler {
         if self.running.len() > self.limits.max_running {
             return Err(format!("{} requests run", self.running.len()));
         }
-        let rank = |e: &Entry| (e.band, e.admitted);
+        let rank = |e: &Entry| (e.rank, e.admitted);
         if !self.running.is_sorted_by_key(rank) {
             return Err("running requests are out of order".to_owned());
         }

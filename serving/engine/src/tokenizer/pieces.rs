@@ -12,7 +12,7 @@ pub(super) const SPACE: char = '▁';
 /// The byte that a token such as `<0x0A>` stands for.
 pub(super) fn byte_of(token: &str) -> Option<u8> {
     let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
-    if digits.len() != 2 {
+    if digits.len() != 2 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     u8::from_str_radix(digits, 16).ok()
@@ -263,8 +263,10 @@ mod tests {
 
     #[test]
     fn the_best_score_merges_first() {
-        assert_eq!(pieces(false).encode("aba", true), [1, 4]);
-        assert_eq!(pieces(false).encode("abab", true), [1, 4, 2]);
+        // `ba` comes before `ab`, although it lies further right.
+        assert_eq!(pieces(false).encode("abb", true), [3, 2]);
+        assert_eq!(pieces(false).encode("bab", true), [4, 2]);
+        assert_eq!(pieces(false).encode("abab", true), [5, 2]);
         assert_eq!(pieces(false).encode("ab", true), [3]);
     }
 

@@ -128,13 +128,10 @@ fn tiny_models_agree_with_transformers() {
 fn minilm_agrees_with_transformers() {
     let record = record();
     if let Some(folder) = minilm(&record) {
-        check_vectors(
-            &load(folder.path()),
-            &record["minilm"]["texts"],
-            "",
-            "",
-            2e-5,
-        );
+        let cases = &record["minilm"]["texts"];
+        check_vectors(&exact(folder.path()), cases, "", "", 2e-5);
+        // Rounded to bf16, as an engine does it by itself.
+        check_vectors(&load(folder.path()), cases, "", "", 2e-3);
     }
 }
 

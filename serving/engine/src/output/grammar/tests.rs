@@ -325,12 +325,13 @@ fn hostile_constraints_are_bounded() {
 
 #[test]
 fn control_tokens_that_readers_look_for_are_text() {
-    use crate::tokenizer::Parts;
+    use crate::tokenizer::{Alphabet, Method, Parts};
     use std::collections::BTreeSet;
     use tokenizers::models::bpe::BPE;
 
     let tokenizer = TextTokenizer::build(Parts {
-        inner: tokenizers::Tokenizer::new(BPE::default()),
+        method: Method::Library(Box::new(tokenizers::Tokenizer::new(BPE::default()))),
+        alphabet: Alphabet::Bytes,
         vocabulary: vec!["<tool_call>".into(), "<|im_end|>".into()],
         plain: BTreeSet::new(),
         control: BTreeSet::from([0, 1]),
