@@ -16,7 +16,7 @@ use crate::lines::Lines;
 use crate::metrics::Metrics;
 use crate::openai::{self, ApiError};
 use crate::options::{Error, Operations, Options};
-use crate::replica::{self, ReplicaPool};
+use crate::replica::ReplicaPool;
 use crate::routes::{Routes, Table};
 use crate::routing::Demand;
 use crate::scheduler::Scheduler;
@@ -145,7 +145,7 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let (routes, watching) = Routes::start(scheduler.clone(), draining.clone(), {
         let (replicas, revision) = (replicas.clone(), metrics.routes_revision.clone());
         move |table| {
-            replicas.retain(&table.replicas().map(replica::key).collect());
+            replicas.follow(table.replicas());
             revision.set(i64::try_from(table.revision).unwrap_or(i64::MAX));
         }
     });
