@@ -11,6 +11,7 @@ mod embed;
 mod endurance;
 mod engine;
 mod jobs;
+mod kernels;
 mod load;
 mod noop;
 mod peer;
@@ -33,6 +34,8 @@ usage: cargo xtask bench <bench> [--name value]...
             --finished 100000  --waiting 10000  --workers 32  --rounds 5
   engine    tokens per second against llama.cpp on the same file, alternating
             --model PATH.gguf  --threads N  --prompt 256  --tokens 64  --streams 8  --rounds 5
+  kernels   products with each block format, beside the memory's speed
+            --threads N (with 1 and N)  --rounds 5
   embed     texts per second against ONNX Runtime on the same encoder, alternating
             --model FOLDER  --threads N  --short 16  --long 256  --batch 32  --rounds 5
   serve     many streams over HTTP against `zhisuan up` and llama.cpp's server, in turns
@@ -74,6 +77,7 @@ async fn run(words: &[String]) -> Result<()> {
         "restart" => restart::run(&args).await?,
         // The engine has threads of its own and blocks.
         "engine" => tokio::task::block_in_place(|| engine::run(&args))?,
+        "kernels" => tokio::task::block_in_place(|| kernels::run(&args))?,
         "embed" => tokio::task::block_in_place(|| embed::run(&args))?,
         "serve" => serve::run(&args).await?,
         "endurance" => endurance::run(&args).await?,

@@ -15,6 +15,7 @@ use crate::limits::{Limits, Unit};
 use crate::lines::Lines;
 use crate::metrics::Metrics;
 use crate::openai::{self, ApiError};
+use crate::openapi;
 use crate::options::{Error, Operations, Options};
 use crate::replica::ReplicaPool;
 use crate::routes::{Routes, Table};
@@ -268,6 +269,7 @@ async fn serve(listener: TcpListener, router: Router, draining: CancellationToke
 fn router(app: App, extra: Option<Router>) -> Router {
     let own = openai::router()
         .merge(anthropic::router())
+        .merge(openapi::router())
         .merge(envelope::router());
     let wrap = axum::middleware::from_fn_with_state(app.clone(), envelope);
     match extra {

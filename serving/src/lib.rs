@@ -22,16 +22,9 @@ mod limits;
 mod lines;
 mod metrics;
 mod openai;
+mod openapi;
 mod options;
 mod outlet;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the chat route calls it once both are merged"
-    )
-)]
 mod parse;
 mod refuse;
 mod replica;

@@ -17,7 +17,7 @@ pub enum EngineError {
     },
     /// The model is well formed but of a kind that this engine does not run.
     #[error(
-        "引擎不支持该模型：{what}。支持 llama（含 SmolLM2）与 qwen2 架构的 GGUF 或 safetensors，以及 bert、roberta、xlm-roberta 架构的向量与重排模型。"
+        "引擎不支持该模型：{what}。支持 llama（含 SmolLM2）、mistral、qwen2、qwen3、gemma3 架构的 GGUF 或 safetensors，以及 bert、roberta、xlm-roberta 架构的向量与重排模型。"
     )]
     Unsupported {
         /// The feature that is missing.

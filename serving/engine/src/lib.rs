@@ -30,7 +30,7 @@ mod threads;
 pub mod tokenizer;
 pub mod train;
 
-pub use chat::{Chat, ChatMessage, Tool, ToolCall};
+pub use chat::{Chat, ChatAbilities, ChatMessage, Tool, ToolCall};
 pub use engine::request::{
     BANDS, EmbedRequest, Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest,
     Prompt, RequestId, STEP_BOUNDS_MS, TokenLogprob, TokenSink, TopToken, Unfinished, Usage,
@@ -38,6 +38,8 @@ pub use engine::request::{
 pub use engine::similar::{ScoreRequest, Scores};
 pub use engine::{Engine, LoadOptions};
 pub use error::EngineError;
+#[doc(hidden)]
+pub use kernel::probe::KernelProbe;
 pub use load::ModelInfo;
 pub use load::ability::{Ability, RerankBy};
 pub use load::spec::{Architecture, DecoderSpec};

@@ -31,9 +31,10 @@ impl CacheControl {
         if control.get("type").and_then(Value::as_str) != Some("ephemeral") {
             return Err(unsupported(&format!("{path}.type")));
         }
-        let seconds = match control.get("ttl").and_then(Value::as_str) {
-            None | Some("5m") => 300,
-            Some("1h") => 3_600,
+        let ttl = control.get("ttl").filter(|ttl| !ttl.is_null());
+        let seconds = match ttl.map(Value::as_str) {
+            None | Some(Some("5m")) => 300,
+            Some(Some("1h")) => 3_600,
             Some(_) => return Err(unsupported(&format!("{path}.ttl"))),
         };
         self.0 = self.0.max(seconds);

@@ -114,7 +114,7 @@ async fn embed(
         model: wish.model.clone(),
         texts: wish.texts,
         tenant: admitted.caller.tenant.clone(),
-        priority: wish.priority,
+        priority: wish.priority.max(admitted.caller.band),
         instruction: wish.instruction,
     };
     let answer = routing::embed(app, &admitted.trail, route, request);

@@ -290,3 +290,39 @@ pub(crate) fn unknown(path: &str) -> ApiError {
         format!("没有参数“{path}”。请检查拼写，或去掉该参数。"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_document_tells_exactly_the_fields_that_are_known() {
+        let document: Value = serde_json::from_str(crate::openapi::DOCUMENT).unwrap();
+        let kinds = [
+            ("ChatRequest", &CHAT),
+            ("CompletionRequest", &COMPLETIONS),
+            ("ResponsesRequest", &RESPONSES),
+            ("MessagesRequest", &MESSAGES),
+            ("EmbeddingRequest", &EMBEDDINGS),
+            ("RerankRequest", &RERANK),
+            ("TokenizeRequest", &TOKENIZE),
+            ("BatchRequest", &BATCHES),
+        ];
+        for (name, fields) in kinds {
+            let schema = &document["components"]["schemas"][name];
+            let told: BTreeSet<&str> = schema["properties"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
+            let honoured = fields.honoured.iter().copied().flatten().copied();
+            let neutral = fields.neutral.iter().map(|(name, _)| *name);
+            let known: BTreeSet<&str> = honoured.chain(neutral).collect();
+            assert_eq!(told, known, "{name}");
+            assert_eq!(schema["additionalProperties"], false, "{name}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The OpenAI-shaped HTTP interface: requests, answers, streams, refusals.
 
 pub(crate) mod ability;
+mod asks;
 mod batches;
 pub(crate) mod body;
 mod chat;
@@ -19,7 +20,6 @@ pub(crate) mod messages;
 mod models;
 mod open;
 pub(crate) mod pieces;
-mod reader;
 mod refusals;
 mod remote;
 mod replies;

@@ -2,28 +2,31 @@
 
 use super::ApiError;
 use super::trouble;
+use crate::admit::Admitted;
 use crate::app::App;
-use crate::keys::{Caller, secret};
+use crate::keys::secret;
 use crate::scheduler::CallerWire;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use tonic::{Code, Status};
 
 /// Who asks, and its clients.
 pub(crate) struct Remote {
-    pub(crate) caller: Caller,
+    /// Its room at the gateway.
+    _admitted: Admitted,
     pub(crate) wire: CallerWire,
 }
 
 impl Remote {
-    /// Checks the key as every other path does; the scheduler checks its rights.
-    pub(crate) async fn open(app: &App, headers: &HeaderMap) -> Result<Self, ApiError> {
-        let caller = app.keys.caller(headers).await?;
-        if caller.tenant.is_empty() {
-            return Err(ApiError::no_tenant());
-        }
-        let wire = app.scheduler.of_caller(secret(headers)?);
+    /// Checks key and limits as every other path does; the scheduler checks the key's rights.
+    pub(crate) async fn open(app: &App, head: &Parts) -> Result<Self, ApiError> {
+        let admitted = app.admit(head).await?;
+        let wire = app.scheduler.of_caller(secret(&head.headers)?);
         let wire = wire.ok_or_else(ApiError::internal)?;
-        Ok(Self { caller, wire })
+        Ok(Self {
+            _admitted: admitted,
+            wire,
+        })
     }
 }
 

@@ -137,7 +137,7 @@ async fn rerank(
         query: wish.query.clone(),
         documents: wish.documents.clone(),
         tenant: admitted.caller.tenant.clone(),
-        priority: wish.priority,
+        priority: wish.priority.max(admitted.caller.band),
     };
     let answer = routing::score(app, &admitted.trail, route, request);
     let answer = answer.await.map_err(|error| error.prompt_is("documents"))?;

@@ -3,6 +3,7 @@
 use crate::world::{KEY, World, world};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use zhisuan_proto::v1::JobState;
 use zhisuan_proto::v1::job_spec::Work;
 
@@ -17,9 +18,11 @@ fn form(fields: &[(&str, &str, &str)]) -> String {
         } else {
             format!("; filename=\"{file}\"")
         };
-        text.push_str(&format!(
+        write!(
+            text,
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{content}\r\n"
-        ));
+        )
+        .unwrap();
     }
     text + &format!("--{BOUNDARY}--\r\n")
 }
@@ -99,6 +102,16 @@ async fn a_file_is_kept_listed_read_and_forgotten() {
         (404, &json!("not_found"))
     );
     assert_eq!(get(&world, "/v1/files/file-nonsense").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_file_may_be_larger_than_other_bodies() {
+    let world = world().await;
+    let content = format!("{}\n", line(&"x".repeat(99))).repeat(20_000);
+    assert!(content.len() > 4 << 20);
+    let id = upload(&world, &content).await;
+    let text = world.get(&format!("/v1/files/{id}/content"), KEY).await;
+    assert_eq!(text.text().await.unwrap(), content);
 }
 
 #[tokio::test]
@@ -252,6 +265,12 @@ async fn nothing_is_queued_of_a_file_with_a_bad_line() {
         let (_, error) = call(&world, Method::POST, "/v1/batches", KEY, &body).await;
         assert_eq!(error["error"]["param"], json!(param), "{error}");
     }
+    let strange = upload(&world, &line("a").replace("tiny", "absent")).await;
+    let (status, error) = call(&world, Method::POST, "/v1/batches", KEY, &ask(&strange)).await;
+    assert_eq!(
+        (status, &error["error"]["code"]),
+        (404, &json!("model_not_found"))
+    );
     assert!(world.files.jobs.lock().unwrap().is_empty());
 }
 

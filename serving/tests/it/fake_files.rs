@@ -111,7 +111,10 @@ impl Artifacts for FakeFiles {
         request: Request<GetArtifactRequest>,
     ) -> Result<Response<Self::GetStream>, Status> {
         let (_, bytes) = self.find(&tenant(&request)?, &request.get_ref().sha256)?;
-        let chunks: Vec<_> = bytes.chunks(7).map(<[u8]>::to_vec).collect();
+        let chunks: Vec<_> = bytes
+            .chunks(7.max(bytes.len() / 100))
+            .map(<[u8]>::to_vec)
+            .collect();
         let chunks = tokio_stream::iter(chunks).map(|data| Ok(ArtifactChunk { data: data.into() }));
         Ok(Response::new(Box::pin(chunks)))
     }
@@ -163,6 +166,9 @@ impl Jobs for FakeFiles {
         let tenant = tenant(&request)?;
         if tenant == "poor" {
             return Err(refusal(Code::FailedPrecondition, "ZS-BALANCE"));
+        }
+        if format!("{:?}", request.get_ref()).contains("model: \"absent\"") {
+            return Err(refusal(Code::NotFound, "ZS-MODEL-UNKNOWN"));
         }
         let mut jobs = self.jobs.lock().unwrap();
         let id = 7 + jobs.len() as u64;

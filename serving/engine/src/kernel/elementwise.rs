@@ -74,12 +74,13 @@ dispatch! {
 #[inline(always)]
 fn tanh_cap_body<const FMA: bool>(x: &mut [f32], cap: f32) {
     for v in x {
-        *v = cap * (1.0 - 2.0 / (exp::<FMA>(*v / cap * 2.0) + 1.0));
+        let capped = cap * (1.0 - 2.0 / (exp::<FMA>(*v / cap * 2.0) + 1.0));
+        *v = if *v > f32::NEG_INFINITY { capped } else { *v };
     }
 }
 
 dispatch! {
-    /// Holds numbers between `-cap` and `cap`: `cap * tanh(x / cap)`.
+    /// Holds numbers between `-cap` and `cap`: `cap * tanh(x / cap)`. What is `-inf` stays so.
     pub(crate) fn tanh_cap(x: &mut [f32], cap: f32) => tanh_cap_body
 }
 

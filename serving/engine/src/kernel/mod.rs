@@ -8,10 +8,16 @@ pub(crate) mod attention;
 mod attention_tile;
 mod attention_walk;
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod backward;
 pub(crate) mod bidirectional;
+#[cfg(target_arch = "x86_64")]
+mod bidirectional_avx512;
 mod dense;
+#[cfg(target_arch = "x86_64")]
+mod dense_x86;
 pub(crate) mod elementwise;
 pub(crate) mod encoder;
 pub(crate) mod kv;
@@ -25,6 +31,7 @@ pub(crate) mod panels;
 mod panels_avx512;
 pub(crate) mod pool;
 mod portable;
+pub(crate) mod probe;
 mod product;
 pub(crate) mod rows;
 
@@ -152,5 +159,7 @@ pub(crate) use dispatch;
 mod attention_tests;
 #[cfg(test)]
 mod path_tests;
+#[cfg(test)]
+mod pool_tests;
 #[cfg(test)]
 mod tests;

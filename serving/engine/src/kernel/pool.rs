@@ -165,6 +165,19 @@ pub(crate) fn chunks<T: Send>(out: &mut [T], size: usize, part: impl Fn(usize, &
     });
 }
 
+/// A buffer of this thread, so that parts cost no allocation; `work` must not ask for it again.
+pub(super) fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
+    thread_local! {
+        static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < len {
+            scratch.resize(len, 0.0);
+        }
+        work(&mut scratch[..len]);
+    });
+}
+
 /// Calls `work` with the number and the numbers of each row of `width`; a thread takes
 /// `least` rows at a time, so that light work is not all hand-over.
 pub(crate) fn rows(

@@ -1,11 +1,11 @@
 //! The product of packed panels with rounded rows: who computes what, on which path.
 
-#[cfg(target_arch = "x86_64")]
-use super::avx512;
 use super::layout::{PANEL, Panels, Wide};
 use super::pool::{self, SendPtr};
 use super::rows::{Block, QuantRows};
 use super::{Isa, portable};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 
 /// Up to this many rows, weights are read straight from the packed tiles.
 const FEW: usize = 8;
@@ -165,10 +165,18 @@ fn panel(isa: Isa, weights: &Panels, p: usize, rows: &[Block], place: &Place, ti
             Isa::Avx512 => unsafe {
                 avx512::sweep(&spec, tiles, rows, weights.blocks, first, place);
             },
+            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::AvxVnni | Isa::Avx2 => {
-                portable::sweep::<true>(&spec, tiles, rows, weights.blocks, first, place)
-            }
+            #[expect(unsafe_code, reason = "calls code compiled for detected features")]
+            Isa::AvxVnni => unsafe {
+                avx2::sweep_vnni(&spec, tiles, rows, weights.blocks, first, place);
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "calls code compiled for detected features")]
+            Isa::Avx2 => unsafe {
+                avx2::sweep(&spec, tiles, rows, weights.blocks, first, place);
+            },
             Isa::Portable => {
                 portable::sweep::<false>(&spec, tiles, rows, weights.blocks, first, place);
             }
@@ -178,17 +186,19 @@ fn panel(isa: Isa, weights: &Panels, p: usize, rows: &[Block], place: &Place, ti
 
 /// Widens the tiles of a panel from block `from` on, as many as `out` holds.
 pub(super) fn widen(isa: Isa, weights: &Panels, panel: &[u8], from: usize, out: &mut [Wide]) {
-    #[cfg(target_arch = "x86_64")]
-    if isa == Isa::Avx512 {
+    match isa {
         // SAFETY: `isa` is never more than what the machine was found to have.
+        #[cfg(target_arch = "x86_64")]
         #[expect(unsafe_code, reason = "calls code compiled for detected features")]
-        unsafe {
-            avx512::widen(weights.format, panel, from, out);
+        Isa::Avx512 => unsafe { avx512::widen(weights.format, panel, from, out) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "calls code compiled for detected features")]
+        Isa::AvxVnni | Isa::Avx2 => unsafe { avx2::widen(weights.format, panel, from, out) },
+        Isa::Portable => {
+            for (i, out) in out.iter_mut().enumerate() {
+                portable::widen(weights.format, panel, from + i, out);
+            }
         }
-        return;
-    }
-    let _ = isa;
-    for (i, out) in out.iter_mut().enumerate() {
-        portable::widen(weights.format, panel, from + i, out);
     }
 }

@@ -51,7 +51,7 @@ pub(crate) enum Gate {
 
 impl Gate {
     /// `out = gate(first) * second`.
-    pub(super) fn apply(self, first: &[f32], second: &[f32], out: &mut [f32]) {
+    pub(crate) fn apply(self, first: &[f32], second: &[f32], out: &mut [f32]) {
         match self {
             Self::Silu => silu_mul(first, second, out),
             Self::Gelu => gelu_mul(first, second, out),
@@ -76,7 +76,7 @@ impl QuantRows {
     pub(crate) fn set_normed(&mut self, x: &[f32], weight: &[f32], eps: f32) {
         let k = weight.len();
         self.fill(x.len() / k, k, |row, blocks| {
-            with_scratch(k, |out| {
+            pool::with_scratch(k, |out| {
                 rms_norm(&x[row * k..(row + 1) * k], weight, eps, out);
                 quantise(out, blocks);
             });
@@ -87,7 +87,7 @@ impl QuantRows {
     pub(crate) fn set_gated(&mut self, both: &[f32], k: usize, gate: Gate) {
         self.fill(both.len() / (2 * k), k, |row, blocks| {
             let (first, second) = both[row * 2 * k..(row + 1) * 2 * k].split_at(k);
-            with_scratch(k, |out| {
+            pool::with_scratch(k, |out| {
                 gate.apply(first, second, out);
                 quantise(out, blocks);
             });
@@ -108,20 +108,6 @@ impl QuantRows {
             pool::chunks(blocks, per_row, row);
         }
     }
-}
-
-/// A buffer of this thread, so that rows cost no allocation.
-fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
-    use std::cell::RefCell;
-    thread_local! {
-        static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-    }
-    SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < len {
-            scratch.resize(len, 0.0);
-        }
-        work(&mut scratch[..len]);
-    });
 }
 
 #[inline(always)]

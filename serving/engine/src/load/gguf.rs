@@ -2,17 +2,17 @@
 
 use super::ability::{Ability, RerankBy};
 use super::gguf_header::{self, Header, TensorEntry, Value};
-use super::spec::{Architecture, DecoderSpec};
-use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
+use super::spec::{Architecture, DecoderSpec, Pooling, SlidingWindow};
+use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape, rope};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
+use crate::kernel::mapped;
 use crate::tokenizer::gguf::from_gguf;
-use candle_core::Device;
-use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use memmap2::Mmap;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Typed access to metadata that names the key in every error.
@@ -61,6 +61,8 @@ impl Metadata<'_> {
 
 struct GgufWeights {
     path: PathBuf,
+    /// Unmapped when all is read, so that its pages do not count beside the packed weights.
+    map: Mmap,
     header: Header,
     /// Llama files store q and k rows in pairs for interleaved rotation.
     paired_rows: Option<usize>,
@@ -73,6 +75,7 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
         .metadata()
         .map_err(|e| EngineError::io(path, &e))?
         .len();
+    let map = mapped::map(&file).map_err(|e| EngineError::io(path, &e))?;
     let header = gguf_header::read(BufReader::with_capacity(1 << 20, file), size)?;
     let meta = Metadata(&header.metadata);
     let mut spec = describe(&meta, &header.tensors)?;
@@ -98,13 +101,18 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
         abilities: Ability::of_decoder(),
         rerank: Some(RerankBy::Similarity),
     };
-    let paired_rows = (spec.architecture == Architecture::Llama).then_some(spec.head_dim);
+    let paired = matches!(
+        spec.architecture,
+        Architecture::Llama | Architecture::Mistral
+    );
+    let paired_rows = paired.then_some(spec.head_dim);
     let weights = GgufWeights {
         path: path.to_owned(),
+        map,
         header,
         paired_rows,
     };
-    if weights.has("rope_freqs.weight") {
+    if weights.header.tensors.contains_key("rope_freqs.weight") {
         let factors = weights.read("rope_freqs.weight", &[spec.head_dim / 2])?;
         spec.rope_factors = Some(factors.into_f32()?);
         spec.validate()?;
@@ -127,13 +135,6 @@ fn describe(
         .ok_or_else(|| EngineError::corrupt("general.architecture", "缺少"))?;
     let architecture = Architecture::parse(name)?;
     let key = |suffix: &str| format!("{name}.{suffix}");
-    if let Some(kind) = meta.text(&key("rope.scaling.type"))
-        && kind != "none"
-    {
-        return Err(EngineError::unsupported(format!(
-            "旋转位置编码缩放“{kind}”"
-        )));
-    }
     if meta.int(&key("expert_count")).is_some_and(|n| n > 0) {
         return Err(EngineError::unsupported("混合专家（MoE）模型"));
     }
@@ -157,9 +158,22 @@ fn describe(
             "部分旋转：{rotated} / {head_dim} 维"
         )));
     }
+    let layers = meta.size(&key("block_count"))?;
+    let gemma = architecture == Architecture::Gemma3;
+    // Gemma 27B scales by the width of a head's share of the stream, the others by the head's.
+    let scored = if gemma && layers == 62 {
+        hidden.checked_div(heads).unwrap_or(0)
+    } else {
+        head_dim
+    };
+    let rope_theta = meta.float(&key("rope.freq_base")).unwrap_or(10_000.0);
+    let scaling = meta.text(&key("rope.scaling.type")).unwrap_or("none");
+    let number = |name: &str| {
+        meta.float(&key(&format!("rope.scaling.{name}")))
+            .map(f64::from)
+    };
     let spec = DecoderSpec {
-        architecture,
-        layers: meta.size(&key("block_count"))?,
+        layers,
         hidden,
         intermediate: meta.size(&key("feed_forward_length"))?,
         heads,
@@ -167,17 +181,54 @@ fn describe(
         head_dim,
         vocab: embedding.shape.first().copied().unwrap_or(0),
         context_length: meta.size(&key("context_length"))?,
-        rope_theta: meta.float(&key("rope.freq_base")).unwrap_or(10_000.0),
-        attention_scale: 1.0 / (head_dim as f32).sqrt(),
+        rope_theta,
+        rope_factors: rope::scaling(scaling, &number, rope_theta, head_dim.min(1 << 16))?,
         rms_eps: meta
             .float(&key("attention.layer_norm_rms_epsilon"))
             .unwrap_or(1e-5),
         tied_head: !tensors.contains_key("output.weight"),
         qkv_bias: tensors.contains_key("blk.0.attn_q.bias"),
+        embedding_scale: gemma.then(|| (hidden as f32).sqrt()),
+        attention_scale: 1.0 / (scored as f32).sqrt(),
+        attention_softcap: meta.float(&key("attn_logit_softcapping")),
+        final_softcap: meta.float(&key("final_logit_softcapping")),
+        window: window(meta, name, architecture, layers)?,
+        pooling: pooling(meta, name),
         ..DecoderSpec::family(architecture)
     };
     spec.validate()?;
     Ok(spec)
+}
+
+/// Gemma's local layers: all but every sixth. Other families of this format have no window.
+fn window(
+    meta: &Metadata<'_>,
+    name: &str,
+    architecture: Architecture,
+    layers: usize,
+) -> Result<Option<SlidingWindow>, EngineError> {
+    let key = format!("{name}.attention.sliding_window");
+    if architecture != Architecture::Gemma3 || meta.int(&key).is_none_or(|tokens| tokens == 0) {
+        return Ok(None);
+    }
+    let local_theta = meta.float(&format!("{name}.rope.freq_base_swa"));
+    Ok(Some(SlidingWindow {
+        tokens: meta.size(&key)?,
+        layers: (1..=layers.min(1 << 16))
+            .map(|layer| layer % 6 != 0)
+            .collect(),
+        rope_theta: local_theta.unwrap_or(10_000.0),
+    }))
+}
+
+/// How the file says that vectors are made.
+fn pooling(meta: &Metadata<'_>, name: &str) -> Option<Pooling> {
+    match meta.int(&format!("{name}.pooling_type")) {
+        Some(1) => Some(Pooling::Mean),
+        Some(2) => Some(Pooling::FirstToken),
+        Some(3) => Some(Pooling::LastToken),
+        _ => None,
+    }
 }
 
 /// The label of the file where it has a known one, else the most used block format.
@@ -210,42 +261,44 @@ fn quantisation(meta: &Metadata<'_>, tensors: &BTreeMap<String, TensorEntry>) ->
         .map_or_else(String::new, |(name, _)| name)
 }
 
+impl GgufWeights {
+    fn entry(&self, name: &str, shape: &[usize]) -> Result<&TensorEntry, EngineError> {
+        let entry = self.header.tensors.get(name);
+        let entry = entry.ok_or_else(|| EngineError::corrupt(name, "缺少张量"))?;
+        check_shape(name, &entry.shape, shape)?;
+        Ok(entry)
+    }
+}
+
 impl WeightSource for GgufWeights {
-    fn has(&self, name: &str) -> bool {
-        self.header.tensors.contains_key(name)
+    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight<'_>, EngineError> {
+        let entry = self.entry(name, shape)?;
+        let bytes = self.map.get(entry.range());
+        // The header was checked against the file's size; the file may have shrunk since.
+        let bytes = bytes.ok_or_else(|| EngineError::corrupt(name, "数据超出文件"))?;
+        let paired = name.ends_with("attn_q.weight") || name.ends_with("attn_k.weight");
+        let bytes = match self.paired_rows {
+            Some(head_dim) if paired => {
+                let rows = shape.first().copied().unwrap_or(0);
+                Cow::Owned(unpair_rows(bytes, rows, head_dim))
+            }
+            _ => Cow::Borrowed(bytes),
+        };
+        Ok(RawWeight::Stored {
+            dtype: entry.dtype,
+            shape: shape.to_vec(),
+            bytes,
+        })
     }
 
-    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, EngineError> {
-        let entry = self
-            .header
-            .tensors
-            .get(name)
-            .ok_or_else(|| EngineError::corrupt(name, "缺少张量"))?;
-        check_shape(name, &entry.shape, shape)?;
-        let mut data = vec![0u8; entry.bytes as usize];
-        let mut file = File::open(&self.path).map_err(|e| EngineError::io(&self.path, &e))?;
-        file.seek(SeekFrom::Start(entry.offset))
-            .and_then(|_| file.read_exact(&mut data))
-            .map_err(|e| EngineError::io(&self.path, &e))?;
-        if let Some(head_dim) = self.paired_rows
-            && (name.ends_with("attn_q.weight") || name.ends_with("attn_k.weight"))
-        {
-            data = unpair_rows(&data, shape.first().copied().unwrap_or(0), head_dim);
-        }
-        Ok(match entry.dtype {
-            GgmlDType::F32 => RawWeight::Dense {
-                shape: shape.to_vec(),
-                data: data
-                    .as_chunks::<4>()
-                    .0
-                    .iter()
-                    .map(|b| f32::from_le_bytes(*b))
-                    .collect(),
-            },
-            dtype => {
-                let storage = QStorage::from_data(Cow::Owned(data), &Device::Cpu, dtype)?;
-                RawWeight::Quantised(QTensor::new(storage, shape)?)
-            }
+    fn table(&self, name: &str, shape: &[usize]) -> Result<Table, EngineError> {
+        let entry = self.entry(name, shape)?;
+        let file = File::open(&self.path).and_then(|file| mapped::map(&file));
+        Ok(Table::Mapped {
+            file: file.map_err(|e| EngineError::io(&self.path, &e))?,
+            range: entry.range(),
+            dtype: entry.dtype,
+            width: shape.last().copied().unwrap_or(0),
         })
     }
 }

@@ -42,6 +42,13 @@ pub(crate) struct TensorEntry {
     pub(crate) bytes: u64,
 }
 
+impl TensorEntry {
+    /// Its bytes in the file.
+    pub(crate) fn range(&self) -> std::ops::Range<usize> {
+        self.offset as usize..(self.offset + self.bytes) as usize
+    }
+}
+
 /// A checked header.
 #[derive(Debug)]
 pub(crate) struct Header {

@@ -1,19 +1,22 @@
 //! Model files to one description and a source of weights.
 
 pub(crate) mod ability;
+mod config;
 pub(crate) mod encoder;
 pub(crate) mod gguf;
 pub(crate) mod gguf_header;
+mod rope;
 pub(crate) mod safetensors;
 pub(crate) mod spec;
+mod weight;
 
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::tokenizer::TextTokenizer;
 use ability::{Ability, RerankBy};
-use candle_core::quantized::QTensor;
 use spec::DecoderSpec;
 use std::path::Path;
+pub(crate) use weight::{RawWeight, Table, WeightSource};
 
 /// What is known about a loaded model; all of it comes from its files.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,48 +41,6 @@ pub struct ModelInfo {
     pub abilities: Vec<Ability>,
     /// How it scores documents, where it can.
     pub rerank: Option<RerankBy>,
-}
-
-/// One tensor as the file holds it. q and k rows are always in Hugging Face order.
-pub(crate) enum RawWeight {
-    /// Blocks of a GGUF format.
-    Quantised(QTensor),
-    /// Plain numbers, row-major.
-    Dense {
-        /// Rows first.
-        shape: Vec<usize>,
-        /// All elements.
-        data: Vec<f32>,
-    },
-}
-
-impl RawWeight {
-    /// Shape, rows first.
-    pub(crate) fn shape(&self) -> &[usize] {
-        match self {
-            Self::Quantised(tensor) => tensor.shape().dims(),
-            Self::Dense { shape, .. } => shape,
-        }
-    }
-
-    /// All elements as f32.
-    pub(crate) fn into_f32(self) -> Result<Vec<f32>, EngineError> {
-        match self {
-            Self::Quantised(tensor) => Ok(tensor
-                .dequantize(&candle_core::Device::Cpu)?
-                .flatten_all()?
-                .to_vec1::<f32>()?),
-            Self::Dense { data, .. } => Ok(data),
-        }
-    }
-}
-
-/// Where weights come from. Names are GGUF's (`blk.0.attn_q.weight`) in both formats.
-pub(crate) trait WeightSource {
-    /// Whether the model has this tensor.
-    fn has(&self, name: &str) -> bool;
-    /// Reads one tensor; refuses it when its shape is not `shape` (rows first).
-    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, EngineError>;
 }
 
 /// An opened model: everything but the weights is parsed and checked.

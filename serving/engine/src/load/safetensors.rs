@@ -1,25 +1,31 @@
 //! Hugging Face directory: `config.json`, `tokenizer.json`, `*.safetensors`.
 
 use super::ability::{Ability, RerankBy};
-use super::spec::{Architecture, DecoderSpec};
-use super::{ModelInfo, ModelSource, RawWeight, WeightSource, check_shape};
+use super::encoder::{sentence::Sentence, spec as encoder};
+use super::spec::{Architecture, Pooling};
+use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape, config};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
+use crate::kernel::mapped;
 use crate::tokenizer::TextTokenizer;
+use candle_core::quantized::GgmlDType;
+use memmap2::Mmap;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 pub(super) struct Entry {
-    file: PathBuf,
-    offset: u64,
-    bytes: usize,
+    file: Arc<(PathBuf, Mmap)>,
+    range: Range<usize>,
     pub(super) shape: Vec<usize>,
     pub(super) dtype: Dtype,
 }
@@ -42,12 +48,26 @@ impl Directory {
 impl Entry {
     /// The tensor's bytes as the file holds them.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, EngineError> {
-        let mut data = vec![0u8; self.bytes];
-        let mut file = File::open(&self.file).map_err(|e| EngineError::io(&self.file, &e))?;
-        file.seek(SeekFrom::Start(self.offset))
-            .and_then(|_| file.read_exact(&mut data))
-            .map_err(|e| EngineError::io(&self.file, &e))?;
-        Ok(data)
+        self.slice().map(<[u8]>::to_vec)
+    }
+
+    fn slice(&self) -> Result<&[u8], EngineError> {
+        let (path, map) = self.file.as_ref();
+        map.get(self.range.clone()).ok_or_else(|| {
+            EngineError::corrupt(path.to_string_lossy(), "文件比打开时短，可能正被改写")
+        })
+    }
+
+    /// The same numbers' name in GGUF.
+    fn dtype(&self, name: &str) -> Result<GgmlDType, EngineError> {
+        match self.dtype {
+            Dtype::F32 => Ok(GgmlDType::F32),
+            Dtype::F16 => Ok(GgmlDType::F16),
+            Dtype::BF16 => Ok(GgmlDType::BF16),
+            other => Err(EngineError::unsupported(format!(
+                "张量 {name} 的数据类型 {other:?}"
+            ))),
+        }
     }
 }
 
@@ -56,7 +76,15 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
     let config = read_json(&dir.join("config.json"))?;
     let tokenizer_config = read_json(&dir.join("tokenizer_config.json")).unwrap_or(Value::Null);
     let (directory, file_bytes) = scan(dir)?;
-    let spec = describe(&config, &directory)?;
+    let mut spec = config::describe(&config, &|name| directory.tensors.contains_key(name))?;
+    // The folders of sentence-transformers say how; others mean answers, not vectors.
+    if dir.join("modules.json").exists() {
+        spec.pooling = Some(match Sentence::read(dir)?.pooling {
+            encoder::Pooling::Mean => Pooling::Mean,
+            encoder::Pooling::Cls => Pooling::FirstToken,
+            encoder::Pooling::Last => Pooling::LastToken,
+        });
+    }
     let eos = eos_ids(&config, dir);
     let tokenizer_path = dir.join("tokenizer.json");
     let bytes = std::fs::read(&tokenizer_path).map_err(|e| EngineError::io(&tokenizer_path, &e))?;
@@ -104,12 +132,16 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
         abilities: Ability::of_decoder(),
         rerank: Some(RerankBy::Similarity),
     };
+    let weights = Box::new(Published {
+        directory,
+        architecture: spec.architecture,
+    });
     Ok(ModelSource {
         spec,
         info,
         tokenizer,
         template,
-        weights: Box::new(directory),
+        weights,
     })
 }
 
@@ -136,51 +168,6 @@ fn eos_ids(config: &Value, dir: &Path) -> Vec<u32> {
     ids.into_iter()
         .filter_map(|id| u32::try_from(id).ok())
         .collect()
-}
-
-fn describe(config: &Value, directory: &Directory) -> Result<DecoderSpec, EngineError> {
-    let size = |key: &str| {
-        config
-            .get(key)
-            .and_then(Value::as_u64)
-            .map(|v| v as usize)
-            .ok_or_else(|| EngineError::corrupt(format!("config.json {key}"), "缺少，或不是整数"))
-    };
-    let float =
-        |key: &str, default: f64| config.get(key).and_then(Value::as_f64).unwrap_or(default) as f32;
-    let kind = config
-        .get("model_type")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let architecture = Architecture::parse(kind)?;
-    for key in ["rope_scaling", "quantization_config"] {
-        if config.get(key).is_some_and(|v| !v.is_null()) {
-            return Err(EngineError::unsupported(format!("config.json 的 {key}")));
-        }
-    }
-    let (hidden, heads) = (size("hidden_size")?, size("num_attention_heads")?);
-    let mut spec = DecoderSpec {
-        architecture,
-        layers: size("num_hidden_layers")?,
-        hidden,
-        intermediate: size("intermediate_size")?,
-        heads,
-        kv_heads: size("num_key_value_heads").unwrap_or(heads),
-        head_dim: size("head_dim").unwrap_or_else(|_| hidden.checked_div(heads).unwrap_or(0)),
-        vocab: size("vocab_size")?,
-        context_length: size("max_position_embeddings")?,
-        rope_theta: float("rope_theta", 10_000.0),
-        attention_scale: 0.0,
-        rms_eps: float("rms_norm_eps", 1e-6),
-        tied_head: !directory.tensors.contains_key("lm_head.weight"),
-        qkv_bias: directory
-            .tensors
-            .contains_key("model.layers.0.self_attn.q_proj.bias"),
-        ..DecoderSpec::family(architecture)
-    };
-    spec.attention_scale = 1.0 / (spec.head_dim as f32).sqrt();
-    spec.validate()?;
-    Ok(spec)
 }
 
 pub(super) fn scan(dir: &Path) -> Result<(Directory, u64), EngineError> {
@@ -226,6 +213,8 @@ fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, 
         .map_err(|e| EngineError::io(path, &e))?;
     let metadata: Metadata = serde_json::from_slice(&head[8..])
         .map_err(|e| EngineError::corrupt(field.clone(), e.to_string()))?;
+    let map = mapped::map(&file).map_err(|e| EngineError::io(path, &e))?;
+    let file = Arc::new((path.to_owned(), map));
     for (name, view) in metadata.tensors() {
         let (start, end) = view.data_offsets;
         let offset = (8 + length).saturating_add(start as u64);
@@ -243,9 +232,8 @@ fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, 
         tensors.insert(
             name,
             Entry {
-                file: path.to_owned(),
-                offset,
-                bytes: end - start,
+                file: Arc::clone(&file),
+                range: offset as usize..offset as usize + (end - start),
                 shape: view.shape.clone(),
                 dtype: view.dtype,
             },
@@ -254,22 +242,48 @@ fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, 
     Ok(size)
 }
 
-impl WeightSource for Directory {
-    fn has(&self, name: &str) -> bool {
-        self.tensors.contains_key(&published_name(name))
+/// The weights of a decoder in published names.
+struct Published {
+    directory: Directory,
+    architecture: Architecture,
+}
+
+impl Published {
+    fn entry(&self, name: &str, shape: &[usize]) -> Result<(String, &Entry), EngineError> {
+        let published = published_name(self.architecture, name);
+        let entry = self.directory.entry(&published);
+        let entry = entry.ok_or_else(|| EngineError::corrupt(published.clone(), "缺少张量"))?;
+        check_shape(&published, &entry.shape, shape)?;
+        Ok((published, entry))
+    }
+}
+
+impl WeightSource for Published {
+    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight<'_>, EngineError> {
+        let (published, entry) = self.entry(name, shape)?;
+        let raw = RawWeight::Stored {
+            dtype: entry.dtype(&published)?,
+            shape: shape.to_vec(),
+            bytes: Cow::Borrowed(entry.slice()?),
+        };
+        if self.architecture.norms_less_one() && name.ends_with("norm.weight") {
+            return Ok(RawWeight::Dense {
+                shape: shape.to_vec(),
+                data: raw.into_f32()?.into_iter().map(|v| v + 1.0).collect(),
+            });
+        }
+        Ok(raw)
     }
 
-    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, EngineError> {
-        let published = published_name(name);
-        let entry = self
-            .tensors
-            .get(&published)
-            .ok_or_else(|| EngineError::corrupt(published.clone(), "缺少张量"))?;
-        check_shape(&published, &entry.shape, shape)?;
-        let data = to_f32(&published, entry.dtype, &entry.bytes()?)?;
-        Ok(RawWeight::Dense {
-            shape: shape.to_vec(),
-            data,
+    fn table(&self, name: &str, shape: &[usize]) -> Result<Table, EngineError> {
+        let (published, entry) = self.entry(name, shape)?;
+        let path = &entry.file.0;
+        let file = File::open(path).and_then(|file| mapped::map(&file));
+        Ok(Table::Mapped {
+            file: file.map_err(|e| EngineError::io(path, &e))?,
+            range: entry.range.clone(),
+            dtype: entry.dtype(&published)?,
+            width: shape.last().copied().unwrap_or(0),
         })
     }
 }
@@ -299,7 +313,7 @@ pub(crate) fn to_f32(name: &str, dtype: Dtype, data: &[u8]) -> Result<Vec<f32>, 
 }
 
 /// GGUF name to published name.
-pub(crate) fn published_name(name: &str) -> String {
+fn published_name(architecture: Architecture, name: &str) -> String {
     match name {
         "token_embd.weight" => return "model.embed_tokens.weight".to_owned(),
         "output_norm.weight" => return "model.norm.weight".to_owned(),
@@ -312,9 +326,14 @@ pub(crate) fn published_name(name: &str) -> String {
     else {
         return name.to_owned();
     };
+    let gemma = architecture == Architecture::Gemma3;
     let module = match part {
         "attn_norm" => "input_layernorm",
-        "ffn_norm" => "post_attention_layernorm",
+        "attn_q_norm" => "self_attn.q_norm",
+        "attn_k_norm" => "self_attn.k_norm",
+        "ffn_norm" if gemma => "pre_feedforward_layernorm",
+        "ffn_norm" | "post_attention_norm" => "post_attention_layernorm",
+        "post_ffw_norm" => "post_feedforward_layernorm",
         "attn_q" => "self_attn.q_proj",
         "attn_k" => "self_attn.k_proj",
         "attn_v" => "self_attn.v_proj",

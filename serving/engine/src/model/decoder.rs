@@ -34,9 +34,9 @@ impl Decoder {
         })
     }
 
-    /// Logits of rows of final hidden states.
-    pub(crate) fn logits(&self, hidden: &[f32]) -> Vec<f32> {
-        let mut logits = self.weights.head.forward(hidden);
+    /// Logits of rows of final hidden states; `-inf` where a row's mask forbids a token.
+    pub(crate) fn logits(&self, hidden: &[f32], masks: &[Option<&[u64]>]) -> Vec<f32> {
+        let mut logits = self.weights.head.forward_allowed(hidden, masks);
         if let Some(cap) = self.spec.final_softcap {
             tanh_cap(&mut logits, cap);
         }

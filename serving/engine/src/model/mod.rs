@@ -13,6 +13,8 @@ pub(crate) mod weights;
 #[cfg(test)]
 mod exactness;
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod runner_tests;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -85,7 +85,7 @@ impl ModelRunner for DecoderRunner {
 
     fn run(&mut self, batch: &FlatBatch) -> Result<StepOutput, EngineError> {
         self.check(batch)?;
-        let DecoderSpec { hidden, vocab, .. } = self.decoder.spec;
+        let hidden = self.decoder.spec.hidden;
         let states = Step::new(&self.decoder, batch).run(&mut self.pool, kept)?;
         let mut output = StepOutput::default();
         let mut scored = Vec::new();
@@ -102,27 +102,14 @@ impl ModelRunner for DecoderRunner {
         if scored.is_empty() {
             return Ok(output);
         }
-        output.logits = self.decoder.logits(&scored);
-        let mut rows = output.logits.chunks_exact_mut(vocab);
-        for span in &batch.spans {
-            if let Wants::Logits { rows: count, masks } = &span.wants {
-                for (at, logits) in rows.by_ref().take(*count).enumerate() {
-                    if let Some(Some(mask)) = masks.get(at) {
-                        forbid(logits, &mask.words);
-                    }
-                }
-            }
-        }
+        let masks = batch.spans.iter().flat_map(|span| match &span.wants {
+            Wants::Logits { rows, masks } => (0..*rows)
+                .map(|at| Some(masks.get(at)?.as_deref()?.words.as_slice()))
+                .collect(),
+            _ => Vec::new(),
+        });
+        let masks: Vec<Option<&[u64]>> = masks.collect();
+        output.logits = self.decoder.logits(&scored, &masks);
         Ok(output)
-    }
-}
-
-/// Tokens whose bit is not set become impossible.
-fn forbid(logits: &mut [f32], words: &[u64]) {
-    for (token, logit) in logits.iter_mut().enumerate() {
-        let word = words.get(token / 64).copied().unwrap_or(0);
-        if word >> (token % 64) & 1 == 0 {
-            *logit = f32::NEG_INFINITY;
-        }
     }
 }

@@ -4,9 +4,11 @@
 use super::decoder::Decoder;
 use super::lora::{Adapter, Pair, Target};
 use super::runner::{DecoderRunner, block_bytes};
-use super::testing::{QWEN, SMOLLM2, noise, random_decoder, real_decoder};
+use super::testing::{GEMMA, QWEN, SMOLLM2, noise, random_decoder, real_decoder, real_model};
+use super::weights::Weights;
 use crate::error::EngineError;
 use crate::kernel::matrix::Matrix;
+use crate::load;
 use crate::load::spec::{Architecture, DecoderSpec, SlidingWindow};
 use crate::runner::{BLOCK_TOKENS, FlatBatch, ModelRunner, Span, StepOutput, TokenMask, Wants};
 use std::sync::Arc;
@@ -173,7 +175,7 @@ fn only_wanted_rows_come_back() {
         ..whole(&prompts[1], 0)
     };
     let states = run(&mut fresh(&decoder), std::slice::from_ref(&hidden)).hidden;
-    assert!(same(&decoder.logits(&states), &all.logits));
+    assert!(same(&decoder.logits(&states, &[]), &all.logits));
     let wants = |wants, first| Part {
         wants,
         ..whole(&prompts[1], first)
@@ -316,6 +318,44 @@ fn batches_that_reach_outside_are_refused() {
     }
     assert!(batch(vec![1, 90], vec![span.clone()]).is_err());
     assert!(batch(vec![1, 2, 3], vec![span]).is_err());
+}
+
+#[test]
+fn weights_take_little_more_memory_than_their_file() {
+    for sha256 in [SMOLLM2, QWEN, GEMMA] {
+        let Some(path) = real_model(sha256) else {
+            continue;
+        };
+        let source = load::open(&path).unwrap();
+        let file = source.info.file_bytes as f64;
+        let weights = Weights::load(&source.spec, source.weights.as_ref()).unwrap();
+        let ratio = weights.bytes() as f64 / file;
+        assert!(ratio < 1.05, "{sha256}: {ratio}");
+    }
+}
+
+#[test]
+fn a_file_table_gives_the_rows_of_the_file() {
+    let Some(path) = real_model(QWEN) else {
+        return;
+    };
+    let source = load::open(&path).unwrap();
+    let shape = [source.spec.vocab, source.spec.hidden];
+    let name = "token_embd.weight";
+    let table = source.weights.table(name, &shape).unwrap();
+    let matrix = source
+        .weights
+        .read(name, &shape)
+        .unwrap()
+        .into_matrix()
+        .unwrap();
+    for row in [0, 1, 777, shape[0] - 1] {
+        let wanted = matrix.rows_f32(row..row + 1);
+        for (a, b) in table.row(row).unwrap().iter().zip(&wanted) {
+            assert!((a - b).abs() <= 1e-6 * b.abs(), "row {row}: {a} and {b}");
+        }
+    }
+    assert!(table.row(shape[0]).is_err() && table.bytes() == 0);
 }
 
 #[test]

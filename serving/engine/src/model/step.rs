@@ -8,7 +8,9 @@ use super::rows::{add, each, norm_rows};
 use super::weights::Layer;
 use crate::error::EngineError;
 use crate::kernel::attention::{Attention, Reader, attend};
-use crate::kernel::elementwise::{gelu_mul, rms_norm, rotate, silu_mul};
+use crate::kernel::elementwise::{rms_norm, rotate};
+use crate::kernel::matrix::{Inputs, Matrix};
+use crate::kernel::rows::Gate;
 use crate::load::spec::Activation;
 use crate::runner::{FlatBatch, Span};
 use std::sync::Arc;
@@ -126,8 +128,7 @@ impl<'a> Step<'a> {
                 0,
             );
             self.join(&mut x, &y, layer.post_attn_norm.as_deref());
-            let normed = norm_rows(&x, &layer.ffn_norm, spec.rms_eps);
-            let y = self.feed_forward(index, layer, &normed, adapters);
+            let y = self.feed_forward(index, layer, &x, adapters);
             self.join(&mut x, &y, layer.post_ffn_norm.as_deref());
         }
         Ok(norm_rows(&x, &self.decoder.weights.norm, spec.rms_eps))
@@ -166,8 +167,8 @@ impl<'a> Step<'a> {
         let spec = &self.decoder.spec;
         let (q_dim, kv_dim, head_dim) = (spec.q_dim(), spec.kv_dim(), spec.head_dim);
         let width = q_dim + 2 * kv_dim;
-        let normed = norm_rows(x, &layer.attn_norm, spec.rms_eps);
-        let mut qkv = layer.qkv.forward(&normed);
+        let (normed, mut qkv) =
+            self.normed_product(x, &layer.attn_norm, &layer.qkv, &rows.adapters);
         for (target, from) in [
             (Target::Q, 0),
             (Target::K, q_dim),
@@ -203,6 +204,25 @@ impl<'a> Step<'a> {
         qkv
     }
 
+    /// The normed rows of `x`, empty where no adapter needs them, and their product.
+    fn normed_product(
+        &self,
+        x: &[f32],
+        norm: &[f32],
+        matrix: &Matrix,
+        adapters: &[AdapterRows<'_>],
+    ) -> (Vec<f32>, Vec<f32>) {
+        let eps = self.decoder.spec.rms_eps;
+        if adapters.is_empty() {
+            let mut inputs = Inputs::default();
+            matrix.take_normed(&mut inputs, x, norm, eps);
+            return (Vec::new(), matrix.product(&inputs));
+        }
+        let normed = norm_rows(x, norm, eps);
+        let product = matrix.forward(&normed);
+        (normed, product)
+    }
+
     /// Writes the keys and values of all rows to their blocks.
     fn remember(&self, index: usize, qkv: &[f32], pool: &mut KvPool) {
         let spec = &self.decoder.spec;
@@ -235,17 +255,24 @@ impl<'a> Step<'a> {
     ) -> Vec<f32> {
         let spec = &self.decoder.spec;
         let inner = spec.intermediate;
-        let mut both = layer.gate_up.forward(x);
-        lora::add(adapters, index, Target::Gate, x, &mut both, 2 * inner, 0);
-        lora::add(adapters, index, Target::Up, x, &mut both, 2 * inner, inner);
+        let (normed, mut both) = self.normed_product(x, &layer.ffn_norm, &layer.gate_up, adapters);
+        for (target, from) in [(Target::Gate, 0), (Target::Up, inner)] {
+            lora::add(adapters, index, target, &normed, &mut both, 2 * inner, from);
+        }
         let gate = match spec.activation {
-            Activation::Silu => silu_mul,
-            Activation::GeluTanh => gelu_mul,
+            Activation::Silu => Gate::Silu,
+            Activation::GeluTanh => Gate::Gelu,
         };
+        // Without adapters nobody needs the active rows but the next product.
+        if adapters.is_empty() {
+            let mut active = Inputs::default();
+            layer.down.take_gated(&mut active, &both, gate);
+            return layer.down.product(&active);
+        }
         let mut active = vec![0f32; both.len() / 2];
         each(&mut active, inner, |row, out| {
             let (first, second) = both[2 * row * inner..2 * (row + 1) * inner].split_at(inner);
-            gate(first, second, out);
+            gate.apply(first, second, out);
         });
         let mut y = layer.down.forward(&active);
         lora::add(

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 pub(crate) const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 pub(crate) const QWEN: &str = "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32";
+pub(crate) const GEMMA: &str = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818";
 
 /// A real model of the cache, or a loud skip.
 pub(crate) fn real_model(sha256: &str) -> Option<PathBuf> {
@@ -54,11 +55,7 @@ pub(crate) fn noise(seed: u64, count: usize, size: f32) -> Vec<f32> {
 }
 
 impl WeightSource for Noise {
-    fn has(&self, _name: &str) -> bool {
-        true
-    }
-
-    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, EngineError> {
+    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight<'_>, EngineError> {
         let seed = name
             .bytes()
             .fold(7u64, |s, b| s.wrapping_mul(131).wrapping_add(u64::from(b)));

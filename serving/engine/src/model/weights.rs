@@ -3,9 +3,7 @@
 use crate::error::EngineError;
 use crate::kernel::matrix::Matrix;
 use crate::load::spec::DecoderSpec;
-use crate::load::{RawWeight, WeightSource};
-use candle_core::quantized::QTensor;
-use candle_core::{Device, Tensor};
+use crate::load::{Table, WeightSource};
 
 /// One decoder layer. q, k, v are stacked, and so are gate and up.
 #[derive(Debug)]
@@ -23,12 +21,10 @@ pub(crate) struct Layer {
     pub(crate) post_ffn_norm: Option<Vec<f32>>,
 }
 
-/// The embedding table: shared with the head, or in the file's own blocks (only the rows
-/// in use are ever widened).
+/// The embedding table: the head's own rows, or rows of the file.
 pub(crate) enum Embedding {
     Tied,
-    Blocks(QTensor),
-    Rows(Matrix),
+    Own(Table),
 }
 
 /// All weights.
@@ -42,18 +38,14 @@ pub(crate) struct Weights {
 impl Weights {
     /// Reads tensor by tensor, so that at most one exists in two forms at a time.
     pub(crate) fn load(spec: &DecoderSpec, source: &dyn WeightSource) -> Result<Self, EngineError> {
-        let table = [spec.vocab, spec.hidden];
-        let embedding = source.read("token_embd.weight", &table)?;
+        let shape = [spec.vocab, spec.hidden];
         let (embedding, head) = if spec.tied_head {
-            (Embedding::Tied, Matrix::new(embedding)?)
+            (Embedding::Tied, "token_embd.weight")
         } else {
-            let head = Matrix::new(source.read("output.weight", &table)?)?;
-            let embedding = match embedding {
-                RawWeight::Quantised(tensor) => Embedding::Blocks(tensor),
-                dense @ RawWeight::Dense { .. } => Embedding::Rows(Matrix::new(dense)?),
-            };
-            (embedding, head)
+            let table = source.table("token_embd.weight", &shape)?;
+            (Embedding::Own(table), "output.weight")
         };
+        let head = source.read(head, &shape)?.into_matrix()?;
         let layers = (0..spec.layers)
             .map(|i| load_layer(spec, source, i))
             .collect::<Result<_, _>>()?;
@@ -70,16 +62,15 @@ impl Weights {
 
     /// Embedding rows of `tokens` (all below the vocabulary size).
     pub(crate) fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {
-        let matrix = match &self.embedding {
-            Embedding::Blocks(table) => {
-                let ids = Tensor::new(tokens, &Device::Cpu)?;
-                return Ok(table.embedding(&ids)?.flatten_all()?.to_vec1::<f32>()?);
-            }
-            Embedding::Tied => &self.head,
-            Embedding::Rows(matrix) => matrix,
-        };
-        let row = |token: &u32| matrix.rows_f32(*token as usize..*token as usize + 1);
-        Ok(tokens.iter().flat_map(row).collect())
+        let mut out = Vec::with_capacity(tokens.len() * self.norm.len());
+        for token in tokens {
+            let row = *token as usize;
+            out.extend(match &self.embedding {
+                Embedding::Tied => self.head.rows_f32(row..row + 1),
+                Embedding::Own(table) => table.row(row)?,
+            });
+        }
+        Ok(out)
     }
 
     /// Bytes held in memory.
@@ -91,8 +82,7 @@ impl Weights {
             .sum();
         let embedding = match &self.embedding {
             Embedding::Tied => 0,
-            Embedding::Blocks(tensor) => tensor.storage_size_in_bytes(),
-            Embedding::Rows(matrix) => matrix.bytes(),
+            Embedding::Own(table) => table.bytes(),
         };
         layers + embedding + self.head.bytes()
     }
@@ -105,10 +95,10 @@ fn load_layer(
 ) -> Result<Layer, EngineError> {
     let name = |part: &str| format!("blk.{index}.{part}");
     let matrix = |part: &str, n: usize, k: usize| {
-        Matrix::new(source.read(&name(&format!("{part}.weight")), &[n, k])?)
+        let name = name(&format!("{part}.weight"));
+        source.read(&name, &[n, k])?.into_matrix()
     };
-    let vector =
-        |part: &str, n: usize| source.read(&name(part), &[n]).and_then(RawWeight::into_f32);
+    let vector = |part: &str, n: usize| source.read(&name(part), &[n])?.into_f32();
     let (q, kv, hidden, inner) = (spec.q_dim(), spec.kv_dim(), spec.hidden, spec.intermediate);
     let qkv_bias = if spec.qkv_bias {
         let mut bias = vector("attn_q.bias", q)?;

@@ -1,6 +1,7 @@
-//! Byte-level BPE tokenizer from GGUF metadata.
+//! Tokenizer from GGUF metadata: byte-level BPE or SentencePiece.
 
-use super::{Parts, TextTokenizer};
+use super::pieces::Pieces;
+use super::{Alphabet, Method, Parts, TextTokenizer};
 use crate::error::EngineError;
 use crate::load::gguf::Metadata;
 use crate::load::gguf_header::Value;
@@ -28,13 +29,82 @@ const CONTROL: i64 = 3;
 const USER_DEFINED: i64 = 4;
 
 pub(crate) fn from_gguf(meta: &Metadata<'_>) -> Result<TextTokenizer, EngineError> {
-    let model = meta.text("tokenizer.ggml.model").unwrap_or_default();
-    if model != "gpt2" {
-        return Err(EngineError::unsupported(format!(
-            "分词器“{model}”（支持字节级 BPE，即 gpt2）"
-        )));
-    }
     let tokens = texts(meta, "tokenizer.ggml.tokens")?;
+    match meta.text("tokenizer.ggml.model").unwrap_or_default() {
+        "gpt2" => byte_level(meta, tokens),
+        "llama" => sentence_piece(meta, tokens),
+        other => Err(EngineError::unsupported(format!(
+            "分词器“{other}”（支持 gpt2，即字节级 BPE，与 llama，即 SentencePiece）"
+        ))),
+    }
+}
+
+/// What both kinds read in the same way.
+fn parts(
+    meta: &Metadata<'_>,
+    method: Method,
+    alphabet: Alphabet,
+    tokens: Vec<&str>,
+    (control, plain): (IdSet, IdSet),
+) -> Parts {
+    let id = |key: &str| meta.int(key).and_then(|v| u32::try_from(v).ok());
+    let eos = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"];
+    // Only byte-level files leave it out when they mean no.
+    let add_bos = match meta.int("tokenizer.ggml.add_bos_token") {
+        Some(flag) => flag == 1,
+        None => alphabet == Alphabet::Pieces,
+    };
+    Parts {
+        method,
+        alphabet,
+        vocabulary: tokens.into_iter().map(str::to_owned).collect(),
+        plain,
+        control,
+        bos: id("tokenizer.ggml.bos_token_id"),
+        eos: eos.iter().filter_map(|key| id(key)).collect(),
+        add_bos,
+    }
+}
+
+fn sentence_piece(meta: &Metadata<'_>, tokens: Vec<&str>) -> Result<TextTokenizer, EngineError> {
+    let key = "tokenizer.ggml.scores";
+    let scores = meta
+        .list(key)
+        .filter(|scores| scores.len() == tokens.len())
+        .ok_or_else(|| EngineError::corrupt(key, "缺少，或与词表长度不同"))?;
+    let scores = scores.iter().map(|score| match score {
+        Value::Float(score) => Ok(*score as f32),
+        other => Err(EngineError::corrupt(key, format!("含有非数值项 {other:?}"))),
+    });
+    let scores = scores.collect::<Result<Vec<f32>, _>>()?;
+    let mut kinds = kinds(meta);
+    kinds.resize(tokens.len(), 1);
+    let of_kind = |kind: i64| {
+        let ids = (0u32..).zip(&kinds).filter(|(_, k)| **k == kind);
+        ids.map(|(id, _)| id).collect::<IdSet>()
+    };
+    let sets = (of_kind(CONTROL), of_kind(USER_DEFINED));
+    let unknown = meta.int("tokenizer.ggml.unknown_token_id");
+    let unknown = unknown.and_then(|v| u32::try_from(v).ok());
+    let space_first = meta.int("tokenizer.ggml.add_space_prefix") != Some(0);
+    let pieces = Pieces::new(&tokens, scores, &kinds, unknown, space_first);
+    let method = Method::Pieces(pieces);
+    let parts = parts(meta, method, Alphabet::Pieces, tokens, sets);
+    Ok(TextTokenizer::build(parts))
+}
+
+/// Types of the tokens; normal where the file does not say.
+fn kinds(meta: &Metadata<'_>) -> Vec<i64> {
+    let list = meta.list("tokenizer.ggml.token_type").unwrap_or_default();
+    list.iter()
+        .map(|kind| match kind {
+            Value::Int(kind) => *kind,
+            _ => 1,
+        })
+        .collect()
+}
+
+fn byte_level(meta: &Metadata<'_>, tokens: Vec<&str>) -> Result<TextTokenizer, EngineError> {
     let vocabulary: Vocab = tokens
         .iter()
         .enumerate()
@@ -59,18 +129,10 @@ pub(crate) fn from_gguf(meta: &Metadata<'_>) -> Result<TextTokenizer, EngineErro
         .map_err(|e| EngineError::corrupt("tokenizer.ggml.merges", e.to_string()))?;
     let mut inner = Tokenizer::new(bpe);
     pipeline(&mut inner, pre)?;
-    let (control, plain) = added_tokens(meta, &tokens, &mut inner)?;
-    let id = |key: &str| meta.int(key).and_then(|v| u32::try_from(v).ok());
-    let eos = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"];
-    Ok(TextTokenizer::build(Parts {
-        vocabulary: tokens.into_iter().map(str::to_owned).collect(),
-        inner,
-        plain,
-        control,
-        bos: id("tokenizer.ggml.bos_token_id"),
-        eos: eos.iter().filter_map(|key| id(key)).collect(),
-        add_bos: meta.int("tokenizer.ggml.add_bos_token") == Some(1),
-    }))
+    let sets = added_tokens(meta, &tokens, &mut inner)?;
+    let method = Method::Library(Box::new(inner));
+    let parts = parts(meta, method, Alphabet::Bytes, tokens, sets);
+    Ok(TextTokenizer::build(parts))
 }
 
 fn texts<'a>(meta: &'a Metadata<'_>, key: &str) -> Result<Vec<&'a str>, EngineError> {
@@ -131,21 +193,16 @@ fn added_tokens(
 ) -> Result<(IdSet, IdSet), EngineError> {
     let (mut control, mut plain) = (IdSet::new(), IdSet::new());
     let mut added = Vec::new();
-    for (id, kind) in meta
-        .list("tokenizer.ggml.token_type")
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-    {
+    for (id, kind) in kinds(meta).into_iter().enumerate() {
         let Some(text) = tokens.get(id).filter(|t| !t.is_empty()) else {
             continue;
         };
         match kind {
-            Value::Int(CONTROL) => {
+            CONTROL => {
                 control.insert(id as u32);
                 added.push(AddedToken::from(*text, true));
             }
-            Value::Int(USER_DEFINED) => {
+            USER_DEFINED => {
                 plain.insert(id as u32);
                 added.push(AddedToken::from(*text, false).normalized(false));
             }

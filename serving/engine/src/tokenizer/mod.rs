@@ -3,16 +3,49 @@
 mod detokenizer;
 pub(crate) mod encoder;
 pub(crate) mod gguf;
+mod pieces;
 
 pub use detokenizer::Detokenizer;
 
 use crate::error::EngineError;
+use pieces::{Pieces, SPACE, byte_of};
 use std::collections::{BTreeMap, BTreeSet};
 use tokenizers::Tokenizer;
 
-/// A byte-level BPE tokenizer and the byte string of each of its tokens.
+/// Markup of answers that their readers look for. Some models have control tokens for it; they
+/// show as text all the same.
+const ANSWER_MARKUP: [&str; 9] = [
+    "<think>",
+    "</think>",
+    "<tool_call>",
+    "</tool_call>",
+    "[TOOL_CALLS]",
+    "[ARGS]",
+    "<|python_tag|>",
+    "[THINK]",
+    "[/THINK]",
+];
+
+/// What turns text into ids.
+pub(crate) enum Method {
+    /// As `tokenizer.json` or the byte-level metadata of a GGUF file describe it.
+    Library(Box<Tokenizer>),
+    /// SentencePiece from a GGUF file.
+    Pieces(Pieces),
+}
+
+/// How the texts of a vocabulary stand for bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alphabet {
+    /// GPT-2's: one printable character for each byte.
+    Bytes,
+    /// SentencePiece's: `▁` for a space, `<0x0A>` for a byte.
+    Pieces,
+}
+
+/// A tokenizer and the byte string of each of its tokens.
 pub struct TextTokenizer {
-    inner: Tokenizer,
+    method: Method,
     /// Bytes of every token, one after the other; token `i` is `starts[i]..starts[i + 1]`.
     bytes: Vec<u8>,
     starts: Vec<u32>,
@@ -26,10 +59,11 @@ pub struct TextTokenizer {
 
 /// The parts that the two file formats deliver.
 pub(crate) struct Parts {
-    pub(crate) inner: Tokenizer,
-    /// Text of token `i` in the byte-level alphabet, or plain for added tokens.
+    pub(crate) method: Method,
+    pub(crate) alphabet: Alphabet,
+    /// Text of token `i` in the alphabet, or plain for added tokens.
     pub(crate) vocabulary: Vec<String>,
-    /// Tokens whose text stands for itself (not in the byte-level alphabet).
+    /// Tokens whose text stands for itself (not in the alphabet).
     pub(crate) plain: BTreeSet<u32>,
     /// Tokens that never show as text.
     pub(crate) control: BTreeSet<u32>,
@@ -46,6 +80,11 @@ impl TextTokenizer {
         for (id, text) in parts.vocabulary.iter().enumerate() {
             if parts.plain.contains(&(id as u32)) || parts.control.contains(&(id as u32)) {
                 bytes.extend_from_slice(text.as_bytes());
+            } else if parts.alphabet == Alphabet::Pieces {
+                match byte_of(text) {
+                    Some(byte) => bytes.push(byte),
+                    None => bytes.extend_from_slice(text.replace(SPACE, " ").as_bytes()),
+                }
             } else {
                 for c in text.chars() {
                     match alphabet.get(&c) {
@@ -68,17 +107,25 @@ impl TextTokenizer {
         // Files often name one end token only; these markers always end a turn.
         for id in &parts.control {
             if let Some(
-                "<|im_end|>" | "<|endoftext|>" | "<|eot_id|>" | "<|end_of_text|>" | "</s>",
+                "<|im_end|>" | "<|endoftext|>" | "<|eot_id|>" | "<|end_of_text|>" | "</s>"
+                | "<end_of_turn>",
             ) = parts.vocabulary.get(*id as usize).map(String::as_str)
             {
                 end.insert(*id);
             }
         }
         Self {
-            inner: parts.inner,
+            method: parts.method,
             bytes,
             starts,
-            control: parts.control,
+            control: parts
+                .control
+                .into_iter()
+                .filter(|id| {
+                    let text = parts.vocabulary.get(*id as usize);
+                    !text.is_some_and(|text| ANSWER_MARKUP.contains(&text.as_str()))
+                })
+                .collect(),
             control_texts,
             end,
             bos: parts.bos,
@@ -91,11 +138,19 @@ impl TextTokenizer {
     pub(crate) fn from_json(json: &[u8], vocab: usize, eos: &[u32]) -> Result<Self, EngineError> {
         let inner = Tokenizer::from_bytes(json)
             .map_err(|e| EngineError::corrupt("tokenizer.json", e.to_string()))?;
-        if !String::from_utf8_lossy(json).contains("\"ByteLevel\"") {
+        let names = |part: &str| {
+            let text = format!("\"{part}\"");
+            json.windows(text.len()).any(|w| w == text.as_bytes())
+        };
+        let alphabet = if names("ByteLevel") {
+            Alphabet::Bytes
+        } else if names("ByteFallback") {
+            Alphabet::Pieces
+        } else {
             return Err(EngineError::unsupported(
-                "非字节级 BPE 的分词器（tokenizer.json）",
+                "分词器（tokenizer.json）既非字节级 BPE，也非带字节回退的 SentencePiece",
             ));
-        }
+        };
         let mut vocabulary = vec![String::new(); vocab];
         for (text, id) in inner.get_vocab(true) {
             match vocabulary.get_mut(id as usize) {
@@ -118,7 +173,8 @@ impl TextTokenizer {
         // A post-processor of the file adds bos by itself where the model wants it.
         let add_bos = false;
         Ok(Self::build(Parts {
-            inner,
+            method: Method::Library(Box::new(inner)),
+            alphabet,
             vocabulary,
             plain,
             control,
@@ -130,11 +186,10 @@ impl TextTokenizer {
 
     /// Token ids of `text`. Control tokens written out in the text become control tokens.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
-        let encoding = self
-            .inner
-            .encode_fast(text, true)
-            .map_err(|e| EngineError::invalid("prompt", e.to_string()))?;
-        let mut ids = encoding.get_ids().to_vec();
+        let mut ids = match &self.method {
+            Method::Pieces(pieces) => pieces.encode(text, true),
+            Method::Library(inner) => library(inner, text, true)?,
+        };
         if self.add_bos
             && let Some(bos) = self.bos
             && ids.first() != Some(&bos)
@@ -147,23 +202,24 @@ impl TextTokenizer {
     /// Token ids of text that is data: nothing is put before or after it, and a control token
     /// written in it stays text (it is split after its first character).
     pub(crate) fn encode_data(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        let inner = match &self.method {
+            Method::Pieces(pieces) => return Ok(pieces.encode(text, false)),
+            Method::Library(inner) => inner,
+        };
         let mut ids = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
             let control = self
                 .control_texts
                 .iter()
+                .filter(|c| !ANSWER_MARKUP.contains(&c.as_str()))
                 .filter_map(|c| rest.find(c.as_str()))
                 .min();
             let end = match control {
                 Some(at) => at + rest[at..].chars().next().map_or(0, char::len_utf8),
                 None => rest.len(),
             };
-            let encoding = self
-                .inner
-                .encode_fast(&rest[..end], false)
-                .map_err(|e| EngineError::invalid("text", e.to_string()))?;
-            ids.extend_from_slice(encoding.get_ids());
+            ids.extend(library(inner, &rest[..end], false)?);
             rest = &rest[end..];
         }
         Ok(ids)
@@ -219,6 +275,13 @@ impl TextTokenizer {
     pub(crate) fn control_texts(&self) -> &[String] {
         &self.control_texts
     }
+}
+
+fn library(inner: &Tokenizer, text: &str, whole: bool) -> Result<Vec<u32>, EngineError> {
+    let encoding = inner
+        .encode_fast(text, whole)
+        .map_err(|e| EngineError::invalid("prompt", e.to_string()))?;
+    Ok(encoding.get_ids().to_vec())
 }
 
 /// GPT-2's printable stand-ins for bytes: printable Latin-1 stands for itself, the other

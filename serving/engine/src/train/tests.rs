@@ -27,11 +27,7 @@ fn noise(seed: u64, count: usize, size: f32) -> Vec<f32> {
 }
 
 impl WeightSource for Noise {
-    fn has(&self, _name: &str) -> bool {
-        true
-    }
-
-    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight, crate::EngineError> {
+    fn read(&self, name: &str, shape: &[usize]) -> Result<RawWeight<'_>, crate::EngineError> {
         let seed = name
             .bytes()
             .fold(7u64, |s, b| s.wrapping_mul(131).wrapping_add(u64::from(b)));

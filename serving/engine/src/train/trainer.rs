@@ -7,6 +7,7 @@ use super::optimiser::{Moments, clip};
 use super::variables::Variables;
 use super::{LoraConfig, TrainConfig};
 use crate::error::EngineError;
+use crate::load::spec::Architecture;
 use crate::load::{self, ModelInfo};
 use crate::model::decoder::Decoder;
 use candle_core::Tensor;
@@ -57,6 +58,18 @@ impl Trainer {
         train.validate()?;
         lora.parsed_targets()?;
         let source = load::open(model)?;
+        let family = source.spec.architecture;
+        let known = [
+            Architecture::Llama,
+            Architecture::Mistral,
+            Architecture::Qwen2,
+        ];
+        if !known.contains(&family) || source.spec.window.is_some() {
+            return Err(EngineError::unsupported(format!(
+                "训练架构“{}”（可训练 llama、qwen2，以及不带滑动窗口的 mistral）",
+                family.name()
+            )));
+        }
         if train.max_len > source.spec.context_length {
             return Err(EngineError::invalid(
                 "max_len",

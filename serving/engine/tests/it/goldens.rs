@@ -7,7 +7,7 @@
     reason = "tests fail by panicking and report their measurements"
 )]
 
-use crate::support::{QWEN, SMOLLM2, load, real_model, start};
+use crate::support::{GEMMA, QWEN, SMOLLM2, load, real_model, start};
 use serde_json::Value;
 use zhisuan_engine::{Engine, GenerateEvent, GenerateRequest, Prompt, TokenLogprob};
 
@@ -105,5 +105,16 @@ fn qwen_agrees_with_llama_cpp() {
         QWEN,
         include_str!("../goldens/qwen2.5-coder-0.5b-q4_k_m.json"),
         0.15,
+    );
+}
+
+/// Another family, another tokenizer: SentencePiece, sliding windows, a quarter of a million
+/// tokens.
+#[test]
+fn gemma_agrees_with_llama_cpp() {
+    check(
+        GEMMA,
+        include_str!("../goldens/gemma-3-270m-q4_k_m.json"),
+        0.25,
     );
 }

@@ -7,7 +7,7 @@ use zhisuan_proto::v1::{Job, JobState};
 
 /// What is known of a batch beyond its job.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
+pub(super) struct Outcome {
     pub(super) tally: Option<Tally>,
     /// Id of the file of good lines.
     pub(super) output: Option<String>,
@@ -43,7 +43,7 @@ fn progress(job: &Job) -> Option<(u64, u64)> {
     Some((done.parse().ok()?, total.parse().ok()?))
 }
 
-pub(super) fn card(job: &Job, parts: &Parts) -> Value {
+pub(super) fn card(job: &Job, outcome: &Outcome) -> Value {
     let status = status(job);
     let ended = |word: &str| {
         if status == word {
@@ -56,7 +56,7 @@ pub(super) fn card(job: &Job, parts: &Parts) -> Value {
     let input = batch_of(job).map_or("", |batch| batch.input_sha256.as_str());
     let model = batch_of(job).map_or("", |batch| batch.model.as_str());
     let (done, total) = progress(job).unwrap_or_default();
-    let counts = match &parts.tally {
+    let counts = match &outcome.tally {
         Some(tally) => json!({
             "total": total.max(tally.good + tally.bad),
             "completed": tally.good,
@@ -82,8 +82,8 @@ pub(super) fn card(job: &Job, parts: &Parts) -> Value {
         "input_file_id": format!("file-{input}"),
         "completion_window": format!("{}h", spec.time_limit_ms / 3_600_000),
         "status": status,
-        "output_file_id": parts.output,
-        "error_file_id": parts.errors,
+        "output_file_id": outcome.output,
+        "error_file_id": outcome.errors,
         "created_at": seconds(job.submitted_at_ms),
         "in_progress_at": seconds(job.started_at_ms),
         "expires_at": seconds(expires_at_ms),
@@ -104,7 +104,7 @@ pub(super) fn card(job: &Job, parts: &Parts) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Parts, card};
+    use super::{Outcome, card};
     use crate::openai::files::Tally;
     use serde_json::{Value, json};
     use zhisuan_proto::v1::job_spec::Work;
@@ -143,7 +143,7 @@ mod tests {
             (JobState::TimedOut, "expired", "expired_at"),
         ];
         for (state, status, at) in cases {
-            let card = card(&job(state), &Parts::default());
+            let card = card(&job(state), &Outcome::default());
             assert_eq!(card["status"], status);
             for name in ["completed_at", "failed_at", "cancelled_at", "expired_at"] {
                 let expected = if name == at {
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn counts_come_from_the_output_once_there_is_one() {
-        let running = card(&job(JobState::Running), &Parts::default());
+        let running = card(&job(JobState::Running), &Outcome::default());
         assert_eq!(
             running["request_counts"],
             json!({"total": 10, "completed": 3, "failed": 0})
@@ -167,13 +167,13 @@ mod tests {
             (&running["completion_window"], &running["expires_at"]),
             (&json!("2h"), &json!(8_200))
         );
-        let parts = Parts {
+        let outcome = Outcome {
             tally: Some(Tally {
                 good: 8,
                 bad: 2,
                 ..Tally::default()
             }),
-            ..Parts::default()
+            ..Outcome::default()
         };
         let mut failed = job(JobState::Failed);
         failed.reason = Some(Reason {
@@ -181,7 +181,7 @@ mod tests {
             text_en: "no good line".to_owned(),
             ..Reason::default()
         });
-        let failed = card(&failed, &parts);
+        let failed = card(&failed, &outcome);
         assert_eq!(
             failed["request_counts"],
             json!({"total": 10, "completed": 8, "failed": 2})

@@ -13,12 +13,13 @@ use crate::app::App;
 use crate::scheduler::within;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query as UrlQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use card::{Parts, card};
+use card::{Outcome, card};
 use read::Ask;
 use serde_json::Value;
+use tonic::Code;
 use zhisuan_proto::v1::job_spec::Work;
 use zhisuan_proto::v1::{
     BatchWork, CancelJobRequest, GetJobRequest, Job, JobSpec, ListJobsRequest, Page, SubmitRequest,
@@ -42,14 +43,14 @@ async fn create(
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
     let (head, body) = request.into_parts();
-    let remote = Remote::open(&app, &head.headers).await?;
+    let remote = Remote::open(&app, &head).await?;
     let ask = read::read(&body::read(body).await?)?;
-    let model = check_input(&app, &remote, &ask).await?;
+    let model = check_input(&remote, &ask).await?;
     let spec = JobSpec {
         name: format!("{NAME} {}", &ask.input.sha256[..12]),
         time_limit_ms: ask.window_ms,
         work: Some(Work::Batch(BatchWork {
-            model,
+            model: model.clone(),
             input_sha256: ask.input.sha256,
             max_tokens: 0,
         })),
@@ -60,14 +61,18 @@ async fn create(
         ..SubmitRequest::default()
     };
     let answer = remote.wire.jobs().submit(within(submit)).await;
-    let answer = answer.map_err(|status| refused(&status, "input_file_id"))?;
+    let answer = answer.map_err(|status| match status.code() {
+        // The file was found a moment ago, so it is the model that is not in the library.
+        Code::NotFound => ApiError::model_not_found(&model),
+        _ => refused(&status, "input_file_id"),
+    })?;
     let id = answer.into_inner().job_ids.first().copied();
     let job = job(&remote, id.ok_or_else(ApiError::internal)?).await?;
     Ok(Json(dressed(&remote, &tallies, &job).await?))
 }
 
 /// Reads every line of the input before anything is queued; the model that all of them name.
-async fn check_input(app: &App, remote: &Remote, ask: &Ask) -> Result<String, ApiError> {
+async fn check_input(remote: &Remote, ask: &Ask) -> Result<String, ApiError> {
     if ask.input.view != View::Whole {
         return Err(ApiError::absent(&ask.input.to_string()));
     }
@@ -76,22 +81,16 @@ async fn check_input(app: &App, remote: &Remote, ask: &Ask) -> Result<String, Ap
     let lines = super::files::lines(remote, &ask.input.sha256)
         .await
         .map_err(about)?;
-    let model = lines::check(lines).await?;
-    // A model that the caller may not call is not there for its batches either.
-    let table = app.known_routes()?;
-    if table.find(&model, &remote.caller.tenant).is_none() {
-        tracing::debug!(%model, "no route; the scheduler decides whether the model is registered");
-    }
-    Ok(model)
+    lines::check(lines).await
 }
 
 async fn list(
     State(app): State<App>,
     Extension(tallies): Extension<Tallies>,
     query: Result<UrlQuery<Raw>, QueryRejection>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &headers).await?;
+    let remote = Remote::open(&app, &head).await?;
     let query = Query::of(query, (20, 100))?;
     let mut cards = Vec::new();
     let (mut token, mut seen) = (String::new(), 0);
@@ -109,7 +108,7 @@ async fn list(
         seen += answer.jobs.len();
         for job in answer.jobs.iter().filter(|job| batch_of(job).is_some()) {
             // Lines are counted for the batches of the page only.
-            cards.push(card(job, &Parts::default()));
+            cards.push(card(job, &Outcome::default()));
         }
         token = answer.next_page_token;
         if token.is_empty() || seen >= MAX_LISTED {
@@ -128,9 +127,9 @@ async fn retrieve(
     State(app): State<App>,
     Extension(tallies): Extension<Tallies>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &headers).await?;
+    let remote = Remote::open(&app, &head).await?;
     let job = find(&remote, &id).await?;
     Ok(Json(dressed(&remote, &tallies, &job).await?))
 }
@@ -139,9 +138,9 @@ async fn cancel(
     State(app): State<App>,
     Extension(tallies): Extension<Tallies>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &headers).await?;
+    let remote = Remote::open(&app, &head).await?;
     let job = find(&remote, &id).await?;
     let ask = within(CancelJobRequest { job_id: job.id });
     let job = remote.wire.jobs().cancel(ask).await;
@@ -183,7 +182,7 @@ fn batch_of(job: &Job) -> Option<&BatchWork> {
 
 /// The batch with the counts of its output, once there is one.
 async fn dressed(remote: &Remote, tallies: &Tallies, job: &Job) -> Result<Value, ApiError> {
-    let mut parts = Parts::default();
+    let mut outcome = Outcome::default();
     if let Some(sha256) = job.outputs.get("output.jsonl") {
         let tally = tallies.of(remote, sha256).await?;
         let id = |view| {
@@ -193,9 +192,9 @@ async fn dressed(remote: &Remote, tallies: &Tallies, job: &Job) -> Result<Value,
             }
             .to_string()
         };
-        parts.tally = Some(tally);
-        parts.output = (tally.good > 0).then(|| id(View::Good));
-        parts.errors = (tally.bad > 0).then(|| id(View::Bad));
+        outcome.tally = Some(tally);
+        outcome.output = (tally.good > 0).then(|| id(View::Good));
+        outcome.errors = (tally.bad > 0).then(|| id(View::Bad));
     }
-    Ok(card(job, &parts))
+    Ok(card(job, &outcome))
 }

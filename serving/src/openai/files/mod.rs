@@ -14,7 +14,7 @@ use super::remote::{Remote, refused};
 use crate::app::App;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query as UrlQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -38,17 +38,18 @@ pub(crate) fn router() -> Router<App> {
 }
 
 async fn create(State(app): State<App>, request: Request) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, request.headers()).await?;
-    let kept = upload::take(&remote, request).await?;
+    let (head, body) = request.into_parts();
+    let remote = Remote::open(&app, &head).await?;
+    let kept = upload::take(&remote, head, body).await?;
     Ok(Json(card(&kept, View::Whole, kept.bytes)))
 }
 
 async fn list(
     State(app): State<App>,
     query: Result<UrlQuery<Raw>, QueryRejection>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &headers).await?;
+    let remote = Remote::open(&app, &head).await?;
     let query = Query::of(query, (10_000, 10_000))?;
     let mut files = Vec::new();
     let mut token = String::new();
@@ -85,9 +86,9 @@ async fn retrieve(
     State(app): State<App>,
     Extension(tallies): Extension<Tallies>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &headers).await?;
+    let remote = Remote::open(&app, &head).await?;
     let id = FileId::parse(&id)?;
     let file = stat(&remote, &id).await?;
     let bytes = match id.view {
@@ -101,9 +102,9 @@ async fn retrieve(
 async fn download(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Result<Response, ApiError> {
-    let remote = Remote::open(&app, &headers).await?;
+    let remote = Remote::open(&app, &head).await?;
     let id = FileId::parse(&id)?;
     let file = stat(&remote, &id).await?;
     content::download(&remote, &id, &file).await
@@ -112,9 +113,9 @@ async fn download(
 async fn remove(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &headers).await?;
+    let remote = Remote::open(&app, &head).await?;
     let id = FileId::parse(&id)?;
     let shown = id.to_string();
     let ask = crate::scheduler::within(DeleteArtifactRequest { sha256: id.sha256 });

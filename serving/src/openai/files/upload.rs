@@ -6,9 +6,11 @@ use crate::openai::body::missing_parameter;
 use crate::openai::fields::unknown;
 use crate::openai::remote::{Remote, refused};
 use crate::openai::validate::invalid_value;
+use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use futures::{Stream, StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, SeekFrom};
@@ -26,8 +28,8 @@ const READ_TIMEOUT: Duration = Duration::from_mins(10);
 const CHUNK: usize = 256 * 1024;
 
 /// Takes the file of a form and keeps it for the caller's tenant.
-pub(super) async fn take(remote: &Remote, request: Request) -> Result<Artifact, ApiError> {
-    match tokio::time::timeout(READ_TIMEOUT, receive(request)).await {
+pub(super) async fn take(remote: &Remote, head: Parts, body: Body) -> Result<Artifact, ApiError> {
+    match tokio::time::timeout(READ_TIMEOUT, receive(Request::from_parts(head, body))).await {
         Ok(received) => keep(remote, received?).await,
         Err(_) => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -46,10 +48,8 @@ struct Received {
 
 async fn receive(mut request: Request) -> Result<Received, ApiError> {
     // The bound is kept while the file is written, with an error of this interface.
-    let mut whole = Request::new(std::mem::take(request.body_mut()));
-    *whole.headers_mut() = request.headers().clone();
-    whole.extensions_mut().insert(DefaultBodyLimit::disable());
-    let form = Multipart::from_request(whole, &()).await;
+    DefaultBodyLimit::disable().apply(&mut request);
+    let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|error| malformed(&error.body_text()))?;
     let (mut received, mut purpose) = (None, None);
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {

