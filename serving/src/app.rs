@@ -61,7 +61,7 @@ pub(crate) struct App {
     pub(crate) book: Book,
     pub(crate) reader_stall: Duration,
     pub(crate) guard: Guard,
-    pub(crate) label: Option<LabelOptions>,
+    pub(crate) label: LabelOptions,
     pub(crate) tracing: Tracing,
     pub(crate) settle: SettleQueue,
     pub(crate) metrics: Metrics,
@@ -89,7 +89,6 @@ impl App {
         trail.with(|record| {
             record.key_id.clone_from(&caller.key_id);
             record.tenant.clone_from(&caller.tenant);
-            record.band = caller.band;
         });
         let taken = self.limits.take(caller.subject(), Unit::Requests, 1);
         let standings = self.limits.standings(caller.subject());
