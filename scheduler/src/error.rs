@@ -1,5 +1,6 @@
 //! Why a scheduler does not start.
 
+use crate::private::NotPrivate;
 use crate::store::StoreError;
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ pub enum Error {
         /// Which.
         path: PathBuf,
         /// Why.
-        cause: std::io::Error,
+        cause: NotPrivate,
     },
     /// The store cannot be opened or read.
     #[error(transparent)]

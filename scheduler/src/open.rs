@@ -7,9 +7,9 @@ use crate::error::{Error, internal};
 use crate::logs::Logs;
 use crate::models::{Catalogue, Models};
 use crate::options::Options;
+use crate::private::private_folder;
 use crate::secret::ClusterSecret;
 use crate::store::{Reads, Records, Sqlite};
-use std::path::Path;
 use std::sync::Arc;
 
 /// What is kept on the disk beside the core's journal. Cheap to clone.
@@ -36,7 +36,7 @@ pub(crate) struct Opened {
 /// Opens the data folder. Blocks, for seconds after a crash under load.
 pub(crate) fn open(options: &Options) -> Result<Opened, Error> {
     let folder = &options.data_dir;
-    make_folder(folder).map_err(|cause| Error::DataDir {
+    private_folder(folder).map_err(|cause| Error::DataDir {
         path: folder.clone(),
         cause,
     })?;
@@ -67,49 +67,4 @@ pub(crate) fn open(options: &Options) -> Result<Opened, Error> {
         recovered,
         kept,
     })
-}
-
-/// Only its owner may read what a centre keeps, also in a folder that was there before.
-fn make_folder(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)?;
-    let mode = std::fs::metadata(path)?.permissions().mode();
-    if mode & 0o1000 != 0 {
-        // Closing /tmp would break the machine.
-        let why = "all users share this folder (sticky bit), name one inside it";
-        return Err(std::io::Error::other(why));
-    }
-    if mode & 0o077 != 0 {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        reason = "tests fail by panicking"
-    )]
-
-    use super::make_folder;
-    use std::fs::{Permissions, metadata, set_permissions};
-    use std::os::unix::fs::PermissionsExt as _;
-
-    #[test]
-    fn a_folder_that_others_could_read_is_closed_and_a_shared_one_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let mode = || metadata(folder.path()).unwrap().permissions().mode() & 0o7777;
-        set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-        make_folder(folder.path()).unwrap();
-        assert_eq!(mode(), 0o700);
-        set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
-        assert!(make_folder(folder.path()).is_err());
-        assert_eq!(mode(), 0o1777);
-    }
 }

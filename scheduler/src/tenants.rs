@@ -20,7 +20,7 @@ struct Card {
     title: String,
     created_at_ms: i64,
     #[serde(default)]
-    limits: Limits,
+    limits: Option<Limits>,
 }
 
 /// The tenants on record.
@@ -49,7 +49,12 @@ impl Tenants {
         })
     }
 
-    async fn add_one(&self, tenant: Tenant, title: String, limits: Limits) -> Result<(), Status> {
+    async fn add_one(
+        &self,
+        tenant: Tenant,
+        title: String,
+        limits: Option<Limits>,
+    ) -> Result<(), Status> {
         let name = tenant.name.0.clone();
         self.core
             .apply(Event::TenantAdded { tenant })
@@ -113,12 +118,12 @@ impl TenantPort for Tenants {
         &self,
         tenant: Tenant,
         title: String,
-        limits: Limits,
+        limits: Option<Limits>,
     ) -> BoxFuture<'_, Result<(), Status>> {
         self.add_one(tenant, title, limits).boxed()
     }
 
-    fn limit(&self, tenant: String, limits: Limits) -> BoxFuture<'_, Result<(), Status>> {
+    fn limit(&self, tenant: String, limits: Option<Limits>) -> BoxFuture<'_, Result<(), Status>> {
         async move {
             self.weight(&tenant).await?;
             let card = self.card(&tenant);
@@ -127,7 +132,7 @@ impl TenantPort for Tenants {
         .boxed()
     }
 
-    fn terms(&self, tenant: String) -> BoxFuture<'_, Result<(Limits, u32), Status>> {
+    fn terms(&self, tenant: String) -> BoxFuture<'_, Result<(Option<Limits>, u32), Status>> {
         async move {
             let weight = self.weight(&tenant).await?;
             Ok((self.card(&tenant).limits, weight))

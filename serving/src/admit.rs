@@ -1,27 +1,28 @@
-//! Bounded admission: a permit per request under way, and an honest time to come back.
+//! The way in: a bounded number of requests inside, the caller's limits, then a fair place at work.
 
+use crate::app::App;
+use crate::fair::{Ask, DEFAULT_WEIGHT, Place};
+use crate::keys::Caller;
+use crate::limits::{Limits, Unit};
+use crate::metrics::Counted;
+use crate::openai::ApiError;
+use crate::trail::Trail;
+use dashmap::DashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zhisuan_proto::v1::AuthorizeRequest;
 
-/// Weight of the newest duration in the running mean: one eighth.
-const MEAN_SHIFT: u32 = 3;
-const MAX_RETRY_AFTER_S: u64 = 60;
-
-/// Hands out permits; cheap to clone.
+/// Bounds the requests inside, at work or waiting, and with them the memory that they take.
 #[derive(Clone)]
 pub(crate) struct Admission {
     permits: Arc<Semaphore>,
     limit: usize,
-    mean_ms: Arc<AtomicU64>,
 }
 
-/// One request under way; gives its place back when dropped.
+/// One request inside; gives its room back when dropped.
 pub(crate) struct Permit {
-    admission: Admission,
-    started: Instant,
-    _place: OwnedSemaphorePermit,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Admission {
@@ -29,20 +30,13 @@ impl Admission {
         Self {
             permits: Arc::new(Semaphore::new(limit)),
             limit,
-            mean_ms: Arc::new(AtomicU64::new(1_000)),
         }
     }
 
-    /// A place, or the seconds after which one is likely free.
-    pub(crate) fn admit(&self) -> Result<Permit, u64> {
-        match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(place) => Ok(Permit {
-                admission: self.clone(),
-                started: Instant::now(),
-                _place: place,
-            }),
-            Err(_) => Err(self.retry_after_s()),
-        }
+    /// Room for one request more; `None` when there is none.
+    pub(crate) fn admit(&self) -> Option<Permit> {
+        let room = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        Some(Permit { _room: room })
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -52,63 +46,184 @@ impl Admission {
     pub(crate) fn inflight(&self) -> usize {
         self.limit.saturating_sub(self.permits.available_permits())
     }
+}
 
-    /// Seconds to name in `Retry-After`.
-    pub(crate) fn retry_after_s(&self) -> u64 {
-        retry_after_s(self.mean_ms.load(Ordering::Relaxed), self.limit)
+/// Who asks, the room taken for it, and what is written down about it.
+pub(crate) struct Admitted {
+    pub(crate) caller: Caller,
+    pub(crate) permit: Permit,
+    pub(crate) trail: Trail,
+    /// Tells conversations apart where the caller does so itself.
+    pub(crate) session: Option<u64>,
+}
+
+/// The right to work: tokens taken from the limits by estimate, and a place. Dropped with the
+/// request's meter, it puts the limits right and frees the place.
+pub(crate) struct Pass {
+    limits: Limits,
+    estimates: Estimates,
+    caller: Caller,
+    model: String,
+    estimated: u64,
+    actual: Option<(u64, u64)>,
+    place: Option<Place>,
+    pub(crate) trail: Trail,
+}
+
+impl Pass {
+    /// What was really used.
+    pub(crate) fn used(&mut self, prompt_tokens: u64, completion_tokens: u64) {
+        self.actual = Some((prompt_tokens, completion_tokens));
+        self.trail.with(|record| {
+            record.prompt_tokens = prompt_tokens;
+            record.completion_tokens = completion_tokens;
+        });
+        if completion_tokens > 0 {
+            self.estimates.learn(&self.model, completion_tokens);
+        }
     }
 }
 
-impl Drop for Permit {
+impl Drop for Pass {
     fn drop(&mut self) {
-        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // A lost update under a race only makes an estimate a little older.
-        let mean = self.admission.mean_ms.load(Ordering::Relaxed);
-        self.admission
-            .mean_ms
-            .store(next_mean(mean, ms), Ordering::Relaxed);
+        let (prompt, completion) = self.actual.unwrap_or((0, 0));
+        let actual = prompt.saturating_add(completion);
+        self.limits
+            .correct(self.caller.subject(), Unit::Tokens, self.estimated, actual);
+        if let Some(place) = &mut self.place {
+            place.used(actual);
+        }
     }
 }
 
-fn next_mean(mean_ms: u64, newest_ms: u64) -> u64 {
-    let kept = mean_ms - (mean_ms >> MEAN_SHIFT);
-    kept.saturating_add(newest_ms >> MEAN_SHIFT)
+impl App {
+    /// The limits of tokens, then a place at work: at once, or in turn within the queue's patience.
+    pub(crate) async fn pass(
+        &self,
+        admitted: &Admitted,
+        hold: &AuthorizeRequest,
+    ) -> Result<Pass, ApiError> {
+        let caller = admitted.caller.clone();
+        let estimated = self.estimates.of(hold);
+        admitted
+            .trail
+            .with(|record| record.model.clone_from(&hold.model));
+        let taken = self.limits.take(caller.subject(), Unit::Tokens, estimated);
+        admitted
+            .trail
+            .with(|record| record.standings = self.limits.standings(caller.subject()));
+        taken.map_err(|reached| ApiError::rate_limited(&reached, estimated))?;
+        let ask = Ask {
+            tenant: caller.tenant.as_str().into(),
+            weight: caller.weight.unwrap_or(DEFAULT_WEIGHT),
+            band: caller.band,
+            tokens: estimated,
+        };
+        // From here on a drop gives the tokens back.
+        let mut pass = Pass {
+            limits: self.limits.clone(),
+            estimates: self.estimates.clone(),
+            caller,
+            model: hold.model.clone(),
+            estimated,
+            actual: None,
+            place: None,
+            trail: admitted.trail.clone(),
+        };
+        let began = Instant::now();
+        let waiting = (
+            Counted::new(self.metrics.waiting.with_label_values(&[&hold.model])),
+            self.demand
+                .waiting(pass.trail.with(|record| record.route.clone())),
+        );
+        let place = tokio::select! {
+            () = self.hard_stop.cancelled() => return Err(ApiError::shutting_down()),
+            place = self.places.take(ask, self.patience) => place,
+        };
+        drop(waiting);
+        let queued = began.elapsed();
+        self.metrics.queued(&hold.model, queued);
+        pass.trail.with(|record| record.queued += queued);
+        pass.place = Some(place.map_err(|refused| ApiError::no_place(&refused))?);
+        Ok(pass)
+    }
 }
 
-/// When every place is taken, places become free every `mean / limit` (Little's law); a caller
-/// that comes back after two such gaps, at least one second, is likely admitted.
-fn retry_after_s(mean_ms: u64, limit: usize) -> u64 {
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX).max(1);
-    (mean_ms.saturating_mul(2) / limit)
-        .div_ceil(1_000)
-        .clamp(1, MAX_RETRY_AFTER_S)
+/// Weight of the newest answer in a model's mean: one eighth.
+const LEARNED: u64 = 8;
+/// Tokens of an answer before anything is known of a model.
+const FIRST_GUESS: u64 = 256;
+/// Bytes of text per token, on average over Chinese, English and code.
+const BYTES_PER_TOKEN: u64 = 3;
+
+/// How many tokens a request will likely take; cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Estimates {
+    // By model: an eighth of a token is kept, so that small means do not stick.
+    completion: Arc<DashMap<String, u64>>,
+}
+
+impl Estimates {
+    /// The bound of a prompt is its bytes; an answer is guessed from the model's earlier ones.
+    fn of(&self, hold: &AuthorizeRequest) -> u64 {
+        let mean = self
+            .completion
+            .get(&hold.model)
+            .map_or(FIRST_GUESS, |mean| *mean / LEARNED);
+        hold.max_prompt_tokens
+            .div_ceil(BYTES_PER_TOKEN)
+            .saturating_add(mean.min(hold.max_completion_tokens))
+    }
+
+    fn learn(&self, model: &str, tokens: u64) {
+        if let Some(mut mean) = self.completion.get_mut(model) {
+            *mean = next_mean(*mean, tokens);
+        } else {
+            let first = next_mean(FIRST_GUESS * LEARNED, tokens);
+            self.completion.insert(model.to_owned(), first);
+        }
+    }
+}
+
+/// Both in eighths of a token but the newest.
+fn next_mean(mean: u64, newest: u64) -> u64 {
+    (mean - mean.div_ceil(LEARNED)).saturating_add(newest)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-    use super::{Admission, next_mean, retry_after_s};
+    use super::{Admission, Estimates};
+    use zhisuan_proto::v1::AuthorizeRequest;
 
     #[test]
-    fn the_limit_holds_and_places_come_back() {
+    fn the_limit_holds_and_room_comes_back() {
         let admission = Admission::new(2);
-        let first = admission.admit().unwrap_or_else(|_| panic!("a free place"));
-        let _second = admission.admit().unwrap_or_else(|_| panic!("a free place"));
+        let (first, second) = (admission.admit(), admission.admit());
+        assert!(first.is_some() && second.is_some());
         assert_eq!(admission.inflight(), 2);
-        let Err(seconds) = admission.admit() else {
-            panic!("a third place at a limit of two")
-        };
-        assert!((1..=60).contains(&seconds));
+        assert!(admission.admit().is_none());
         drop(first);
-        assert!(admission.admit().is_ok());
+        assert!(admission.admit().is_some());
     }
 
     #[test]
-    fn the_estimate_follows_durations_and_stays_in_bounds() {
-        assert_eq!(retry_after_s(0, 4), 1);
-        assert_eq!(retry_after_s(20_000, 4), 10);
-        assert_eq!(retry_after_s(u64::MAX, 0), 60);
-        let settled = (0..100).fold(1_000, |mean, _| next_mean(mean, 8_000));
-        assert!((7_900..=8_008).contains(&settled), "{settled}");
+    fn estimates_follow_a_models_answers_and_stay_below_the_bound() {
+        let hold = AuthorizeRequest {
+            model: "m".to_owned(),
+            max_prompt_tokens: 300,
+            max_completion_tokens: 4_000,
+            ..AuthorizeRequest::default()
+        };
+        let estimates = Estimates::default();
+        assert_eq!(estimates.of(&hold), 100 + 256);
+        for _ in 0..100 {
+            estimates.learn("m", 20);
+        }
+        assert_eq!(estimates.of(&hold), 120);
+        let short = AuthorizeRequest {
+            max_completion_tokens: 5,
+            ..hold
+        };
+        assert_eq!(estimates.of(&short), 105);
     }
 }

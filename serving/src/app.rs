@@ -1,29 +1,45 @@
 //! Composition root: puts the parts together, listens, drains.
 
-use crate::admit::Admission;
+use crate::admit::{Admission, Admitted, Estimates};
+use crate::anthropic;
+use crate::audit::{Audit, AuditOptions};
+use crate::book::Book;
+use crate::call::{self, Call};
 use crate::envelope::{self, envelope};
-use crate::keys::Keys;
+use crate::external::External;
+use crate::fair::{Bounds, Places};
+use crate::guard::Guard;
+use crate::keys::{Defaults, Keys};
+use crate::label::LabelOptions;
+use crate::limits::{Limits, Unit};
+use crate::lines::Lines;
 use crate::metrics::Metrics;
-use crate::openai::{self, Admitted, ApiError};
-use crate::options::{Error, Options};
+use crate::openai::{self, ApiError};
+use crate::openapi;
+use crate::options::{Error, Operations, Options};
 use crate::replica::{self, ReplicaPool};
 use crate::routes::{Routes, Table};
+use crate::routing::Demand;
 use crate::scheduler::Scheduler;
+use crate::trace::Tracing;
 use crate::usage::{SettleQueue, SettleTask};
 use axum::Router;
-use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::request::Parts;
 use axum::serve::ListenerExt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use zhisuan_proto::v1::Route;
 
-const MAX_INFLIGHT: usize = 1_000_000;
 /// After the grace: time for the last error events to leave.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// A changed list of terms is noticed within this time.
+const TERMS_EVERY: Duration = Duration::from_secs(2);
 /// Time for settlements to arrive after the last answer ended.
 const FLUSH: Duration = Duration::from_secs(10);
 
@@ -34,7 +50,19 @@ pub(crate) struct App {
     pub(crate) keys: Keys,
     pub(crate) routes: Routes,
     pub(crate) replicas: ReplicaPool,
+    pub(crate) external: External,
+    pub(crate) demand: Demand,
     pub(crate) admission: Admission,
+    pub(crate) limits: Limits,
+    pub(crate) estimates: Estimates,
+    pub(crate) places: Places,
+    /// Longest wait for a place or for a replica.
+    pub(crate) patience: Duration,
+    pub(crate) book: Book,
+    pub(crate) reader_stall: Duration,
+    pub(crate) guard: Guard,
+    pub(crate) label: Option<LabelOptions>,
+    pub(crate) tracing: Tracing,
     pub(crate) settle: SettleQueue,
     pub(crate) metrics: Metrics,
     /// Cancelled when draining begins.
@@ -44,17 +72,39 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Who asks and a place for it; a stranger takes no place.
-    pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<Admitted, ApiError> {
-        let caller = self.keys.caller(headers).await?;
+    /// Who asks, and room for its request; a stranger takes no room.
+    pub(crate) async fn admit(&self, head: &Parts) -> Result<Admitted, ApiError> {
+        let caller = self.keys.caller(&head.headers).await?;
         if caller.tenant.is_empty() {
             return Err(ApiError::no_tenant());
         }
-        let permit = self
-            .admission
-            .admit()
-            .map_err(|seconds| ApiError::overloaded(self.admission.limit(), seconds))?;
-        Ok(Admitted { caller, permit })
+        if self.book.audit.as_ref().is_some_and(Audit::refuses) {
+            return Err(ApiError::audit_away());
+        }
+        let call = head
+            .extensions
+            .get::<Call>()
+            .ok_or_else(ApiError::internal)?;
+        let trail = call.trail.clone();
+        trail.with(|record| {
+            record.key_id.clone_from(&caller.key_id);
+            record.tenant.clone_from(&caller.tenant);
+            record.band = caller.band;
+        });
+        let taken = self.limits.take(caller.subject(), Unit::Requests, 1);
+        let standings = self.limits.standings(caller.subject());
+        trail.with(|record| record.standings = standings);
+        taken.map_err(|reached| ApiError::rate_limited(&reached, 1))?;
+        let permit = self.admission.admit().ok_or_else(|| {
+            let seconds = self.places.retry_after_s(&caller.tenant);
+            ApiError::overloaded(self.admission.limit(), seconds)
+        })?;
+        Ok(Admitted {
+            caller,
+            permit,
+            trail,
+            session: head.headers.get("x-session-id").map(session),
+        })
     }
 
     /// The routes, once the scheduler has told them.
@@ -66,18 +116,6 @@ impl App {
             Err(ApiError::scheduler_away())
         }
     }
-
-    /// The route of a model for a tenant, with at least one replica.
-    pub(crate) fn route(&self, model: &str, tenant: &str) -> Result<Route, ApiError> {
-        let table = self.known_routes()?;
-        let route = table
-            .find(model, tenant)
-            .ok_or_else(|| ApiError::model_not_found(model))?;
-        if route.replicas.is_empty() {
-            return Err(ApiError::model_not_ready(model));
-        }
-        Ok(Route::clone(route))
-    }
 }
 
 /// A running gateway. It serves until [`Handle::shutdown`]; a dropped handle leaves it running.
@@ -86,18 +124,14 @@ pub struct Handle {
     app: App,
     serving: JoinHandle<()>,
     watching: JoinHandle<()>,
+    reporting: JoinHandle<()>,
     settling: SettleTask,
 }
 
 /// Starts a gateway. It needs no scheduler yet: until one is reached, requests get 503.
 pub async fn start(options: Options) -> Result<Handle, Error> {
-    if options.max_inflight == 0 || options.max_inflight > MAX_INFLIGHT {
-        return Err(Error::Option {
-            option: "max_inflight",
-            value: options.max_inflight.to_string(),
-            accepted: "expected 1 to 1000000 requests",
-        });
-    }
+    options.check()?;
+    let operations = options.operations;
     let scheduler = Scheduler::new(&options.scheduler_url, &options.key)?;
     let listen = |source| Error::Listen {
         address: options.listen,
@@ -105,7 +139,7 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     };
     let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let metrics = Metrics::new()?;
+    let metrics = Metrics::new(operations.metrics_tenants)?;
     let draining = CancellationToken::new();
     let replicas = ReplicaPool::default();
     let (settle, settling) = SettleQueue::start(scheduler.clone(), metrics.clone());
@@ -116,12 +150,34 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
             revision.set(i64::try_from(table.revision).unwrap_or(i64::MAX));
         }
     });
+    let demand = Demand::default();
+    let name = call::new_id("").map_err(|_| Error::Random)?;
+    let reporting = demand.start(scheduler.clone(), name, draining.clone());
     let app = App {
-        keys: Keys::new(scheduler.clone()),
+        keys: Keys::new(scheduler.clone(), defaults(&operations)),
         scheduler,
         routes,
         replicas,
-        admission: Admission::new(options.max_inflight),
+        external: External::new()?,
+        demand,
+        admission: Admission::new(
+            options
+                .max_inflight
+                .saturating_add(operations.queue.waiting),
+        ),
+        limits: Limits::default(),
+        estimates: Estimates::default(),
+        places: Places::new(Bounds {
+            places: options.max_inflight,
+            waiting: operations.queue.waiting,
+            waiting_per_tenant: operations.queue.waiting_per_tenant,
+        }),
+        patience: operations.queue.patience,
+        book: book(&operations, &metrics)?,
+        reader_stall: operations.reader_stall,
+        guard: guard(&operations, draining.clone())?,
+        tracing: Tracing::new(operations.otlp_endpoint.as_deref())?,
+        label: operations.label,
         settle,
         metrics,
         draining: draining.clone(),
@@ -135,8 +191,64 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
         app,
         serving,
         watching,
+        reporting,
         settling,
     })
+}
+
+/// A number for a session that the caller names.
+fn session(name: &HeaderValue) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.as_bytes().hash(&mut hasher);
+    hasher.finish()
+}
+
+fn defaults(operations: &Operations) -> Defaults {
+    Defaults {
+        key: operations.key_limits,
+        tenant: operations.tenant_limits,
+    }
+}
+
+fn book(operations: &Operations, metrics: &Metrics) -> Result<Book, Error> {
+    let open = |path: &PathBuf| {
+        Lines::open(path).map_err(|source| Error::File {
+            path: path.clone(),
+            source,
+        })
+    };
+    let audit = |options: &AuditOptions| {
+        Audit::open(options, metrics.clone()).map_err(|source| Error::File {
+            path: options.folder.clone(),
+            source,
+        })
+    };
+    Ok(Book {
+        metrics: metrics.clone(),
+        access_log: operations.access_log.as_ref().map(open).transpose()?,
+        audit: operations.audit.as_ref().map(audit).transpose()?,
+    })
+}
+
+/// The content filter, and a task that reads its list again when the file changes.
+fn guard(operations: &Operations, stop: CancellationToken) -> Result<Guard, Error> {
+    let options = operations.guard.clone();
+    let path = options.terms.clone().unwrap_or_default();
+    let guard = Guard::new(options).map_err(|source| Error::Terms { path, source })?;
+    if operations.guard.terms.is_some() {
+        let guard = guard.clone();
+        tokio::spawn(async move {
+            while tokio::time::timeout(TERMS_EVERY, stop.cancelled())
+                .await
+                .is_err()
+            {
+                if let Err(error) = guard.reload() {
+                    tracing::error!(%error, "the list of terms cannot be read; the last one stays in use");
+                }
+            }
+        });
+    }
+    Ok(guard)
 }
 
 async fn serve(listener: TcpListener, router: Router, draining: CancellationToken) {
@@ -155,7 +267,10 @@ async fn serve(listener: TcpListener, router: Router, draining: CancellationToke
 
 /// The gateway's own paths, and the application pages for every other one.
 fn router(app: App, extra: Option<Router>) -> Router {
-    let own = openai::router().merge(envelope::router());
+    let own = openai::router()
+        .merge(anthropic::router())
+        .merge(openapi::router())
+        .merge(envelope::router());
     let wrap = axum::middleware::from_fn_with_state(app.clone(), envelope);
     match extra {
         Some(pages) => own.layer(wrap).with_state(app).fallback_service(pages),
@@ -179,6 +294,7 @@ impl Handle {
             app,
             mut serving,
             watching,
+            reporting,
             settling,
             ..
         } = self;
@@ -195,5 +311,8 @@ impl Handle {
         }
         settling.flush(FLUSH).await;
         watching.abort();
+        reporting.abort();
+        let tracing = app.tracing.clone();
+        drop(tokio::task::spawn_blocking(|| tracing.shut_down()).await);
     }
 }

@@ -1,6 +1,7 @@
 //! What is known of a request from its head alone: its id, the reader's language, the start.
 
 use crate::language::Language;
+use crate::trail::Trail;
 use std::time::Instant;
 
 /// Carried through a request in its extensions.
@@ -10,6 +11,7 @@ pub(crate) struct Call {
     pub(crate) id: String,
     pub(crate) language: Language,
     pub(crate) started: Instant,
+    pub(crate) trail: Trail,
 }
 
 /// Prefix of the ids of a path, as client libraries know them.

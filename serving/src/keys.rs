@@ -1,5 +1,6 @@
 //! Who stands behind a caller's key: asked of the scheduler, remembered by the hash of the secret.
 
+use crate::limits::{Rates, Subject};
 use crate::openai::ApiError;
 use crate::scheduler::{Scheduler, within};
 use axum::http::{HeaderMap, header};
@@ -8,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tonic::{Code, Status};
-use zhisuan_proto::v1::{Key, ResolveKeyRequest};
+use zhisuan_proto::v1::{self, Key, ResolveKeyRequest};
 
 const KNOWN_FOR: Duration = Duration::from_secs(30);
 const UNKNOWN_FOR: Duration = Duration::from_secs(3);
@@ -20,6 +21,52 @@ const MAX_SECRET_BYTES: usize = 256;
 pub(crate) struct Caller {
     pub(crate) tenant: String,
     pub(crate) key_id: String,
+    pub(crate) rates: Rates,
+    /// Of all keys of the tenant together.
+    pub(crate) tenant_rates: Rates,
+    /// The tenant's weight in the fair share, where the scheduler told one.
+    pub(crate) weight: Option<u32>,
+    /// 0 is the most urgent.
+    pub(crate) band: u32,
+}
+
+impl Caller {
+    /// The caller behind a key; `defaults` bind a key and a tenant for which no limits are set.
+    fn new(key: &Key, defaults: Defaults) -> Self {
+        let rates = |told: Option<&v1::Limits>, default| {
+            told.map_or(default, |limits| Rates {
+                requests_per_minute: u64::from(limits.requests_per_minute),
+                tokens_per_minute: limits.tokens_per_minute,
+            })
+        };
+        let band = |limits: Option<&v1::Limits>| limits.map_or(0, |limits| limits.priority);
+        let (own, tenants) = (key.limits.as_ref(), key.tenant_limits.as_ref());
+        Self {
+            tenant: key.tenant.clone(),
+            key_id: key.id.clone(),
+            rates: rates(own, defaults.key),
+            tenant_rates: rates(tenants, defaults.tenant),
+            weight: (key.tenant_weight > 0).then_some(key.tenant_weight),
+            band: band(own).max(band(tenants)),
+        }
+    }
+
+    /// The caller as its limits know it.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            key_id: &self.key_id,
+            tenant: &self.tenant,
+            key: self.rates,
+            of_tenant: self.tenant_rates,
+        }
+    }
+}
+
+/// Limits where the scheduler told none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Defaults {
+    pub(crate) key: Rates,
+    pub(crate) tenant: Rates,
 }
 
 /// Why a key does not open the door.
@@ -43,19 +90,21 @@ pub(crate) struct Keys {
     scheduler: Scheduler,
     // By SHA-256 of the secret: the secret itself is never kept.
     remembered: Arc<DashMap<[u8; 32], Entry>>,
+    defaults: Defaults,
 }
 
 impl Keys {
-    pub(crate) fn new(scheduler: Scheduler) -> Self {
+    pub(crate) fn new(scheduler: Scheduler, defaults: Defaults) -> Self {
         Self {
             scheduler,
+            defaults,
             remembered: Arc::new(DashMap::new()),
         }
     }
 
     /// The caller named by the request's head, or the 401, 403 or 503 that answers it.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        let secret = bearer(headers)?;
+        let secret = secret(headers)?;
         let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         let now = Instant::now();
         // The guard of the map is dropped before anything is awaited.
@@ -66,10 +115,7 @@ impl Keys {
         };
         let now_ms = unix_ms();
         match key.and_then(|key| judge(&key, now_ms).map(|()| key)) {
-            Ok(key) => Ok(Caller {
-                tenant: key.tenant.clone(),
-                key_id: key.id.clone(),
-            }),
+            Ok(key) => Ok(Caller::new(&key, self.defaults)),
             Err(refusal) => Err(answer(refusal)),
         }
     }
@@ -114,15 +160,23 @@ impl Keys {
     }
 }
 
-/// The secret in `Authorization: Bearer zs-...`.
-fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Err(ApiError::missing_key());
+/// The secret in `Authorization: Bearer zs-...` or, as Anthropic's libraries send it, in
+/// `x-api-key: zs-...`.
+pub(crate) fn secret(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let secret = match (headers.get(header::AUTHORIZATION), headers.get("x-api-key")) {
+        (Some(value), _) => {
+            let text = value.to_str().map_err(|_| answer(Refusal::Unknown))?;
+            let (scheme, secret) = text.split_once(' ').unwrap_or((text, ""));
+            if !scheme.eq_ignore_ascii_case("bearer") {
+                return Err(ApiError::missing_key());
+            }
+            secret
+        }
+        (None, Some(value)) => value.to_str().map_err(|_| answer(Refusal::Unknown))?,
+        (None, None) => return Err(ApiError::missing_key()),
     };
-    let text = value.to_str().map_err(|_| answer(Refusal::Unknown))?;
-    let (scheme, secret) = text.split_once(' ').unwrap_or((text, ""));
     let secret = secret.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || secret.is_empty() {
+    if secret.is_empty() {
         return Err(ApiError::missing_key());
     }
     if !secret.starts_with("zs-") || secret.len() > MAX_SECRET_BYTES {

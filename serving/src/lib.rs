@@ -5,29 +5,39 @@
 //! state of its own beyond caches and the settlements on their way to the ledger.
 
 mod admit;
+mod anthropic;
 mod app;
+mod audit;
 mod backoff;
+mod book;
 mod call;
 mod envelope;
+mod external;
+mod fair;
+mod guard;
 mod keys;
+mod label;
 mod language;
+mod limits;
+mod lines;
 mod metrics;
 mod openai;
+mod openapi;
 mod options;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the chat route calls it once both are merged"
-    )
-)]
+mod outlet;
 mod parse;
+mod refuse;
 mod replica;
-mod route;
 mod routes;
+mod routing;
 mod scheduler;
+mod trace;
+mod trail;
 mod usage;
 
 pub use app::{Handle, start};
-pub use options::{Error, Options};
+pub use audit::{AuditOptions, Verified, VerifyError, verify_audit};
+pub use guard::{Decision, Decisions, GuardOptions, GuardPolicy};
+pub use label::LabelOptions;
+pub use limits::Rates;
+pub use options::{Error, Operations, Options, QueueBounds};

@@ -1,9 +1,14 @@
-//! Numbers of the gateway for Prometheus. Labels are bounded: models are those of the routes, and
-//! no tenant is named, because the page needs no key.
+//! Numbers of the gateway for Prometheus, named as the field names them. Labels are bounded: models
+//! are those of the routes, and no tenant is named unless the operator asks for it, because the
+//! page needs no key.
 
+use crate::trail::Record;
+use dashmap::DashSet;
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Seconds; from a cached short prompt to a long one on a CPU.
@@ -22,12 +27,27 @@ const DURATION_BUCKETS: &[f64] = &[
 pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
-    duration: HistogramVec,
+    e2e_latency: HistogramVec,
+    queue_time: HistogramVec,
     time_to_first_token: HistogramVec,
     inter_token_latency: HistogramVec,
     prompt_tokens: IntCounterVec,
-    completion_tokens: IntCounterVec,
+    generation_tokens: IntCounterVec,
+    cached_tokens: IntCounterVec,
+    finished: IntCounterVec,
+    refused: IntCounterVec,
+    findings: IntCounterVec,
+    tenant_requests: IntCounterVec,
+    tenant_tokens: IntCounterVec,
+    tenants: Arc<DashSet<Box<str>>>,
+    /// Tenants that are named; later ones are "other".
+    most_tenants: usize,
+    pub(crate) running: IntGaugeVec,
+    pub(crate) waiting: IntGaugeVec,
     pub(crate) requests_inflight: IntGauge,
+    pub(crate) readers_stalled: IntCounter,
+    pub(crate) log_lines_dropped: IntCounter,
+    pub(crate) audit_failures: IntCounter,
     pub(crate) settlements_pending: IntGauge,
     pub(crate) settle_retries: IntCounter,
     pub(crate) clients_vanished: IntCounter,
@@ -37,7 +57,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+    /// `most_tenants` are named on the page; 0 names none.
+    pub(crate) fn new(most_tenants: usize) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let made = Make(&registry);
         Ok(Self {
@@ -46,9 +67,15 @@ impl Metrics {
                 "Requests answered, by endpoint and HTTP status.",
                 &["endpoint", "status"],
             )?,
-            duration: made.histograms(
-                "request_duration_seconds",
+            e2e_latency: made.histograms(
+                "e2e_request_latency_seconds",
                 "Time from the head of a request to the last token of its answer.",
+                &["model"],
+                DURATION_BUCKETS,
+            )?,
+            queue_time: made.histograms(
+                "request_queue_time_seconds",
+                "Time that a request waited for a place at work.",
                 &["model"],
                 DURATION_BUCKETS,
             )?,
@@ -69,10 +96,64 @@ impl Metrics {
                 "Prompt tokens handed to the ledger.",
                 &["model"],
             )?,
-            completion_tokens: made.counters(
-                "completion_tokens_total",
+            generation_tokens: made.counters(
+                "generation_tokens_total",
                 "Completion tokens handed to the ledger.",
                 &["model"],
+            )?,
+            cached_tokens: made.counters(
+                "prefix_cache_hit_tokens_total",
+                "Prompt tokens that a replica found in its cache.",
+                &["model"],
+            )?,
+            finished: made.counters(
+                "requests_finished_total",
+                "Requests by the reason of their end.",
+                &["reason"],
+            )?,
+            refused: made.counters(
+                "requests_refused_total",
+                "Requests refused for a limit, a full queue or a deadline.",
+                &["code"],
+            )?,
+            findings: made.counters(
+                "guard_findings_total",
+                "Findings of the content filter.",
+                &["rule", "decision", "side"],
+            )?,
+            tenant_requests: made.counters(
+                "tenant_requests_total",
+                "Requests by tenant; later tenants than the named ones are \"other\".",
+                &["tenant"],
+            )?,
+            tenant_tokens: made.counters(
+                "tenant_tokens_total",
+                "Prompt and completion tokens by tenant.",
+                &["tenant"],
+            )?,
+            tenants: Arc::default(),
+            most_tenants,
+            running: made.gauges(
+                "num_requests_running",
+                "Requests at work at a replica or another server.",
+                &["model"],
+            )?,
+            waiting: made.gauges(
+                "num_requests_waiting",
+                "Requests that wait for a replica.",
+                &["model"],
+            )?,
+            audit_failures: made.counter(
+                "audit_failures_total",
+                "Times that audit events could not be written.",
+            )?,
+            log_lines_dropped: made.counter(
+                "log_lines_dropped_total",
+                "Lines of the access log that were dropped, because the disk was slower.",
+            )?,
+            readers_stalled: made.counter(
+                "readers_stalled_total",
+                "Answers that ended because their reader stopped reading.",
             )?,
             requests_inflight: made.gauge("requests_inflight", "Requests under way.")?,
             settlements_pending: made.gauge(
@@ -106,8 +187,63 @@ impl Metrics {
             .inc();
     }
 
+    pub(crate) fn queued(&self, model: &str, time: Duration) {
+        self.queue_time
+            .with_label_values(&[model])
+            .observe(time.as_secs_f64());
+    }
+
+    /// A request ended, with everything that is known of it.
+    pub(crate) fn closed(&self, record: &Record) {
+        if record.tenant.is_empty() {
+            return;
+        }
+        if matches!(record.status, 429 | 503) {
+            self.refused
+                .with_label_values(&[record.reason.as_str()])
+                .inc();
+        }
+        self.finished
+            .with_label_values(&[record.reason.as_str()])
+            .inc();
+        if record.cached_tokens > 0 {
+            self.cached_tokens
+                .with_label_values(&[record.model.as_str()])
+                .inc_by(record.cached_tokens);
+        }
+        for found in &record.findings {
+            self.findings
+                .with_label_values(&[found.rule, found.decision, found.side])
+                .inc_by(u64::from(found.count));
+        }
+        if let Some(tenant) = self.tenant(&record.tenant) {
+            self.tenant_requests.with_label_values(&[tenant]).inc();
+            self.tenant_tokens.with_label_values(&[tenant]).inc_by(
+                record
+                    .prompt_tokens
+                    .saturating_add(record.completion_tokens),
+            );
+        }
+    }
+
+    /// The label of a tenant; `None` where tenants are not named.
+    fn tenant<'a>(&self, tenant: &'a str) -> Option<&'a str> {
+        if self.most_tenants == 0 {
+            return None;
+        }
+        if self.tenants.contains(tenant) {
+            return Some(tenant);
+        }
+        // Two that come at once may both be named: one label more than asked for.
+        if self.tenants.len() >= self.most_tenants {
+            return Some("other");
+        }
+        self.tenants.insert(tenant.into());
+        Some(tenant)
+    }
+
     pub(crate) fn finished(&self, model: &str, after: Duration) {
-        self.duration
+        self.e2e_latency
             .with_label_values(&[model])
             .observe(after.as_secs_f64());
     }
@@ -128,7 +264,7 @@ impl Metrics {
         self.prompt_tokens
             .with_label_values(&[model])
             .inc_by(prompt);
-        self.completion_tokens
+        self.generation_tokens
             .with_label_values(&[model])
             .inc_by(completion);
     }
@@ -136,6 +272,22 @@ impl Metrics {
     /// The text exposition format, version 0.0.4.
     pub(crate) fn render(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+/// Counts in a gauge for as long as it lives.
+pub(crate) struct Counted(IntGauge);
+
+impl Counted {
+    pub(crate) fn new(gauge: IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -154,6 +306,17 @@ impl Make<'_> {
         labels: &[&str],
     ) -> Result<IntCounterVec, prometheus::Error> {
         let made = IntCounterVec::new(Self::options(name, help), labels)?;
+        self.0.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntGaugeVec, prometheus::Error> {
+        let made = IntGaugeVec::new(Self::options(name, help), labels)?;
         self.0.register(Box::new(made.clone()))?;
         Ok(made)
     }

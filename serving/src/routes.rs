@@ -13,7 +13,7 @@ use zhisuan_proto::v1::{Replica, Route, Routes as Update, WatchRoutesRequest};
 /// One state of the routes, by name of the model.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    by_model: BTreeMap<String, Vec<Arc<Route>>>,
+    by_model: BTreeMap<String, Vec<Route>>,
     /// Whether the scheduler has ever told the routes.
     pub(crate) known: bool,
     pub(crate) revision: u64,
@@ -21,12 +21,9 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(update: Update) -> Self {
-        let mut by_model: BTreeMap<String, Vec<Arc<Route>>> = BTreeMap::new();
+        let mut by_model: BTreeMap<String, Vec<Route>> = BTreeMap::new();
         for route in update.routes {
-            by_model
-                .entry(route.model.clone())
-                .or_default()
-                .push(Arc::new(route));
+            by_model.entry(route.model.clone()).or_default().push(route);
         }
         Self {
             by_model,
@@ -35,18 +32,21 @@ impl Table {
         }
     }
 
-    /// The route of `model` for `tenant`: its own before a public one, one with replicas first.
-    /// Another tenant's route does not exist for it.
-    pub(crate) fn find(&self, model: &str, tenant: &str) -> Option<&Arc<Route>> {
-        self.by_model
-            .get(model)?
-            .iter()
-            .filter(|route| is_visible(route, tenant))
-            .max_by_key(|route| (!route.replicas.is_empty(), !route.tenant.is_empty()))
+    /// The routes that a request of `tenant` for `model` may take, to be drawn from by weight.
+    pub(crate) fn choices(&self, model: &str, tenant: &str) -> Vec<&Route> {
+        let routes = self.by_model.get(model).into_iter().flatten();
+        zhisuan_proto::choices(routes, model, tenant)
+    }
+
+    /// The route that stands for `model` where one is shown to `tenant`; one with replicas first.
+    pub(crate) fn find(&self, model: &str, tenant: &str) -> Option<&Route> {
+        let choices = self.choices(model, tenant);
+        let ready = choices.iter().find(|route| !route.replicas.is_empty());
+        ready.or_else(|| choices.first()).copied()
     }
 
     /// Every model that `tenant` may call, by name.
-    pub(crate) fn visible<'a>(&'a self, tenant: &'a str) -> impl Iterator<Item = &'a Arc<Route>> {
+    pub(crate) fn visible<'a>(&'a self, tenant: &'a str) -> impl Iterator<Item = &'a Route> {
         self.by_model
             .keys()
             .filter_map(move |model| self.find(model, tenant))
@@ -59,10 +59,6 @@ impl Table {
             .flatten()
             .flat_map(|route| &route.replicas)
     }
-}
-
-fn is_visible(route: &Route, tenant: &str) -> bool {
-    route.tenant.is_empty() || route.tenant == tenant
 }
 
 /// Reads the current table; cheap to clone.
@@ -91,6 +87,11 @@ impl Routes {
             }
         });
         (Self { current }, task)
+    }
+
+    /// Tells of every new table.
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Table>> {
+        self.current.clone()
     }
 
     pub(crate) fn table(&self) -> Arc<Table> {

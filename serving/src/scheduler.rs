@@ -9,7 +9,9 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use zhisuan_proto::MAX_MESSAGE_BYTES;
 use zhisuan_proto::v1::access_client::AccessClient;
+use zhisuan_proto::v1::artifacts_client::ArtifactsClient;
 use zhisuan_proto::v1::billing_client::BillingClient;
+use zhisuan_proto::v1::jobs_client::JobsClient;
 use zhisuan_proto::v1::models_client::ModelsClient;
 
 /// Longest wait for one answer of the scheduler; a watch is not bound by it.
@@ -42,7 +44,22 @@ type Wire = InterceptedService<Channel, Bearer>;
 /// Clients of the services that a gateway uses; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Scheduler {
+    channel: Channel,
     wire: Wire,
+}
+
+/// Clients that show a caller's own key, so that the scheduler decides what it may do.
+#[derive(Clone)]
+pub(crate) struct CallerWire(Wire);
+
+impl CallerWire {
+    pub(crate) fn artifacts(&self) -> ArtifactsClient<Wire> {
+        ArtifactsClient::new(self.0.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    pub(crate) fn jobs(&self) -> JobsClient<Wire> {
+        JobsClient::new(self.0.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
 }
 
 impl Scheduler {
@@ -67,8 +84,16 @@ impl Scheduler {
         })?;
         let channel = watched(endpoint).connect_lazy();
         Ok(Self {
-            wire: InterceptedService::new(channel, bearer),
+            wire: InterceptedService::new(channel.clone(), bearer),
+            channel,
         })
+    }
+
+    /// The same channel with a caller's secret; `None` when it cannot travel in a header.
+    pub(crate) fn of_caller(&self, secret: &str) -> Option<CallerWire> {
+        let bearer = Bearer::new(secret)?;
+        let wire = InterceptedService::new(self.channel.clone(), bearer);
+        Some(CallerWire(wire))
     }
 
     pub(crate) fn access(&self) -> AccessClient<Wire> {

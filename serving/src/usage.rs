@@ -1,5 +1,6 @@
 //! Settlements on their way to the ledger: an actor that retries until the scheduler has them.
 
+use crate::admit::Pass;
 use crate::backoff;
 use crate::metrics::Metrics;
 use crate::scheduler::{Scheduler, within};
@@ -39,9 +40,10 @@ impl SettleQueue {
     }
 
     /// The meter of one request that is about to be authorised.
-    pub(crate) fn meter(&self, request_id: String, model: String) -> Meter {
+    pub(crate) fn meter(&self, request_id: String, model: String, pass: Pass) -> Meter {
         Meter {
             queue: self.clone(),
+            pass,
             request_id,
             model,
             prompt_tokens: 0,
@@ -91,6 +93,7 @@ const UNSURE_TRIES: u32 = 8;
 /// stream, a vanished client or a dead replica there is exactly one settlement.
 pub(crate) struct Meter {
     queue: SettleQueue,
+    pass: Pass,
     request_id: String,
     model: String,
     prompt_tokens: u64,
@@ -138,6 +141,7 @@ impl Drop for Meter {
             Hold::Yes => u32::MAX,
             Hold::Unsure => UNSURE_TRIES,
         };
+        self.pass.used(self.prompt_tokens, self.completion_tokens);
         self.queue
             .metrics
             .tokens(&self.model, self.prompt_tokens, self.completion_tokens);

@@ -3,9 +3,11 @@
 The fake replica behind the gateway answers "你好，世界🙂!\n第二行" in six tokens.
 """
 
+import json
 import sys
 
 import openai
+import pydantic
 from openai import OpenAI
 
 BASE_URL, KEY = sys.argv[1:3]
@@ -93,6 +95,68 @@ def embeddings():
         assert answer.usage.prompt_tokens == 6
 
 
+CALL = 'say <tool_call>\n{"name": "weather", "arguments": {"city": "北京"}}\n</tool_call>'
+TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+
+
+def tools():
+    answer = client.chat.completions.create(model="tiny", messages=user(CALL), tools=TOOLS, n=2)
+    assert len(answer.choices) == 2 and answer.choices[1].finish_reason == "tool_calls"
+    call = answer.choices[0].message.tool_calls[0]
+    assert json.loads(call.function.arguments) == {"city": "北京"}
+    # The answer goes back as the library writes it, with all its empty fields.
+    history = user("rain?") + [answer.choices[0].message.model_dump()]
+    history.append({"role": "tool", "tool_call_id": call.id, "content": "no"})
+    again = client.chat.completions.create(model="tiny", messages=history, tools=TOOLS)
+    assert again.choices[0].message.content == TEXT
+    with client.chat.completions.stream(model="tiny", messages=user(CALL), tools=TOOLS) as stream:
+        final = stream.get_final_completion()
+    assert final.choices[0].message.tool_calls[0].function.name == "weather"
+
+
+def structured():
+    class City(pydantic.BaseModel):
+        city: str
+
+    order = user('say {"city": "北京"}')
+    answer = client.chat.completions.parse(model="tiny", messages=order, response_format=City)
+    assert answer.choices[0].message.parsed == City(city="北京")
+
+
+def responses():
+    answer = client.responses.create(model="tiny", input="hello", metadata={"case": "7"})
+    assert answer.output_text == TEXT and answer.usage.output_tokens == 6
+    assert answer.status == "completed" and answer.metadata == {"case": "7"}
+    with client.responses.stream(model="tiny", input="hello") as stream:
+        kinds = [event.type for event in stream]
+        assert stream.get_final_response().output_text == TEXT
+    assert kinds[0] == "response.created" and kinds[-1] == "response.completed"
+    tool = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
+    call = client.responses.create(model="tiny", input=CALL, tools=[tool]).output[0]
+    assert (call.type, json.loads(call.arguments)) == ("function_call", {"city": "北京"})
+    expect(
+        openai.BadRequestError, "unsupported_parameter", param="previous_response_id",
+        call=lambda: client.responses.create(model="tiny", input="x", previous_response_id="resp_1"),
+    )
+
+
+def batches():
+    body = {"model": "tiny", "messages": user("hello")}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    text = json.dumps(line, ensure_ascii=False).encode()
+    file = client.files.create(file=("asks.jsonl", text), purpose="batch")
+    assert client.files.content(file.id).read() == text
+    assert [known.id for known in client.files.list()] == [file.id]
+    made = client.batches.create(
+        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+    )
+    assert client.batches.retrieve(made.id).status == "in_progress"
+    assert [batch.id for batch in client.batches.list(limit=1)] == [made.id]
+    assert client.batches.cancel(made.id).status == "cancelled"
+    assert client.files.delete(file.id).deleted
+    expect(openai.NotFoundError, "not_found", call=lambda: client.files.retrieve(file.id))
+
+
 def errors():
     create = client.chat.completions.create
     expect(
@@ -100,8 +164,8 @@ def errors():
         call=lambda: create(model="tiny", messages=user("x"), temperature=9),
     )
     expect(
-        openai.BadRequestError, "unsupported_parameter", param="n",
-        call=lambda: create(model="tiny", messages=user("x"), n=2),
+        openai.BadRequestError, "unsupported_parameter", param="store",
+        call=lambda: create(model="tiny", messages=user("x"), store=True),
     )
     expect(
         openai.BadRequestError, "context_length_exceeded",
@@ -131,7 +195,8 @@ def errors():
     )
 
 
-for check in (models, chat, chat_stream, broken_stream, completions, embeddings, errors):
+for check in (models, chat, chat_stream, broken_stream, completions, embeddings, tools, structured, responses,
+              batches, errors):
     check()
     print("ok", check.__name__)
 print("all checks passed")

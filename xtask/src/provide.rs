@@ -6,23 +6,31 @@ use crate::step::{Step, root};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
+/// The official client for Node that tests run.
+const NODE_PACKAGE: &str = "openai@7.57.0";
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
 
 /// What was provided.
 pub(crate) struct Provided {
     cache: PathBuf,
     python: PathBuf,
+    /// Folder of Node packages; `None` where there is no Node.
+    node_modules: Option<PathBuf>,
 }
 
 impl Provided {
     /// Variables for test programs.
-    pub(crate) fn env(&self) -> [(String, String); 3] {
+    pub(crate) fn env(&self) -> Vec<(String, String)> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        [
+        let mut env = vec![
             ("ZHISUAN_TEST_REQUIRE".to_owned(), "1".to_owned()),
             ("ZHISUAN_TEST_PYTHON".to_owned(), text(&self.python)),
             ("ZHISUAN_CACHE".to_owned(), text(&self.cache)),
-        ]
+        ];
+        if let Some(folder) = &self.node_modules {
+            env.push(("ZHISUAN_TEST_NODE_MODULES".to_owned(), text(folder)));
+        }
+        env
     }
 
     /// The same as lines for a shell.
@@ -47,7 +55,43 @@ pub(crate) fn all() -> Result<Provided> {
         &[&script, &folder, &offered, &for_tests],
     )
     .run()?;
-    Ok(Provided { cache, python })
+    let node_modules = node(&cache)?;
+    Ok(Provided {
+        cache,
+        python,
+        node_modules,
+    })
+}
+
+/// The official client for Node, where there is Node. A folder named after its version.
+fn node(cache: &Path) -> Result<Option<PathBuf>> {
+    let npm = std::process::Command::new("npm").arg("--version").output();
+    if !npm.is_ok_and(|answer| answer.status.success()) {
+        println!("==> node: there is no npm; the tests of Node clients are skipped");
+        return Ok(None);
+    }
+    let folder = cache.join(format!("node-{}", NODE_PACKAGE.replace('@', "-")));
+    let modules = folder.join("node_modules");
+    let complete = folder.join("complete");
+    if complete.exists() && modules.join("openai").exists() {
+        println!("==> node: {} is there", folder.display());
+        return Ok(Some(modules));
+    }
+    std::fs::create_dir_all(&folder)?;
+    let place = folder.to_string_lossy();
+    let install = [
+        "install",
+        "--silent",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--prefix",
+        &place,
+        NODE_PACKAGE,
+    ];
+    Step::new("node", "npm", &install).run()?;
+    std::fs::write(&complete, NODE_PACKAGE)?;
+    Ok(Some(modules))
 }
 
 /// The same folder as the product's own cache.

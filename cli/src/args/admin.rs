@@ -149,7 +149,7 @@ pub(crate) enum KeyVerb {
     List(TenantFlag),
     #[command(about = tr("吊销密钥", "revoke a key"))]
     Revoke(KeyRevokeArgs),
-    #[command(about = tr("设置密钥的限额;没写的即不限", "set a key's limits; what is not named has none"))]
+    #[command(about = tr("设置密钥的限额;没写的即不限,全都不写则用网关的默认值", "set a key's limits; what is not named has none, and naming nothing goes back to the gateway's defaults"))]
     Limit(KeyLimitArgs),
 }
 
@@ -191,7 +191,7 @@ pub(crate) enum TenantVerb {
     Create(TenantCreateArgs),
     #[command(about = tr("列出租户和余额", "list tenants and their accounts"))]
     List,
-    #[command(about = tr("设置租户全部密钥合计的限额;没写的即不限", "set the limits of all keys of a tenant together; what is not named has none"))]
+    #[command(about = tr("设置租户全部密钥合计的限额;没写的即不限,全都不写则用网关的默认值", "set the limits of all keys of a tenant together; what is not named has none, and naming nothing goes back to the gateway's defaults"))]
     Limit(TenantLimitArgs),
 }
 

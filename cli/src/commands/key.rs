@@ -52,13 +52,16 @@ pub(super) async fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
     }
 }
 
-/// Limits as they were named; what was not has none.
-pub(super) fn limits(args: &LimitArgs) -> Limits {
-    Limits {
+/// Limits where any was named; those beside it are off. Without any the gateway's defaults hold.
+pub(super) fn limits(args: &LimitArgs) -> Option<Limits> {
+    let named = args.requests_per_minute.is_some()
+        || args.tokens_per_minute.is_some()
+        || args.priority.is_some();
+    named.then(|| Limits {
         requests_per_minute: args.requests_per_minute.unwrap_or_default(),
         tokens_per_minute: args.tokens_per_minute.unwrap_or_default(),
         priority: args.priority.unwrap_or_default(),
-    }
+    })
 }
 
 async fn limit(context: &Context, args: KeyLimitArgs) -> Result<Exit> {
@@ -74,15 +77,15 @@ pub(super) async fn set_limits(
 ) -> Result<Exit> {
     let request = SetLimitsRequest {
         of: Some(of),
-        limits: Some(limits(args)),
+        limits: limits(args),
     };
     let client = context.client(As::Operator)?;
     let set = client.access().set_limits(request).await?.into_inner();
-    let set = set.limits.unwrap_or_default();
+    let set = set.limits.as_ref();
     context.out.document(Document {
         schema: "zhisuan.limits/1",
-        value: views::access::limits_json(Some(&set)),
-        tables: vec![views::access::limits_table(&set)],
+        value: views::access::limits_json(set),
+        tables: vec![views::access::limits_table(set)],
         name,
     })?;
     Ok(Exit::Done)
@@ -101,7 +104,7 @@ async fn create(context: &Context, args: KeyCreateArgs) -> Result<Exit> {
         role: args.role,
         name: args.name,
         expires_at_ms,
-        limits: Some(limits(&args.limits)),
+        limits: limits(&args.limits),
     };
     // A tenant makes keys for itself; every other key takes an operator.
     let own = request.tenant.is_empty() && matches!(request.role.as_str(), "tenant" | "app");

@@ -42,7 +42,7 @@ async fn create(context: &Context, args: TenantCreateArgs) -> Result<Exit> {
         credit_limit_micro: limit,
         weight: args.weight,
         created_at_ms: 0,
-        limits: Some(limits(&args.limits)),
+        limits: limits(&args.limits),
     };
     let client = context.client(As::Operator)?;
     let request = CreateTenantRequest {

@@ -3,10 +3,9 @@
 use crate::config_file::{self, ConfigFile};
 use crate::error::{Exit, Failure, Result};
 use crate::words::{say, tr};
-use std::fs::{DirBuilder, File, Permissions, TryLockError};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use zhisuan_scheduler::{NotPrivate, private_folder};
 
 /// An open data folder. The lock ends with this value, also when the process is killed.
 pub(crate) struct DataDir {
@@ -29,7 +28,7 @@ impl DataDir {
                 ),
             )
         };
-        make_private(path).map_err(|error| failed(&error))?;
+        private_folder(path).map_err(|refused| failed(&why(&refused)))?;
         let path = path.canonicalize().map_err(|error| failed(&error))?;
         let lock = File::options()
             .create(true)
@@ -73,21 +72,16 @@ impl DataDir {
     }
 }
 
-/// Makes a folder that only its owner may read, or makes one that is there already so.
-fn make_private(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    let mode = std::fs::metadata(path)?.permissions().mode();
-    if mode & 0o1000 != 0 {
-        // Closing /tmp would break the machine.
-        return Err(io::Error::other(tr(
+/// In the words of the user's language where it is a matter of words.
+fn why(refused: &NotPrivate) -> String {
+    match refused {
+        NotPrivate::Shared => tr(
             "这是所有用户共用的文件夹(sticky 位),请指定其中的一个子文件夹",
             "all users share this folder (sticky bit), name one inside it",
-        )));
+        )
+        .to_owned(),
+        NotPrivate::Io(error) => error.to_string(),
     }
-    if mode & 0o077 != 0 {
-        std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    }
-    Ok(())
 }
 
 /// The default data folder of `up`.
@@ -103,37 +97,4 @@ pub(crate) fn default_path() -> Result<PathBuf> {
                 "name a folder with --data-dir",
             ))
         })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        reason = "tests fail by panicking"
-    )]
-
-    use super::*;
-
-    #[test]
-    fn a_folder_that_others_could_read_is_closed_and_a_shared_one_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let set = |mode| {
-            std::fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
-        };
-        let mode = || {
-            std::fs::metadata(folder.path())
-                .unwrap()
-                .permissions()
-                .mode()
-                & 0o7777
-        };
-        set(0o755);
-        drop(DataDir::open(folder.path()).unwrap());
-        assert_eq!(mode(), 0o700);
-        set(0o1777);
-        assert!(DataDir::open(folder.path()).is_err());
-        assert_eq!(mode(), 0o1777);
-    }
 }

@@ -64,6 +64,7 @@ impl Stack {
             key: scheduler.internal_key(Role::Gateway),
             max_inflight: MAX_INFLIGHT,
             extra: options.knowledge.as_deref().map(pages).transpose()?,
+            operations: zhisuan_serving::Operations::default(),
         })
         .await
         .map_err(|error| not_started(tr("推理网关", "the gateway"), error.code(), &error))?;

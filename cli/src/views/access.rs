@@ -16,9 +16,11 @@ pub(crate) fn tenant_json(tenant: &Tenant, account: Option<&Account>) -> Value {
     })
 }
 
-/// Limits as JSON; the schema is `zhisuan.limits/1`. 0 is no limit.
+/// Limits as JSON; the schema is `zhisuan.limits/1`. 0 is no limit; nothing set is null.
 pub(crate) fn limits_json(limits: Option<&Limits>) -> Value {
-    let limits = limits.copied().unwrap_or_default();
+    let Some(limits) = limits else {
+        return Value::Null;
+    };
     json!({
         "requests_per_minute": limits.requests_per_minute,
         "tokens_per_minute": limits.tokens_per_minute, "priority": limits.priority,
@@ -26,10 +28,11 @@ pub(crate) fn limits_json(limits: Option<&Limits>) -> Value {
 }
 
 /// Limits for people.
-pub(crate) fn limits_table(limits: &Limits) -> Table {
-    let count = |value: u64| match value {
-        0 => Cell::from(tr("不限", "none")),
-        value => Cell::Count(value),
+pub(crate) fn limits_table(limits: Option<&Limits>) -> Table {
+    let count = |value: Option<u64>| match value {
+        None => Cell::from(tr("默认", "default")),
+        Some(0) => Cell::from(tr("不限", "none")),
+        Some(value) => Cell::Count(value),
     };
     let mut table = Table::new(&[
         tr("每分钟请求", "REQUESTS/MIN"),
@@ -37,16 +40,18 @@ pub(crate) fn limits_table(limits: &Limits) -> Table {
         tr("优先级", "PRIORITY"),
     ]);
     table.row(vec![
-        count(u64::from(limits.requests_per_minute)),
-        count(limits.tokens_per_minute),
-        Cell::Count(u64::from(limits.priority)),
+        count(limits.map(|limits| u64::from(limits.requests_per_minute))),
+        count(limits.map(|limits| limits.tokens_per_minute)),
+        Cell::Count(limits.map_or(0, |limits| u64::from(limits.priority))),
     ]);
     table
 }
 
-/// Limits in one cell; nothing when there are none.
+/// Limits in one cell; nothing when none were set.
 fn limits_text(limits: Option<&Limits>) -> String {
-    let limits = limits.copied().unwrap_or_default();
+    let Some(limits) = limits else {
+        return String::new();
+    };
     let mut parts = Vec::new();
     if limits.requests_per_minute > 0 {
         let requests = limits.requests_per_minute;
@@ -58,6 +63,9 @@ fn limits_text(limits: Option<&Limits>) -> String {
     }
     if limits.priority > 0 {
         parts.push(say!("优先级 {}", "priority {}", limits.priority));
+    }
+    if parts.is_empty() {
+        parts.push(tr("不限", "none").to_owned());
     }
     parts.join(", ")
 }

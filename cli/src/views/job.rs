@@ -168,7 +168,7 @@ pub(crate) fn json(job: &Job) -> Value {
         "started_at_ms": job.started_at_ms,
         "ended_at_ms": job.ended_at_ms,
         "held_micro": job.held_micro,
-        "charged_micro": job.charged_micro,
+        "charged_micro": job.charged_micro, "simulated": job.simulated,
         "outputs": sorted(&job.outputs),
         "revision": job.revision,
         "progress": job.progress,
@@ -205,13 +205,23 @@ pub(crate) fn row(job: &Job, now_ms: i64) -> Vec<Cell> {
     vec![
         Cell::Count(job.id),
         spec.name.into(),
-        work.into(),
+        marked(work, job.simulated).into(),
         state_text(job.state()).into(),
         detail(job).into(),
         Cell::Time(job.submitted_at_ms),
         time,
         Cell::Money(job.charged_micro),
     ]
+}
+
+/// Says so when the devices under it are simulated.
+fn marked(text: &str, simulated: bool) -> String {
+    let mark = if simulated {
+        tr("(模拟设备)", " (simulated)")
+    } else {
+        ""
+    };
+    format!("{text}{mark}")
 }
 
 /// The reason, else the last progress.
@@ -246,7 +256,7 @@ pub(crate) fn tables(job: &Job) -> Vec<Table> {
     facts.pair(tr("编号", "id"), Cell::Count(job.id));
     facts.pair(tr("名称", "name"), spec.name.clone());
     facts.pair(tr("租户", "tenant"), job.tenant.clone());
-    facts.pair(tr("类型", "work"), work_word(&spec));
+    facts.pair(tr("类型", "work"), marked(work_word(&spec), job.simulated));
     facts.pair(tr("状态", "state"), state_text(job.state()));
     facts.pair(tr("原因", "reason"), reason_text(job.reason.as_ref()));
     facts.pair(tr("进度", "progress"), job.progress.clone());

@@ -82,7 +82,7 @@ fn line_json(line: &StatementLine) -> Value {
         "quantity": line.quantity, "unit": line.unit, "price_version": line.price_version,
         "price_micro": line.price_micro, "amount_micro": line.amount_micro,
         "duration_ms": line.duration_ms, "quantity_milli": line.quantity_milli,
-        "reverses": line.reverses,
+        "reverses": line.reverses, "simulated": line.simulated,
     })
 }
 
@@ -118,6 +118,15 @@ fn subject(line: &StatementLine) -> String {
     }
 }
 
+/// What was priced; simulated devices say so.
+fn sku(line: &StatementLine) -> String {
+    if line.simulated {
+        say!("{}(模拟)", "{} (simulated)", line.sku)
+    } else {
+        line.sku.clone()
+    }
+}
+
 /// How much of it: seconds of so many cores or devices, or tokens.
 fn quantity(line: &StatementLine) -> String {
     if line.duration_ms > 0 || line.quantity_milli > 0 {
@@ -150,7 +159,7 @@ pub(crate) fn statement_tables(statement: &StatementResponse) -> Vec<Table> {
             Cell::Count(line.transaction),
             Cell::Time(line.at_ms),
             (subject(line) + &kind).into(),
-            line.sku.as_str().into(),
+            sku(line).into(),
             quantity(line).into(),
             Cell::Count(line.price_version),
             Cell::Money(line.price_micro),

@@ -198,7 +198,7 @@ impl AccessApi for AccessService {
                 return Err(Problem::field("of", value, zh, en).status());
             }
         }
-        let limits = Some(limits.to_proto());
+        let limits = limits.map(Limits::to_proto);
         Ok(Response::new(v1::SetLimitsResponse { limits }))
     }
 
@@ -221,7 +221,7 @@ impl AccessApi for AccessService {
         let record = record.map_err(|denied| denied.of_resolved())?;
         let mut key = record.to_proto();
         let (limits, weight) = self.tenants.terms(record.tenant).await?;
-        key.tenant_limits = Some(limits.to_proto());
+        key.tenant_limits = limits.map(Limits::to_proto);
         key.tenant_weight = weight;
         Ok(Response::new(key))
     }
@@ -309,6 +309,6 @@ fn to_proto(row: TenantRow) -> v1::Tenant {
         credit_limit_micro: row.tenant.credit_limit_micro,
         weight: row.tenant.weight,
         created_at_ms: row.created_at_ms,
-        limits: Some(row.limits.to_proto()),
+        limits: row.limits.map(Limits::to_proto),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct NewKey {
     pub(crate) name: String,
     /// 0 means never.
     pub(crate) expires_at_ms: i64,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Option<Limits>,
 }
 
 #[derive(Default)]
@@ -110,7 +110,7 @@ impl Access {
             role,
             name: "internal".to_owned(),
             expires_at_ms: 0,
-            limits: Limits::default(),
+            limits: None,
         };
         let (record, secret) = make(&new, 0)?;
         self.write().insert(record);
@@ -159,7 +159,7 @@ impl Access {
     }
 
     /// Sets what a key may ask for. Blocks.
-    pub(crate) fn limit(&self, id: &str, limits: Limits) -> Result<KeyRecord, AccessError> {
+    pub(crate) fn limit(&self, id: &str, limits: Option<Limits>) -> Result<KeyRecord, AccessError> {
         let mut record = self
             .get(id)
             .ok_or_else(|| AccessError::UnknownId(id.to_owned()))?;

@@ -28,7 +28,7 @@ pub(crate) struct KeyRecord {
     /// 0 means not revoked.
     pub(crate) revoked_at_ms: i64,
     #[serde(default)]
-    pub(crate) limits: Limits,
+    pub(crate) limits: Option<Limits>,
 }
 
 impl KeyRecord {
@@ -52,7 +52,7 @@ impl KeyRecord {
             created_at_ms: self.created_at_ms,
             expires_at_ms: self.expires_at_ms,
             revoked_at_ms: self.revoked_at_ms,
-            limits: Some(self.limits.to_proto()),
+            limits: self.limits.map(Limits::to_proto),
             ..v1::Key::default()
         }
     }

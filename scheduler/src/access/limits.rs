@@ -20,9 +20,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Checks what was asked for; nothing means no limits.
-    pub(crate) fn of(wire: Option<v1::Limits>) -> Result<Self, AccessError> {
-        let wire = wire.unwrap_or_default();
+    /// Checks what was asked for; nothing leaves it to gateways.
+    pub(crate) fn of(wire: Option<v1::Limits>) -> Result<Option<Self>, AccessError> {
+        let Some(wire) = wire else {
+            return Ok(None);
+        };
         let within = |field, value: u64, most: u64, accepted| {
             if value <= most {
                 return Ok(());
@@ -41,11 +43,11 @@ impl Limits {
         within(field, tokens, MOST_TOKENS, "0 to 1000000000000")?;
         let band = u64::from(wire.priority);
         within("limits.priority", band, LAST_BAND, "0 to 3")?;
-        Ok(Self {
+        Ok(Some(Self {
             requests_per_minute: wire.requests_per_minute,
             tokens_per_minute: wire.tokens_per_minute,
             priority: wire.priority,
-        })
+        }))
     }
 
     pub(crate) fn to_proto(self) -> v1::Limits {

@@ -13,7 +13,7 @@ pub(crate) struct TenantRow {
     pub(crate) title: String,
     pub(crate) created_at_ms: i64,
     /// Of all its keys together.
-    pub(crate) limits: Limits,
+    pub(crate) limits: Option<Limits>,
 }
 
 /// The tenants on record.
@@ -23,12 +23,12 @@ pub(crate) trait TenantPort: Send + Sync + 'static {
         &self,
         tenant: Tenant,
         title: String,
-        limits: Limits,
+        limits: Option<Limits>,
     ) -> BoxFuture<'_, Result<(), Status>>;
     /// Sets what all keys of a tenant together may ask for.
-    fn limit(&self, tenant: String, limits: Limits) -> BoxFuture<'_, Result<(), Status>>;
+    fn limit(&self, tenant: String, limits: Option<Limits>) -> BoxFuture<'_, Result<(), Status>>;
     /// What all keys of a tenant together may ask for, and its weight in the fair share.
-    fn terms(&self, tenant: String) -> BoxFuture<'_, Result<(Limits, u32), Status>>;
+    fn terms(&self, tenant: String) -> BoxFuture<'_, Result<(Option<Limits>, u32), Status>>;
     /// Every tenant, by name.
     fn list(&self) -> BoxFuture<'_, Result<Vec<TenantRow>, Status>>;
 }

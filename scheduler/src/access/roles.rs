@@ -101,6 +101,8 @@ pub(crate) const METHODS: &[(&str, Who)] = &[
     ("/zhisuan.v1.Artifacts/Put", FILES),
     ("/zhisuan.v1.Artifacts/Get", FILES),
     ("/zhisuan.v1.Artifacts/Stat", FILES),
+    ("/zhisuan.v1.Artifacts/List", DOERS),
+    ("/zhisuan.v1.Artifacts/Delete", DOERS),
     ("/zhisuan.v1.Billing/ListPrices", READERS),
     ("/zhisuan.v1.Billing/PublishPrices", OPERATOR),
     ("/zhisuan.v1.Billing/GetAccount", READERS),

@@ -72,7 +72,7 @@ impl FakeTenants {
             },
             title: String::new(),
             created_at_ms: 1,
-            limits: Limits::default(),
+            limits: None,
         };
         Self(Mutex::new(names.iter().map(row).collect()))
     }
@@ -83,7 +83,7 @@ impl TenantPort for FakeTenants {
         &self,
         tenant: Tenant,
         title: String,
-        limits: Limits,
+        limits: Option<Limits>,
     ) -> BoxFuture<'_, Result<(), Status>> {
         let created_at_ms = 1;
         self.0.lock().unwrap().push(TenantRow {
@@ -95,7 +95,7 @@ impl TenantPort for FakeTenants {
         async { Ok(()) }.boxed()
     }
 
-    fn limit(&self, tenant: String, limits: Limits) -> BoxFuture<'_, Result<(), Status>> {
+    fn limit(&self, tenant: String, limits: Option<Limits>) -> BoxFuture<'_, Result<(), Status>> {
         let mut rows = self.0.lock().unwrap();
         for row in rows.iter_mut().filter(|row| row.tenant.name.0 == tenant) {
             row.limits = limits;
@@ -103,11 +103,11 @@ impl TenantPort for FakeTenants {
         async { Ok(()) }.boxed()
     }
 
-    fn terms(&self, tenant: String) -> BoxFuture<'_, Result<(Limits, u32), Status>> {
+    fn terms(&self, tenant: String) -> BoxFuture<'_, Result<(Option<Limits>, u32), Status>> {
         let rows = self.0.lock().unwrap();
         let found = rows.iter().find(|row| row.tenant.name.0 == tenant);
         let terms = found.map(|row| (row.limits, row.tenant.weight));
-        let terms = terms.unwrap_or_else(|| (Limits::default(), 100));
+        let terms = terms.unwrap_or((None, 100));
         async move { Ok(terms) }.boxed()
     }
 
@@ -129,7 +129,7 @@ pub(crate) fn key(access: &Access, role: Role, tenant: &str) -> (String, Caller)
         role,
         name: "test".to_owned(),
         expires_at_ms: 0,
-        limits: Limits::default(),
+        limits: None,
     };
     let (_, secret) = access.create(&new, 1).unwrap();
     let caller = access.caller(&secret, 1).unwrap();

@@ -7,7 +7,6 @@
 )]
 
 use super::handle::NewKey;
-use super::limits::Limits;
 use super::roles::{METHODS, Role};
 use super::testing::{FakeClock, FakeRecords, FakeTenants, access, code, key, request};
 use super::{Access, AccessService, Caller, Denied};
@@ -75,7 +74,7 @@ fn dead_keys_are_told_apart() {
         role: Role::App,
         name: "a".into(),
         expires_at_ms: 100,
-        limits: Limits::default(),
+        limits: None,
     };
     let (record, secret) = access.create(&new, 1).unwrap();
     assert!(access.caller(&secret, 99).is_ok());

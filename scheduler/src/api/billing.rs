@@ -1,6 +1,6 @@
 //! The Billing service.
 
-use super::{account_message, caller, failure, read, scope, statement, tenant_of};
+use super::{Simulated, account_message, caller, failure, read, scope, statement, tenant_of};
 use crate::access::{Caller, Role};
 use crate::actor::Core;
 use crate::models::Deployments;
@@ -105,6 +105,7 @@ impl BillingService {
             Millis(ask.to_ms)
         };
         let from = Millis(ask.from_ms);
+        let simulated = self.core.ask(|state, _| Simulated::of(state)).await;
         statement(
             self.reads.clone(),
             tenant,
@@ -112,6 +113,7 @@ impl BillingService {
             to,
             page.token.unwrap_or(0),
             page.limit,
+            simulated.map_err(|error| failure(&error))?,
         )
         .await
     }

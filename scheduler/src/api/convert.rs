@@ -3,8 +3,10 @@
 use crate::store::StoredJob;
 use crate::words;
 use prost::Message as _;
-use std::collections::BTreeSet;
-use zhisuan_core::{Attempt, Job, JobState, Millis, Node, NodeState, Reason, Verdict, WorkKind};
+use std::collections::{BTreeMap, BTreeSet};
+use zhisuan_core::{
+    Attempt, Job, JobState, Millis, Node, NodeName, NodeState, Reason, State, Verdict, WorkKind,
+};
 use zhisuan_proto::v1;
 
 /// What the core knows of a waiting job, beside its record.
@@ -14,7 +16,42 @@ pub(crate) struct Waits {
     pub(crate) position: u32,
 }
 
-pub(crate) fn job_message(stored: &StoredJob, waits: &Waits, progress: String) -> v1::Job {
+/// Which devices of which nodes are simulated, by index; nodes without any are left out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Simulated(BTreeMap<NodeName, Vec<bool>>);
+
+impl Simulated {
+    pub(crate) fn of(state: &State) -> Self {
+        let marks = |node: &Node| -> Vec<bool> {
+            let devices = node.spec.devices.iter();
+            devices.map(|device| device.simulated).collect()
+        };
+        let nodes = state.nodes().iter();
+        let nodes = nodes.map(|(name, node)| (name.clone(), marks(node)));
+        Self(nodes.filter(|(_, marks)| marks.contains(&true)).collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a try of the job was placed on such devices.
+    pub(crate) fn has(&self, job: &Job) -> bool {
+        let runs = job.attempts.iter().flat_map(|attempt| &attempt.tasks);
+        let mut slices = runs.flat_map(|run| run.slices.iter().map(|slice| (&run.node, slice)));
+        slices.any(|(node, slice)| {
+            let marks = self.0.get(node);
+            marks.and_then(|marks| marks.get(slice.index as usize)) == Some(&true)
+        })
+    }
+}
+
+pub(crate) fn job_message(
+    stored: &StoredJob,
+    waits: &Waits,
+    simulated: &Simulated,
+    progress: String,
+) -> v1::Job {
     let job = &stored.job;
     let mut spec = v1::JobSpec::decode(stored.spec.as_slice()).unwrap_or_default();
     // A replica's token never leaves the scheduler; specs hold none, environment values may.
@@ -44,6 +81,7 @@ pub(crate) fn job_message(stored: &StoredJob, waits: &Waits, progress: String) -
         outputs: stored.outputs.clone().into_iter().collect(),
         revision: job.revision,
         progress,
+        simulated: simulated.has(job),
     }
 }
 
@@ -125,13 +163,9 @@ fn outcome(verdict: &Verdict) -> (&'static str, i32, String) {
         } => ("failed", *exit_code, message.clone()),
         Verdict::Cancelled => ("cancelled", 0, String::new()),
         Verdict::TimedOut => ("timed_out", 0, String::new()),
-        Verdict::Lost { node } => ("lost", 0, format!("node {node} was lost")),
-        Verdict::Returned { node } => ("returned", 0, format!("node {node} stopped in order")),
-        Verdict::OutOfBalance => (
-            "failed",
-            0,
-            "the account could not pay for another hold".to_owned(),
-        ),
+        Verdict::Lost { .. } => ("lost", 0, words::verdict(verdict).text_zh),
+        Verdict::Returned { .. } => ("returned", 0, words::verdict(verdict).text_zh),
+        Verdict::OutOfBalance => ("failed", 0, words::verdict(verdict).text_zh),
     }
 }
 

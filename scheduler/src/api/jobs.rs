@@ -1,6 +1,6 @@
 //! The Jobs service.
 
-use super::convert::{Waits, state_filter};
+use super::convert::{Simulated, Waits, state_filter};
 use super::page::page;
 use super::{caller, failure, job_message, normalise, read, scope, tenant_of};
 use crate::access::Caller;
@@ -57,28 +57,22 @@ impl JobsService {
             .iter()
             .filter(|stored| stored.job.state == JobState::Queued);
         let ids: Vec<JobId> = queued.map(|stored| stored.job.id).collect();
-        let mut waits: BTreeMap<JobId, Waits> = BTreeMap::new();
-        if !ids.is_empty() {
-            let asked = self.core.ask(move |state, _| {
-                let jobs = ids.iter().filter_map(|id| state.jobs().get(id));
-                let queued = jobs.filter(|job| job.state == JobState::Queued);
-                let waits = queued.map(|job| {
-                    let position = u32::try_from(state.ahead(job) + 1).unwrap_or(u32::MAX);
-                    (
-                        job.id,
-                        Waits {
-                            reason: Some(state.reason(job)),
-                            position,
-                        },
-                    )
-                });
-                waits.collect()
+        let asked = self.core.ask(move |state, _| {
+            let jobs = ids.iter().filter_map(|id| state.jobs().get(id));
+            let queued = jobs.filter(|job| job.state == JobState::Queued);
+            let waits = queued.map(|job| {
+                let position = u32::try_from(state.ahead(job) + 1).unwrap_or(u32::MAX);
+                let reason = Some(state.reason(job));
+                (job.id, Waits { reason, position })
             });
-            waits = asked.await.map_err(|error| failure(&error))?;
-        }
+            let waits: BTreeMap<JobId, Waits> = waits.collect();
+            (waits, Simulated::of(state))
+        });
+        let (waits, simulated) = asked.await.map_err(|error| failure(&error))?;
         let message = |stored: &StoredJob| {
             let waits = waits.get(&stored.job.id).cloned().unwrap_or_default();
-            job_message(stored, &waits, self.live.progress(stored.job.id.0))
+            let progress = self.live.progress(stored.job.id.0);
+            job_message(stored, &waits, &simulated, progress)
         };
         Ok(stored.iter().map(message).collect())
     }

@@ -12,7 +12,7 @@ mod submit;
 mod workers;
 
 pub(crate) use billing::BillingService;
-pub(crate) use convert::{job_message, node_message};
+pub(crate) use convert::{Simulated, job_message, node_message};
 pub(crate) use jobs::JobsService;
 pub(crate) use nodes::NodesService;
 pub(crate) use spec::normalise;

@@ -1,7 +1,8 @@
 //! Statements and accounts: sums of the ledger's transactions, never counters.
 
-use super::read;
-use crate::store::{ChargeFilter, Reads};
+use super::{Simulated, read};
+use crate::store::{ChargeFilter, Reads, StoreError};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tonic::Status;
 use zhisuan_core::ledger::{Account, EntryKind, Ledger, Source, Transaction};
@@ -32,6 +33,7 @@ pub(crate) async fn statement(
     to: Millis,
     after: u64,
     limit: u32,
+    simulated: Simulated,
 ) -> Result<v1::StatementResponse, Status> {
     read(move || {
         let before = reads.totals(&tenant.0, Millis(i64::MIN), from)?;
@@ -48,11 +50,15 @@ pub(crate) async fn statement(
         charges.truncate(limit as usize);
         let last = charges.last().map(|transaction| transaction.id);
         let opening_micro = before.topped_up_micro - before.charged_micro;
+        let mut lines: Vec<v1::StatementLine> = charges.iter().map(line).collect();
+        if !simulated.is_empty() {
+            mark(&mut lines, &simulated, reads.as_ref())?;
+        }
         Ok(v1::StatementResponse {
             tenant: tenant.0,
             from_ms: from.0.max(0),
             to_ms: to.0,
-            lines: charges.iter().map(line).collect(),
+            lines,
             next_page_token: last
                 .filter(|_| more)
                 .map(|id| id.to_string())
@@ -66,6 +72,25 @@ pub(crate) async fn statement(
         })
     })
     .await
+}
+
+/// Marks what was charged for devices that are simulated.
+fn mark(
+    lines: &mut [v1::StatementLine],
+    simulated: &Simulated,
+    reads: &dyn Reads,
+) -> Result<(), StoreError> {
+    let mut known: BTreeMap<u64, bool> = BTreeMap::new();
+    let of_devices = |line: &&mut v1::StatementLine| line.sku.starts_with("device:");
+    for line in lines.iter_mut().filter(of_devices) {
+        let id = line.job_id;
+        if let std::collections::btree_map::Entry::Vacant(unknown) = known.entry(id) {
+            let stored = reads.job(id)?;
+            unknown.insert(stored.is_some_and(|stored| simulated.has(&stored.job)));
+        }
+        line.simulated = known.get(&id).copied().unwrap_or(false);
+    }
+    Ok(())
 }
 
 fn line(transaction: &Transaction) -> v1::StatementLine {

@@ -1,7 +1,7 @@
 //! The Artifacts service: streams in, streams out.
 
 use super::error::ArtifactError;
-use super::store::{Artifacts, check_digest};
+use super::store::{Artifacts, Row, check_digest};
 use crate::access::{Caller, NowMs, Role, caller_of};
 use crate::words::Problem;
 use futures::stream::BoxStream;
@@ -135,6 +135,64 @@ impl ArtifactsApi for ArtifactService {
         let caller = caller_of(&request)?;
         let found = self.find(&caller, &request.into_inner().sha256).await?;
         Ok(Response::new(found))
+    }
+
+    async fn list(
+        &self,
+        request: Request<v1::ListArtifactsRequest>,
+    ) -> Result<Response<v1::ListArtifactsResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let (limit, after) = page_of(request.into_inner().page.as_ref())?;
+        let mut rows = self.artifacts.list(&caller.tenant, after.as_ref());
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = rows.last().filter(|_| more);
+        let next = last.map(|row| format!("{}-{}", row.created_at_ms, row.sha256));
+        Ok(Response::new(v1::ListArtifactsResponse {
+            artifacts: rows.iter().map(Row::to_proto).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteArtifactRequest>,
+    ) -> Result<Response<v1::Artifact>, Status> {
+        let caller = caller_of(&request)?;
+        let sha256 = request.into_inner().sha256;
+        let artifacts = self.artifacts.clone();
+        let row = blocking(move || artifacts.forget(&caller.tenant, &sha256)).await?;
+        Ok(Response::new(row.to_proto()))
+    }
+}
+
+/// Most entries of one page, and as many as there are when the caller names no number.
+const MAX_PAGE: u32 = 1_000;
+const DEFAULT_PAGE: u32 = 50;
+
+/// The entries of a page that is asked for, and the place after which it begins.
+fn page_of(page: Option<&v1::Page>) -> Result<(usize, Option<(i64, String)>), Status> {
+    let (limit, token) = page.map_or((0, ""), |page| (page.limit, page.token.as_str()));
+    if limit > MAX_PAGE {
+        return Err(Problem::field("page.limit", limit, "1 到 1000", "1 to 1000").status());
+    }
+    let limit = if limit == 0 { DEFAULT_PAGE } else { limit };
+    if token.is_empty() {
+        return Ok((limit as usize, None));
+    }
+    let place = token.split_once('-').and_then(|(at, sha256)| {
+        let at = at.parse().ok().filter(|at: &i64| *at >= 0)?;
+        super::is_digest(sha256).then(|| (at, sha256.to_owned()))
+    });
+    match place {
+        Some(place) => Ok((limit as usize, Some(place))),
+        None => Err(Problem::field(
+            "page.token",
+            token,
+            "前一次应答中的值",
+            "the token of an earlier answer",
+        )
+        .status()),
     }
 }
 

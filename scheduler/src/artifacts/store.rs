@@ -25,6 +25,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Sorts the newest first.
+    fn age(&self) -> (i64, &String) {
+        (-self.created_at_ms, &self.sha256)
+    }
+
     pub(crate) fn to_proto(&self) -> v1::Artifact {
         v1::Artifact {
             sha256: self.sha256.clone(),
@@ -206,6 +211,28 @@ impl Artifacts {
             name: String::new(),
             created_at_ms: 0,
         }))
+    }
+
+    /// Files of a tenant, newest first, that come after `after` in that order.
+    pub(crate) fn list(&self, tenant: &str, after: Option<&(i64, String)>) -> Vec<Row> {
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let mine = rows.range((tenant.to_owned(), String::new())..);
+        let mut mine: Vec<Row> = mine
+            .take_while(|((owner, _), _)| owner == tenant)
+            .map(|(_, row)| row.clone())
+            .filter(|row| after.is_none_or(|after| row.age() > (-after.0, &after.1)))
+            .collect();
+        mine.sort_by(|a, b| a.age().cmp(&b.age()));
+        mine
+    }
+
+    /// Takes a file from a tenant's sight; the bytes stay, jobs and models may be made of them.
+    pub(crate) fn forget(&self, tenant: &str, sha256: &str) -> Result<Row, ArtifactError> {
+        let row = self.stat(Some(tenant), sha256)?;
+        self.0.records.delete(KIND, &format!("{tenant}/{sha256}"))?;
+        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        rows.remove(&(row.tenant.clone(), row.sha256.clone()));
+        Ok(row)
     }
 
     /// Where the bytes of a digest are; the caller has checked that it is one.

@@ -16,7 +16,10 @@ use std::sync::Arc;
 use tonic::Status;
 use zhisuan_proto::v1::artifacts_server::Artifacts as _;
 use zhisuan_proto::v1::put_artifact_request::Message;
-use zhisuan_proto::v1::{Artifact, GetArtifactRequest, PutArtifactRequest};
+use zhisuan_proto::v1::{
+    Artifact, DeleteArtifactRequest, GetArtifactRequest, ListArtifactsRequest, Page,
+    PutArtifactRequest,
+};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -271,4 +274,61 @@ async fn a_workers_output_gets_its_tenant_by_grant() {
     );
     assert_eq!(get(&bench, &acme, &kept.sha256, 0).await.unwrap(), b"out");
     assert!(bench.store.grant("acme", &"0".repeat(64), "x", 5).is_err());
+}
+
+#[tokio::test]
+async fn a_tenant_lists_its_files_page_by_page_and_forgets_them() {
+    let bench = bench(1 << 20);
+    let (acme, other) = (caller(Role::Tenant, "acme"), caller(Role::Tenant, "other"));
+    for data in [b"one".as_slice(), b"two", b"three"] {
+        put(&bench, &acme, header(data), data).await.unwrap();
+    }
+    put(&bench, &other, header(b"one"), b"one").await.unwrap();
+    let list = async |who: &Caller, limit: u32, token: &str| {
+        let page = Some(Page {
+            limit,
+            token: token.into(),
+        });
+        let answer = bench
+            .service
+            .list(request(ListArtifactsRequest { page }, who));
+        answer.await.map(tonic::Response::into_inner)
+    };
+    let first = list(&acme, 2, "").await.unwrap();
+    assert_eq!(first.artifacts.len(), 2);
+    let second = list(&acme, 2, &first.next_page_token).await.unwrap();
+    assert_eq!(
+        (second.artifacts.len(), second.next_page_token.as_str()),
+        (1, "")
+    );
+    let mut seen: Vec<_> = [first.artifacts, second.artifacts]
+        .concat()
+        .into_iter()
+        .map(|file| file.sha256)
+        .collect();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 3);
+    for (limit, token) in [(1_001, ""), (1, "x"), (1, "-5-"), (1, "5-zz")] {
+        assert_eq!(
+            code(&list(&acme, limit, token).await.unwrap_err()),
+            "ZS-FIELD"
+        );
+    }
+    let sha256 = header(b"one").sha256;
+    let delete = async |who: &Caller| {
+        let sha256 = sha256.clone();
+        bench
+            .service
+            .delete(request(DeleteArtifactRequest { sha256 }, who))
+            .await
+    };
+    delete(&acme).await.unwrap();
+    assert_eq!(
+        code(&delete(&acme).await.unwrap_err()),
+        "ZS-ARTIFACT-UNKNOWN"
+    );
+    assert!(get(&bench, &acme, &sha256, 0).await.is_err());
+    assert_eq!(get(&bench, &other, &sha256, 0).await.unwrap(), b"one");
+    assert_eq!(list(&acme, 0, "").await.unwrap().artifacts.len(), 2);
 }

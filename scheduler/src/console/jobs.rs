@@ -46,6 +46,8 @@ pub(super) struct Row {
     pub(super) ended_at_ms: i64,
     pub(super) held_micro: i64,
     pub(super) charged_micro: i64,
+    /// On devices that are simulated.
+    pub(super) simulated: bool,
     #[serde(skip)]
     pub(super) wire_state: JobState,
 }
@@ -128,6 +130,7 @@ pub(super) fn row(job: &Job) -> Row {
         ended_at_ms: job.ended_at_ms,
         held_micro: job.held_micro,
         charged_micro: job.charged_micro,
+        simulated: job.simulated,
         wire_state: job.state(),
     }
 }
@@ -182,7 +185,7 @@ fn render(visitor: &Visitor, filter: &Filter, view: &View) -> Page {
             html! { a href=(href) { (job.id) } },
             html! { a href=(href) { (job.name) } },
             html! { (job.tenant) },
-            html! { (job.work) },
+            html! { (job.work) @if job.simulated { " （模拟设备）" } },
             text::job_badge(job.wire_state),
             html! { (said) },
             text::time(job.submitted_at_ms),

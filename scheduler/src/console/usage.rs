@@ -58,6 +58,8 @@ struct Row {
     request_id: String,
     model: String,
     sku: String,
+    /// The devices are simulated.
+    simulated: bool,
     /// For people: what was used.
     used: String,
     price_version: u64,
@@ -181,6 +183,7 @@ fn row(line: StatementLine) -> Row {
         request_id: line.request_id,
         model: line.model,
         sku: line.sku,
+        simulated: line.simulated,
         used,
         price_version: line.price_version,
         price_micro: line.price_micro,
@@ -235,7 +238,7 @@ fn render(visitor: &Visitor, period: &Period, view: &View) -> Page {
             html! { (line.transaction) },
             text::time(line.at_ms),
             source(line),
-            html! { (line.sku) },
+            html! { (line.sku) @if line.simulated { " （模拟）" } },
             html! { (line.used) },
             html! { (yuan(line.price_micro)) " / " (line.unit) "（第 " (line.price_version) " 版）" },
             html! { (yuan(line.amount_micro)) },

@@ -96,15 +96,15 @@ impl Model {
         tenant.is_none_or(|tenant| self.tenant.is_empty() || self.tenant == tenant)
     }
 
-    /// What it is made for. An encoder that says nothing makes embeddings: one that judges pairs
-    /// is registered with "rerank".
+    /// What it is made for. A replica that is up says it for itself; an encoder that only judges
+    /// pairs is registered with "rerank" alone.
     pub(crate) fn abilities(&self) -> Vec<String> {
         if !self.abilities.is_empty() {
             return self.abilities.clone();
         }
         let usual: &[&str] = match self.architecture.as_str() {
-            "bert" | "xlm-roberta" => &["embeddings"],
-            _ => &["chat", "completions", "embeddings"],
+            "bert" | "roberta" | "xlm-roberta" => &["embeddings", "rerank"],
+            _ => &["chat", "completions", "embeddings", "rerank"],
         };
         usual.iter().map(ToString::to_string).collect()
     }

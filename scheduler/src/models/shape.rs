@@ -9,7 +9,15 @@ const MAX_FILES: usize = 256;
 const MAX_SOURCES: usize = 16;
 const MAX_PARTS: usize = 1000;
 const MAX_TEXT: usize = 4096;
-const BASES: [&str; 6] = ["llama", "qwen2", "qwen3", "gemma3", "bert", "xlm-roberta"];
+const BASES: [&str; 7] = [
+    "llama",
+    "qwen2",
+    "qwen3",
+    "gemma3",
+    "bert",
+    "roberta",
+    "xlm-roberta",
+];
 const ABILITIES: [&str; 4] = ["chat", "completions", "embeddings", "rerank"];
 
 /// Refuses the first field that is not accepted; `path` is put before its name.

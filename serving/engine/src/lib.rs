@@ -30,7 +30,7 @@ mod threads;
 pub mod tokenizer;
 pub mod train;
 
-pub use chat::{Chat, ChatMessage, Tool, ToolCall};
+pub use chat::{Chat, ChatAbilities, ChatMessage, Tool, ToolCall};
 pub use engine::request::{
     BANDS, EmbedRequest, Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest,
     Prompt, RequestId, STEP_BOUNDS_MS, TokenLogprob, TokenSink, TopToken, Unfinished, Usage,

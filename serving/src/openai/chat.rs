@@ -3,7 +3,7 @@
 use super::ApiError;
 use super::body::{self, view};
 use super::fields::{self, CHAT};
-use super::generate::{Admitted, answer};
+use super::generate::answer;
 use super::messages;
 use super::replies::{Kind, Reply};
 use super::sampling::{Wish, chat_bound, max_tokens, runs};
@@ -28,7 +28,7 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted: Admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let reply = Reply::new(Kind::Chat, &call.id, &wish, unix_s());
     Box::pin(answer(&app, &call, admitted, reply, wish, ability::CHAT)).await
@@ -87,7 +87,7 @@ pub(crate) fn wish(body: &Value) -> Result<Wish, ApiError> {
 }
 
 /// Every request is served at the one tier there is.
-fn service_tier(tier: Option<&str>) -> Result<(), ApiError> {
+pub(crate) fn service_tier(tier: Option<&str>) -> Result<(), ApiError> {
     match tier {
         None | Some("auto" | "default") => Ok(()),
         Some("flex" | "priority" | "scale") => Err(fields::unsupported("service_tier")),
@@ -105,7 +105,9 @@ fn thinking(
     effort: Option<&str>,
     switches: Option<&TemplateSwitches>,
 ) -> Result<Option<bool>, ApiError> {
-    let by_effort = effort.map(think_by_effort).transpose()?;
+    let by_effort = effort
+        .map(|effort| think_by_effort("reasoning_effort", effort))
+        .transpose()?;
     let by_switch = switches.and_then(|all| all.enable_thinking.or(all.thinking));
     match (by_effort, by_switch) {
         (Some(effort), Some(switch)) if effort != switch => Err(invalid_value(
@@ -119,12 +121,12 @@ fn thinking(
 }
 
 /// Models here either think or do not: every effort above none is thinking.
-pub(crate) fn think_by_effort(effort: &str) -> Result<bool, ApiError> {
+pub(crate) fn think_by_effort(path: &str, effort: &str) -> Result<bool, ApiError> {
     match effort {
         "none" => Ok(false),
         "minimal" | "low" | "medium" | "high" | "xhigh" => Ok(true),
         other => Err(invalid_value(
-            "reasoning_effort",
+            path,
             other,
             "'none', 'minimal', 'low', 'medium', 'high' or 'xhigh'",
             " none、minimal、low、medium、high 或 xhigh",

@@ -3,7 +3,7 @@
 use super::ApiError;
 use super::body::{self, view};
 use super::fields::COMPLETIONS;
-use super::generate::{Admitted, answer};
+use super::generate::answer;
 use super::replies::{Kind, Reply};
 use super::sampling::{Wish, max_tokens, prompt_bound, runs};
 use super::types::{Common, CompletionRequest};
@@ -28,7 +28,7 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted: Admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let reply = Reply::new(Kind::Completion, &call.id, &wish, unix_s());
     Box::pin(answer(

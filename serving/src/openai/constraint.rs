@@ -173,6 +173,12 @@ pub(crate) fn is_name(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
+/// The constraint of a schema that the field at `path` has.
+pub(crate) fn of_schema(path: &'static str, schema: &Value) -> Result<Named, ApiError> {
+    let form = Some(schema_of(path, schema)?);
+    Ok((Constraint { form }, path))
+}
+
 /// A schema as an object or as its text.
 fn schema_of(path: &str, schema: &Value) -> Result<Form, ApiError> {
     let text = match schema {

@@ -4,14 +4,15 @@ use super::ApiError;
 use super::ability;
 use super::body::{self, view};
 use super::fields::EMBEDDINGS;
-use super::generate::Admitted;
 use super::open::authorize;
 use super::sampling::{priority, prompt_bound};
 use super::types::EmbeddingRequest;
-use super::unary::{ask, to_its_end};
+use super::unary::to_its_end;
 use super::validate::{self, invalid_value};
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::Call;
+use crate::routing;
 use axum::extract::{Request, State};
 use axum::{Extension, Json};
 use base64::Engine as _;
@@ -38,9 +39,9 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
-    let route = app.route(&wish.model, &admitted.caller.tenant)?;
+    let route = app.route(&wish.model, &admitted, None).await?;
     ability::check(&route, ability::EMBEDDINGS)?;
     to_its_end(async move { embed(&app, &call, admitted, &route, wish).await }).await
 }
@@ -107,19 +108,16 @@ async fn embed(
         max_completion_tokens: 0,
         deployment: route.deployment.clone(),
     };
-    let mut meter = authorize(app, hold).await?;
+    let mut meter = authorize(app, &admitted, hold).await?;
     let request = EmbedRequest {
         request_id: call.id.clone(),
         model: wish.model.clone(),
         texts: wish.texts,
         tenant: admitted.caller.tenant.clone(),
-        priority: wish.priority,
+        priority: wish.priority.max(admitted.caller.band),
         instruction: wish.instruction,
     };
-    let answer = ask(app, route, |mut client| {
-        let request = request.clone();
-        async move { client.embed(request).await }
-    });
+    let answer = routing::embed(app, &admitted.trail, route, request);
     let answer = answer.await.map_err(|error| error.prompt_is("input"))?;
     meter.counted(TokenCount {
         prompt_tokens: answer.prompt_tokens,

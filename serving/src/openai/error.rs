@@ -119,9 +119,14 @@ impl ApiError {
         }
     }
 
-    /// The whole answer in one language.
+    /// The whole answer in one language, in the shape of the OpenAI interface.
     pub(crate) fn render(&self, language: Language) -> Response {
-        let mut response = (self.status, Json(self.body(language))).into_response();
+        self.dress(Json(self.body(language)).into_response())
+    }
+
+    /// Gives a body the status and headers of the error.
+    pub(crate) fn dress(&self, mut response: Response) -> Response {
+        *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

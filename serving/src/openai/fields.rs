@@ -47,6 +47,9 @@ fn text_only(value: &Value) -> bool {
         .as_array()
         .is_some_and(|kinds| kinds.iter().all(|kind| kind.as_str() == Some("text")))
 }
+fn disabled(value: &Value) -> bool {
+    value.as_str() == Some("disabled")
+}
 fn medium(value: &Value) -> bool {
     value.as_str() == Some("medium")
 }
@@ -148,6 +151,79 @@ pub(crate) const EMBEDDINGS: Fields = Fields {
     neutral: &[("dimensions", never)],
 };
 
+/// Of POST /v1/responses.
+pub(crate) const RESPONSES: Fields = Fields {
+    honoured: &[&[
+        "model",
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "temperature",
+        "top_p",
+        "stream",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "text",
+        "reasoning",
+        "metadata",
+        "include",
+        "top_logprobs",
+        "service_tier",
+        "user",
+        "priority",
+        "cache_salt",
+        "safety_identifier",
+        "prompt_cache_key",
+    ]],
+    neutral: &[
+        ("store", is_false),
+        ("background", is_false),
+        ("previous_response_id", never),
+        ("conversation", never),
+        ("prompt", never),
+        ("max_tool_calls", never),
+        ("truncation", disabled),
+    ],
+};
+
+/// Of POST /v1/messages and, but for the sampling, of its count of tokens.
+pub(crate) const MESSAGES: Fields = Fields {
+    honoured: &[&[
+        "model",
+        "max_tokens",
+        "messages",
+        "system",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "metadata",
+        "service_tier",
+        "output_config",
+    ]],
+    neutral: &[
+        ("container", never),
+        ("context_management", never),
+        ("mcp_servers", is_empty_list),
+        ("inference_geo", never),
+    ],
+};
+
+/// Of POST /v1/batches.
+pub(crate) const BATCHES: Fields = Fields {
+    honoured: &[&["input_file_id", "endpoint", "completion_window"]],
+    neutral: &[
+        ("metadata", is_empty_object),
+        ("output_expires_after", never),
+    ],
+};
+
 /// Of POST /v1/rerank.
 pub(crate) const RERANK: Fields = Fields {
     honoured: &[&[
@@ -213,4 +289,40 @@ pub(crate) fn unknown(path: &str) -> ApiError {
         format!("Unknown parameter: '{path}'. Check its spelling, or leave it out."),
         format!("没有参数“{path}”。请检查拼写，或去掉该参数。"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_document_tells_exactly_the_fields_that_are_known() {
+        let document: Value = serde_json::from_str(crate::openapi::DOCUMENT).unwrap();
+        let kinds = [
+            ("ChatRequest", &CHAT),
+            ("CompletionRequest", &COMPLETIONS),
+            ("ResponsesRequest", &RESPONSES),
+            ("MessagesRequest", &MESSAGES),
+            ("EmbeddingRequest", &EMBEDDINGS),
+            ("RerankRequest", &RERANK),
+            ("TokenizeRequest", &TOKENIZE),
+            ("BatchRequest", &BATCHES),
+        ];
+        for (name, fields) in kinds {
+            let schema = &document["components"]["schemas"][name];
+            let told: BTreeSet<&str> = schema["properties"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
+            let honoured = fields.honoured.iter().copied().flatten().copied();
+            let neutral = fields.neutral.iter().map(|(name, _)| *name);
+            let known: BTreeSet<&str> = honoured.chain(neutral).collect();
+            assert_eq!(told, known, "{name}");
+            assert_eq!(schema["additionalProperties"], false, "{name}");
+        }
+    }
 }

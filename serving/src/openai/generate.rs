@@ -2,19 +2,21 @@
 //! A request may ask for several answers; they run side by side under one hold and one meter.
 
 use super::ApiError;
-use super::ability;
-use super::open::{authorize, start};
-use super::pieces::Talk;
+use super::ability::{self, Manner};
+use super::asks;
+use super::open::authorize;
+use super::pieces::{Plan, Talk};
 use super::sampling::Wish;
 use super::strands::{self, Happened, Item, Planned, Tally};
 use super::stream::{self, Shape};
 use super::trouble;
-use crate::admit::Permit;
+use crate::admit::{Admitted, Permit};
 use crate::app::App;
 use crate::call::Call;
-use crate::keys::Caller;
 use crate::metrics::Metrics;
 use crate::replica::ReplicaKey;
+use crate::routing::start;
+use crate::trail::Trail;
 use crate::usage::Meter;
 use axum::response::Response;
 use futures::StreamExt as _;
@@ -22,14 +24,7 @@ use futures::stream::{BoxStream, SelectAll};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zhisuan_proto::v1::generate_event::Event;
-use zhisuan_proto::v1::generate_request::Input;
-use zhisuan_proto::v1::{AuthorizeRequest, Delta, Done, GenerateRequest, Route, TokenCount};
-
-/// Who asks, and the place taken for it.
-pub(crate) struct Admitted {
-    pub(crate) caller: Caller,
-    pub(crate) permit: Permit,
-}
+use zhisuan_proto::v1::{AuthorizeRequest, Delta, Done, Route, TokenCount};
 
 /// The answers of one request under way. Dropping it cancels the work and settles what was
 /// counted.
@@ -41,6 +36,8 @@ pub(crate) struct Generation {
     waiting: Vec<Vec<Planned>>,
     /// Strands of one prompt.
     group: usize,
+    /// The field that the prompts came in.
+    prompt_field: &'static str,
     /// Where the first strand runs.
     replica: ReplicaKey,
     meter: Meter,
@@ -48,6 +45,7 @@ pub(crate) struct Generation {
     ended: bool,
     route: Route,
     stop: CancellationToken,
+    trail: Trail,
     _permit: Permit,
 }
 
@@ -77,10 +75,10 @@ pub(crate) async fn answer<S: Shape>(
     ability: &str,
 ) -> Result<Response, ApiError> {
     let is_stream = wish.stream;
-    let mut talk = Talk::plan(&wish);
-    let generation = open(app, call, admitted, wish, ability).await?;
+    let (plan, toolbox) = (Plan::of(&wish), wish.toolbox.clone());
+    let (generation, manner) = open(app, call, admitted, wish, ability).await?;
     shape.opened(&generation.route);
-    talk.begin(generation);
+    let talk = Talk::new(generation, plan, manner, toolbox, &call.id);
     if is_stream {
         Ok(stream::events(talk, shape, call.language))
     } else {
@@ -92,33 +90,41 @@ async fn open(
     app: &App,
     call: &Call,
     admitted: Admitted,
-    wish: Wish,
+    mut wish: Wish,
     ability: &str,
-) -> Result<Generation, ApiError> {
+) -> Result<(Generation, Manner), ApiError> {
     let tenant = admitted.caller.tenant.clone();
-    let route = app.route(&wish.model, &tenant)?;
+    let route = app
+        .route(&wish.model, &admitted, wish.request.input.as_ref())
+        .await?;
     ability::check(&route, ability)?;
-    let max_tokens = completion_bound(&wish, route.context_length)?;
+    let manner = ability::manner(&route, wish.request.input.as_ref());
+    if let Some(constraint) = wish.toolbox.constraint(manner)? {
+        wish.request.constraint = Some(constraint);
+        wish.constraint_field = "tools";
+    }
+    wish.request.priority = wish.request.priority.max(admitted.caller.band);
+    let max_tokens = asks::completion_bound(&wish, route.context_length)?;
     let prompts = 1 + wish.more_prompts.len();
     let group = wish.best_of as usize;
     let hold = AuthorizeRequest {
         request_id: call.id.clone(),
         tenant: tenant.clone(),
         model: wish.model.clone(),
-        max_prompt_tokens: prompt_hold(&wish, prompts, route.context_length),
+        max_prompt_tokens: asks::prompt_hold(&wish, prompts, route.context_length),
         max_completion_tokens: u64::from(max_tokens) * (prompts * group) as u64,
         deployment: route.deployment.clone(),
     };
-    let mut meter = authorize(app, hold).await?;
+    let mut meter = authorize(app, &admitted, hold).await?;
     let (field, constraint_field) = (wish.prompt_field, wish.constraint_field);
     let model = wish.model.clone();
-    let mut waiting = plan(wish, &call.id, &tenant, max_tokens);
+    let mut waiting = asks::strands(wish, &call.id, &tenant, max_tokens);
     let Some(first) = waiting.first_mut().map(|group| group.remove(0)) else {
         return Err(ApiError::internal());
     };
     let started = tokio::select! {
         () = app.hard_stop.cancelled() => Err(ApiError::shutting_down()),
-        started = start(app, &route, &first.request, None) => started,
+        started = start(app, &admitted.trail, &route, &first.request, None) => started,
     };
     let started = started.map_err(|error| {
         meter.refused();
@@ -141,91 +147,24 @@ async fn open(
         tallies: (0..prompts * group).map(|_| Tally::new()).collect(),
         waiting,
         group,
+        prompt_field: field,
         replica: started.replica.clone(),
         meter,
         pace: Pace::new(app.metrics.clone(), model, call.started),
         ended: false,
         route,
         stop: app.hard_stop.clone(),
+        trail: admitted.trail,
         _permit: admitted.permit,
     };
-    let cut = generation.tallies[0].cut.clone();
+    let first = &mut generation.tallies[0];
+    first.count.prompt_tokens = u32::try_from(started.prompt_tokens).unwrap_or(u32::MAX);
+    let cut = first.cut.clone();
     generation.strands.push(strands::follow(0, started, cut));
     for index in 1..prompts {
         generation.begin_next(index);
     }
-    Ok(generation)
-}
-
-/// Prompt tokens that are held for; no prompt is longer than the context.
-fn prompt_hold(wish: &Wish, prompts: usize, context: u32) -> u64 {
-    let most = u64::from(context).saturating_mul(prompts as u64);
-    if context == 0 {
-        wish.max_prompt_tokens
-    } else {
-        wish.max_prompt_tokens.min(most)
-    }
-}
-
-/// The strands of a wish, by prompt.
-fn plan(wish: Wish, id: &str, tenant: &str, max_tokens: u32) -> Vec<Vec<Planned>> {
-    let group = wish.best_of as usize;
-    let base = GenerateRequest {
-        model: wish.model,
-        tenant: tenant.to_owned(),
-        max_tokens,
-        ..wish.request
-    };
-    let more = wish
-        .more_prompts
-        .into_iter()
-        .map(|prompt| Some(Input::Prompt(prompt)));
-    let inputs = std::iter::once(base.input.clone()).chain(more);
-    let strand = |prompt: usize, input: &Option<Input>, run: usize| {
-        let index = prompt * group + run;
-        let mut request = GenerateRequest {
-            input: input.clone(),
-            ..base.clone()
-        };
-        request.request_id = if index == 0 {
-            id.to_owned()
-        } else {
-            format!("{id}-{index}")
-        };
-        // The same seed would only give the same answer again.
-        if let Some(seed) = request
-            .sampling
-            .as_mut()
-            .and_then(|sampling| sampling.seed.as_mut())
-        {
-            *seed = seed.wrapping_add(run as u64);
-        }
-        Planned { index, request }
-    };
-    inputs
-        .enumerate()
-        .map(|(prompt, input)| (0..group).map(|run| strand(prompt, &input, run)).collect())
-        .collect()
-}
-
-/// Completion tokens that are held for when neither caller nor route names a limit.
-const UNKNOWN_ROOM: u32 = 4_095;
-
-/// What a completion may be at most: what was asked for, or what the context has room for.
-fn completion_bound(wish: &Wish, context: u32) -> Result<u32, ApiError> {
-    let room = context.saturating_sub(1);
-    match wish.max_tokens {
-        // A replica that has not told its context yet: it ends the answer where its context does.
-        None if room == 0 => Ok(UNKNOWN_ROOM),
-        None => Ok(room),
-        Some((asked, _)) if asked <= room || room == 0 => Ok(asked),
-        Some((asked, field)) => Err(super::validate::invalid_value(
-            field,
-            asked,
-            &format!("at most {room}: the model's context is {context} tokens"),
-            &format!("至多 {room}：该模型的上下文为 {context} 个词元"),
-        )),
-    }
+    Ok((generation, manner))
 }
 
 impl Generation {
@@ -249,6 +188,11 @@ impl Generation {
             }
         }
         None
+    }
+
+    /// Of the first prompt, as its replica told when it took the request.
+    pub(crate) fn prompt_tokens(&self) -> u32 {
+        self.tallies[0].count.prompt_tokens
     }
 
     /// The caller will get nothing of what was generated.
@@ -296,7 +240,10 @@ impl Generation {
                 }
                 return Some(self.fail(trouble::of_failed(&failed, &self.route, 1).into_error()));
             }
-            Happened::Refused(error) => return Some(self.fail(error)),
+            Happened::Refused(error) => {
+                let error = error.prompt_is(self.prompt_field);
+                return Some(self.fail(error));
+            }
             // The start is said once, before the first event; a repeat breaks the protocol.
             Happened::Event(Event::Started(_)) | Happened::Lost(None) => {}
             Happened::Lost(Some(status)) => {
@@ -325,8 +272,9 @@ impl Generation {
         let cut = self.tallies[planned.index].cut.clone();
         let prefer = Some(self.replica.clone());
         let (app, route) = (self.app.clone(), self.route.clone());
+        let trail = self.trail.clone();
         self.strands
-            .push(strands::begin(app, route, planned, prefer, cut));
+            .push(strands::begin(app, trail, route, planned, prefer, cut));
     }
 
     /// What the caller is told and the ledger charges: each prompt once, every answer.

@@ -164,9 +164,10 @@ fn one_call(path: &str, call: &Value) -> Result<ToolCall, ApiError> {
     if id.is_empty() {
         return Err(missing_parameter(&format!("{path}.id")));
     }
-    match object.get("type").and_then(Value::as_str) {
+    let kind = object.get("type").filter(|kind| !kind.is_null());
+    match kind.map(Value::as_str) {
         // Some libraries leave it out.
-        None | Some("function") => {}
+        None | Some(Some("function")) => {}
         Some(_) => return Err(unsupported(&format!("{path}.type"))),
     }
     let function_path = format!("{path}.function");

@@ -1,41 +1,46 @@
 //! The OpenAI-shaped HTTP interface: requests, answers, streams, refusals.
 
-mod ability;
-mod body;
+pub(crate) mod ability;
+mod asks;
+mod batches;
+pub(crate) mod body;
 mod chat;
 mod completions;
-mod constraint;
+pub(crate) mod constraint;
 mod embeddings;
 mod error;
-mod fields;
-mod generate;
+pub(crate) mod fields;
+mod files;
+pub(crate) mod generate;
 #[cfg(test)]
 mod hostile;
+mod list;
 mod logprobs;
-mod messages;
+pub(crate) mod messages;
 mod models;
 mod open;
-mod pieces;
-mod reader;
+pub(crate) mod pieces;
 mod refusals;
+mod remote;
 mod replies;
 mod rerank;
-mod sampling;
+mod responses;
+pub(crate) mod sampling;
 mod strands;
-mod stream;
-mod tokenize;
-mod tools;
-mod trouble;
-mod types;
+pub(crate) mod stream;
+pub(crate) mod tokenize;
+pub(crate) mod tools;
+pub(crate) mod trouble;
+pub(crate) mod types;
 mod unary;
-mod validate;
+pub(crate) mod validate;
 
 pub(crate) use error::ApiError;
-pub(crate) use generate::Admitted;
+pub(crate) use trouble::Verdict;
 
 use crate::app::App;
-use axum::Router;
 use axum::routing::{any, get, post};
+use axum::{Extension, Router};
 
 /// Every path of the interface; unknown ones below `/v1` and wrong methods get its errors too.
 pub(crate) fn router() -> Router<App> {
@@ -45,8 +50,12 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/chat/completions", post(chat::create))
         .route("/v1/completions", post(completions::create))
         .route("/v1/embeddings", post(embeddings::create))
+        .route("/v1/responses", post(responses::create))
         .route("/v1/rerank", post(rerank::create))
         .route("/v1/tokenize", post(tokenize::create))
+        .merge(files::router())
+        .merge(batches::router())
+        .layer(Extension(files::Tallies::default()))
         .route("/v1", any(unknown_url))
         .route("/v1/", any(unknown_url))
         .route("/v1/{*rest}", any(unknown_url))

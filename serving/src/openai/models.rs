@@ -15,10 +15,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, ApiError> {
     let caller = app.keys.caller(&headers).await?;
     let table = app.known_routes()?;
-    let data: Vec<Value> = table
-        .visible(&caller.tenant)
-        .map(|route| card(route))
-        .collect();
+    let data: Vec<Value> = table.visible(&caller.tenant).map(card).collect();
     Ok(Json(json!({"object": "list", "data": data})))
 }
 

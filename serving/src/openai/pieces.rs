@@ -1,30 +1,15 @@
 //! The answers of a request as they are told: pieces of text, of thought and of tool calls.
 
 use super::ApiError;
+use super::ability::Manner;
 use super::generate::{Generation, Step};
-use super::reader::Reader;
 use super::sampling::Wish;
+use super::tools::Toolbox;
+use crate::parse::{AnswerParser, CallIds};
 use std::collections::VecDeque;
 use zhisuan_proto::v1::{Delta, TokenCount, TokenLogprob};
 
-/// A part of an answer that goes to the caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Piece {
-    Content(String),
-    /// What the model thinks before it answers.
-    Reasoning(String),
-    /// A call begins; `index` counts the calls of one answer from 0.
-    Call {
-        index: usize,
-        id: String,
-        name: String,
-    },
-    /// More of a call's arguments, as text of a JSON object.
-    Arguments {
-        index: usize,
-        delta: String,
-    },
-}
+pub(crate) use crate::parse::Piece;
 
 /// Counts of a whole request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,9 +39,10 @@ pub(crate) enum Said {
 
 /// The answers of one request, read as they come.
 pub(crate) struct Talk {
-    generation: Option<Generation>,
-    readers: Vec<Reader>,
-    one_call: bool,
+    generation: Generation,
+    parsers: Vec<AnswerParser>,
+    toolbox: Toolbox,
+    reasoning_tokens: u32,
     ready: VecDeque<Said>,
     pub(crate) plan: Plan,
 }
@@ -67,29 +53,46 @@ pub(crate) struct Plan {
     pub(crate) prompts: usize,
     pub(crate) n: usize,
     pub(crate) best_of: usize,
+    /// Of the first prompt.
+    pub(crate) prompt_tokens: u32,
 }
 
-impl Talk {
-    /// What will be said of a wish.
-    pub(crate) fn plan(wish: &Wish) -> Self {
-        let plan = Plan {
+impl Plan {
+    pub(crate) fn of(wish: &Wish) -> Self {
+        Self {
             prompts: 1 + wish.more_prompts.len(),
             n: wish.n as usize,
             best_of: wish.best_of as usize,
-        };
-        Self {
-            generation: None,
-            readers: (0..plan.prompts * plan.best_of)
-                .map(|_| Reader::new(wish))
-                .collect(),
-            one_call: wish.toolbox.one_call,
-            ready: VecDeque::new(),
-            plan,
+            prompt_tokens: 0,
         }
     }
+}
 
-    pub(crate) fn begin(&mut self, generation: Generation) {
-        self.generation = Some(generation);
+impl Talk {
+    /// Listens to a generation that answers in a manner; `id` is the request's.
+    pub(crate) fn new(
+        generation: Generation,
+        plan: Plan,
+        manner: Manner,
+        toolbox: Toolbox,
+        id: &str,
+    ) -> Self {
+        let parser = |strand| {
+            let ids = CallIds::new(seed(id) ^ strand as u64);
+            AnswerParser::new(manner.thinking, manner.style, &toolbox.tools, ids)
+        };
+        let prompt_tokens = generation.prompt_tokens();
+        Self {
+            generation,
+            parsers: (0..plan.prompts * plan.best_of).map(parser).collect(),
+            toolbox,
+            reasoning_tokens: 0,
+            ready: VecDeque::new(),
+            plan: Plan {
+                prompt_tokens,
+                ..plan
+            },
+        }
     }
 
     /// The next thing to say; `None` after `Done` or `Failed`.
@@ -98,16 +101,14 @@ impl Talk {
             if let Some(said) = self.ready.pop_front() {
                 return Some(said);
             }
-            let step = self.generation.as_mut()?.next().await?;
+            let step = self.generation.next().await?;
             self.take(step);
         }
     }
 
     /// The caller will get nothing of what was generated.
     pub(crate) fn nothing_delivered(&mut self) {
-        if let Some(generation) = &mut self.generation {
-            generation.nothing_delivered();
-        }
+        self.generation.nothing_delivered();
     }
 
     fn take(&mut self, step: Step) {
@@ -115,10 +116,9 @@ impl Talk {
             Step::Delta { strand, delta } => self.delta(strand, delta),
             Step::Ended { strand, reason } => self.end(strand, reason),
             Step::Done(tokens) => {
-                let thought = self.readers.iter().map(Reader::reasoning_tokens).sum();
                 let usage = Usage {
                     tokens,
-                    reasoning_tokens: thought,
+                    reasoning_tokens: self.reasoning_tokens,
                 };
                 self.ready.push_back(Said::Done(usage));
             }
@@ -127,7 +127,11 @@ impl Talk {
     }
 
     fn delta(&mut self, choice: usize, delta: Delta) {
-        let pieces = self.readers[choice].push(&delta.text);
+        let pieces = self.parsers[choice].push(&delta.text);
+        let thought = |piece: &Piece| matches!(piece, Piece::Reasoning(_));
+        if !pieces.is_empty() && pieces.iter().all(thought) {
+            self.reasoning_tokens = self.reasoning_tokens.saturating_add(1);
+        }
         let (pieces, cut) = self.allowed(pieces);
         let logprob = delta.logprob;
         if !pieces.is_empty() || logprob.is_some() {
@@ -139,15 +143,13 @@ impl Talk {
             self.ready.push_back(said);
         }
         if cut {
-            if let Some(generation) = &mut self.generation {
-                generation.cut(choice);
-            }
+            self.generation.cut(choice);
             self.ended(choice, "stop");
         }
     }
 
     fn end(&mut self, choice: usize, reason: &'static str) {
-        let pieces = self.readers[choice].finish();
+        let pieces = self.parsers[choice].finish();
         let (pieces, _) = self.allowed(pieces);
         if !pieces.is_empty() {
             let said = Said::Pieces {
@@ -161,7 +163,7 @@ impl Talk {
     }
 
     fn ended(&mut self, choice: usize, reason: &'static str) {
-        let called = self.readers[choice].calls() > 0;
+        let called = self.parsers[choice].calls() > 0;
         let reason = if called && reason == "stop" {
             "tool_calls"
         } else {
@@ -173,7 +175,11 @@ impl Talk {
     /// Pieces up to a second call, where only one is wanted, and whether there was one.
     fn allowed(&self, mut pieces: Vec<Piece>) -> (Vec<Piece>, bool) {
         let second = |piece: &Piece| matches!(piece, Piece::Call { index, .. } | Piece::Arguments { index, .. } if *index > 0);
-        match pieces.iter().position(second).filter(|_| self.one_call) {
+        match pieces
+            .iter()
+            .position(second)
+            .filter(|_| self.toolbox.one_call)
+        {
             Some(at) => {
                 pieces.truncate(at);
                 (pieces, true)
@@ -181,4 +187,10 @@ impl Talk {
             None => (pieces, false),
         }
     }
+}
+
+/// A number that differs from request to request: ids are random.
+fn seed(id: &str) -> u64 {
+    let digits = id.get(id.len().saturating_sub(16)..).unwrap_or_default();
+    u64::from_str_radix(digits, 16).unwrap_or_default()
 }

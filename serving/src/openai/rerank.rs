@@ -4,13 +4,14 @@ use super::ApiError;
 use super::ability;
 use super::body::{self, missing_parameter, view};
 use super::fields::RERANK;
-use super::generate::Admitted;
 use super::open::authorize;
 use super::sampling::{priority, prompt_bound};
-use super::unary::{ask, to_its_end};
+use super::unary::to_its_end;
 use super::validate::{self, integer, invalid_value, wrong_type};
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::Call;
+use crate::routing;
 use axum::extract::{Request, State};
 use axum::{Extension, Json};
 use serde::Deserialize;
@@ -47,9 +48,9 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
-    let route = app.route(&wish.model, &admitted.caller.tenant)?;
+    let route = app.route(&wish.model, &admitted, None).await?;
     ability::check(&route, ability::RERANK)?;
     to_its_end(async move { rerank(&app, &call, admitted, &route, wish).await }).await
 }
@@ -129,19 +130,16 @@ async fn rerank(
         max_completion_tokens: 0,
         deployment: route.deployment.clone(),
     };
-    let mut meter = authorize(app, hold).await?;
+    let mut meter = authorize(app, &admitted, hold).await?;
     let request = ScoreRequest {
         request_id: call.id.clone(),
         model: wish.model.clone(),
         query: wish.query.clone(),
         documents: wish.documents.clone(),
         tenant: admitted.caller.tenant.clone(),
-        priority: wish.priority,
+        priority: wish.priority.max(admitted.caller.band),
     };
-    let answer = ask(app, route, |mut client| {
-        let request = request.clone();
-        async move { client.score(request).await }
-    });
+    let answer = routing::score(app, &admitted.trail, route, request);
     let answer = answer.await.map_err(|error| error.prompt_is("documents"))?;
     meter.counted(TokenCount {
         prompt_tokens: answer.prompt_tokens,

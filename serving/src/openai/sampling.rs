@@ -167,7 +167,7 @@ impl Common {
     /// Sets what is sampled, where it stops, and how it is served.
     pub(crate) fn fill(&self, request: &mut GenerateRequest) -> Result<(), ApiError> {
         request.sampling = Some(self.sampling()?);
-        request.stop = stops(self.stop.as_ref())?;
+        request.stop = stops("stop", self.stop.as_ref())?;
         let bounds = (0, MAX_TOKENS);
         request.min_tokens = integer("min_tokens", self.min_tokens, bounds)?.unwrap_or(0);
         request.stop_tokens = self.stop_token_ids.clone().unwrap_or_default();

@@ -1,9 +1,10 @@
 //! One answer among those of a request: asked of a replica, then followed event by event.
 
 use super::ApiError;
-use super::open::{Started, start};
 use crate::app::App;
 use crate::replica::ReplicaKey;
+use crate::routing::{Started, start};
+use crate::trail::Trail;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
@@ -89,6 +90,7 @@ pub(super) fn follow(
 /// Asks a replica first, the one that has the prompt in its cache if it can take more.
 pub(super) fn begin(
     app: App,
+    trail: Trail,
     route: Route,
     planned: Planned,
     prefer: Option<ReplicaKey>,
@@ -96,7 +98,7 @@ pub(super) fn begin(
 ) -> BoxStream<'static, Item> {
     let Planned { index, request } = planned;
     async_stream::stream! {
-        match start(&app, &route, &request, prefer.as_ref()).await {
+        match start(&app, &trail, &route, &request, prefer.as_ref()).await {
             Err(error) => yield (index, Happened::Refused(error)),
             Ok(started) => {
                 let mut items = follow(index, started, cut);

@@ -212,6 +212,7 @@ mod tests {
                 prompts: 2,
                 n,
                 best_of: 3,
+                prompt_tokens: 0,
             };
             let kept = best(all.clone(), plan);
             kept.into_iter()

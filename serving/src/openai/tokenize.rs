@@ -4,10 +4,11 @@
 use super::ApiError;
 use super::body::{self, view};
 use super::fields::TOKENIZE;
-use super::unary::ask;
 use super::validate::{self, invalid_value};
 use super::{messages, tools};
 use crate::app::App;
+use crate::routing;
+use crate::trail::Trail;
 use axum::Json;
 use axum::extract::{Request, State};
 use serde::Deserialize;
@@ -29,10 +30,10 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
     let (head, body) = request.into_parts();
-    let admitted = app.admit(&head.headers).await?;
+    let admitted = app.admit(&head).await?;
     let request = read(&body::read(body).await?)?;
-    let route = app.route(&request.model, &admitted.caller.tenant)?;
-    let tokens = count(&app, &route, request).await?;
+    let route = app.route(&request.model, &admitted, None).await?;
+    let tokens = count(&app, &admitted.trail, &route, request).await?;
     Ok(Json(json!({
         "count": tokens.len(),
         "max_model_len": route.context_length,
@@ -43,14 +44,11 @@ pub(crate) async fn create(
 /// The tokens of a request, as the first replica that answers counts them.
 pub(crate) async fn count(
     app: &App,
+    trail: &Trail,
     route: &Route,
     request: TokenizeRequest,
 ) -> Result<Vec<u32>, ApiError> {
-    let answer = ask(app, route, |mut client| {
-        let request = request.clone();
-        async move { client.tokenize(request).await }
-    });
-    Ok(answer.await?.tokens)
+    Ok(routing::tokenize(app, trail, route, request).await?.tokens)
 }
 
 /// The request in a body. Pure.

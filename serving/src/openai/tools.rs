@@ -1,12 +1,14 @@
 //! Tools that an answer may call: their definitions and the choice among them. Pure.
 
 use super::ApiError;
+use super::ability::Manner;
 use super::body::missing_parameter;
 use super::constraint::is_name;
 use super::fields::{unknown, unsupported};
 use super::validate::{invalid_value, wrong_type};
+use crate::parse::{self, ToolProblem, constraint_for_tools};
 use serde_json::{Map, Value};
-use zhisuan_proto::v1::Tool;
+use zhisuan_proto::v1::{Constraint, Tool};
 
 const MAX_TOOLS: usize = 128;
 const MAX_SCHEMA_BYTES: usize = 64 * 1024;
@@ -49,9 +51,29 @@ impl Toolbox {
         }
     }
 
-    /// Whether the answer must be a call, so that its text is constrained to one.
-    pub(crate) fn must_call(&self) -> bool {
-        !self.tools.is_empty() && matches!(self.choice, Choice::Required | Choice::Named(_))
+    /// The constraint that makes the answer of a model with this manner what the choice and strict
+    /// tools ask for; `None` where the model is free.
+    pub(crate) fn constraint(&self, manner: Manner) -> Result<Option<Constraint>, ApiError> {
+        let choice = match &self.choice {
+            Choice::Auto => parse::Choice::Auto,
+            Choice::None => parse::Choice::None,
+            Choice::Required => parse::Choice::Required,
+            Choice::Named(name) => parse::Choice::Named(name),
+        };
+        let Manner { style, thinking } = manner;
+        let made = constraint_for_tools(&self.tools, choice, style, thinking, !self.one_call);
+        made.map_err(|problem| match problem {
+            ToolProblem::Unknown => {
+                let accepted = "the name of one of the tools";
+                invalid_value("tool_choice", "?", accepted, "某个工具的名称")
+            }
+            ToolProblem::Schema(index) => invalid_value(
+                &format!("tools[{index}]"),
+                "parameters",
+                "a JSON Schema of an object",
+                "对象的 JSON Schema",
+            ),
+        })
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn reason(finish_reason: &str) -> Option<&'static str> {
     match finish_reason {
         "stop" => Some("stop"),
         "length" => Some("length"),
+        "content_filter" => Some("content_filter"),
         _ => None,
     }
 }

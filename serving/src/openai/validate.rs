@@ -74,14 +74,14 @@ pub(crate) fn model(name: &str) -> Result<(), ApiError> {
 }
 
 /// A stop string, or an array of up to four.
-pub(crate) fn stops(value: Option<&Value>) -> Result<Vec<String>, ApiError> {
+pub(crate) fn stops(field: &str, value: Option<&Value>) -> Result<Vec<String>, ApiError> {
     let listed = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::String(text)) => vec![("stop".to_owned(), text.clone())],
+        Some(Value::String(text)) => vec![(field.to_owned(), text.clone())],
         Some(Value::Array(items)) if items.len() <= MAX_STOPS => {
             let mut listed = Vec::with_capacity(items.len());
             for (index, item) in items.iter().enumerate() {
-                let path = format!("stop[{index}]");
+                let path = format!("{field}[{index}]");
                 let Some(text) = item.as_str() else {
                     return Err(wrong_type(&path, item, "a string"));
                 };
@@ -92,13 +92,13 @@ pub(crate) fn stops(value: Option<&Value>) -> Result<Vec<String>, ApiError> {
         Some(Value::Array(items)) => {
             let count = format!("{} strings", items.len());
             return Err(invalid_value(
-                "stop",
+                field,
                 count,
                 "at most 4 strings",
                 "至多 4 个字符串",
             ));
         }
-        Some(other) => return Err(wrong_type("stop", other, "a string or an array of strings")),
+        Some(other) => return Err(wrong_type(field, other, "a string or an array of strings")),
     };
     for (path, text) in &listed {
         if text.is_empty() || text.len() > MAX_STOP_BYTES {

@@ -127,3 +127,19 @@ async fn best_of_keeps_the_likeliest_and_bills_all() {
     let asked = world.replica.asked.lock().unwrap().clone();
     assert!(asked.iter().all(|ask| ask.top_logprobs == Some(0)));
 }
+
+#[tokio::test]
+async fn a_bad_prompt_among_several_is_refused_by_its_field_and_costs_nothing() {
+    let world = world().await;
+    let body = json!({"model": "tiny", "prompt": ["say one", "too long"]});
+    let response = complete(&world, &body).await;
+    assert_eq!(response.status(), 400);
+    let id = request_id(&response);
+    let error: Value = response.json().await.unwrap();
+    assert_eq!(
+        (&error["error"]["code"], &error["error"]["param"]),
+        (&json!("context_length_exceeded"), &json!("prompt"))
+    );
+    let settled = world.settlement(&id).await;
+    assert_eq!((settled.prompt_tokens, settled.completion_tokens), (0, 0));
+}

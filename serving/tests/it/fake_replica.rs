@@ -128,6 +128,10 @@ fn script(
                 yield delta("啊", logprobs);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             },
+            // More than the buffers of any socket hold.
+            "flood" => loop {
+                yield delta(&"水".repeat(20_000), logprobs);
+            },
             "silent" => tokio::time::sleep(Duration::from_mins(1)).await,
             "slow" => {
                 yield delta(WORDS[0], logprobs);

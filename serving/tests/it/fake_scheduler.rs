@@ -28,6 +28,7 @@ pub(crate) struct FakeScheduler {
     pub(crate) away: Arc<AtomicBool>,
     pub(crate) resolved: Arc<AtomicU32>,
     pub(crate) routes: watch::Sender<Routes>,
+    pub(crate) demand: Arc<Mutex<Vec<ReportDemandRequest>>>,
 }
 
 impl FakeScheduler {
@@ -40,6 +41,7 @@ impl FakeScheduler {
             holds_expired: Arc::default(),
             away: Arc::default(),
             resolved: Arc::default(),
+            demand: Arc::default(),
             routes: watch::channel(Routes::default()).0,
         }
     }
@@ -168,13 +170,21 @@ fake_service!(Models {
         let updates = WatchStream::new(self.routes.subscribe()).map(Ok);
         Ok(Response::new(Box::pin(updates)))
     }
+
+    async fn report_demand(
+        &self,
+        request: Request<ReportDemandRequest>,
+    ) -> Result<Response<ReportDemandResponse>, Status> {
+        self.check(&request)?;
+        self.demand.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(ReportDemandResponse {}))
+    }
 } absent {
     set_traffic(SetTrafficRequest) -> Traffic;
     list_traffic(ListTrafficRequest) -> ListTrafficResponse;
     add_backend(AddBackendRequest) -> Backend;
     remove_backend(RemoveBackendRequest) -> Backend;
     list_backends(ListBackendsRequest) -> ListBackendsResponse;
-    report_demand(ReportDemandRequest) -> ReportDemandResponse;
     register(RegisterModelRequest) -> ModelManifest;
     list(ListModelsRequest) -> ListModelsResponse;
     get(GetModelRequest) -> ModelManifest;

@@ -8,16 +8,30 @@
 )]
 
 mod answers;
+mod auditing;
+mod backends;
+mod batches;
 mod choices;
+mod clients;
+mod conformance;
 mod constraints;
 mod errors;
+mod fake_files;
 mod fake_replica;
 mod fake_scheduler;
+mod guarding;
+mod labels;
 mod limits;
 mod log_recorder;
-mod official_client;
+mod messaging;
 mod operations;
+mod quotas;
+mod records;
+mod responding;
+mod routing;
 mod searching;
 mod settlement;
 mod streams;
+mod tool_calls;
+mod traces;
 mod world;

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::routing::get;
 use std::net::SocketAddr;
 use std::time::Duration;
-use zhisuan_serving::{Options, start};
+use zhisuan_serving::{Operations, Options, start};
 
 #[tokio::test]
 async fn metrics_name_the_times_of_the_field_and_no_tenant() {
@@ -18,11 +18,22 @@ async fn metrics_name_the_times_of_the_field_and_no_tenant() {
         "zhisuan_gateway_time_to_first_token_seconds_count{model=\"tiny\"} 1",
         "zhisuan_gateway_inter_token_latency_seconds_count{model=\"tiny\"} 5",
         "zhisuan_gateway_prompt_tokens_total{model=\"tiny\"} 7",
-        "zhisuan_gateway_completion_tokens_total{model=\"tiny\"} 6",
+        "zhisuan_gateway_generation_tokens_total{model=\"tiny\"} 6",
         "zhisuan_gateway_requests_total{endpoint=\"chat_completions\",status=\"200\"} 1",
         "zhisuan_gateway_requests_inflight 0",
     ] {
         assert!(text.contains(line), "{line} in\n{text}");
+    }
+    for name in [
+        "e2e_request_latency_seconds",
+        "request_queue_time_seconds",
+        "num_requests_running",
+        "num_requests_waiting",
+    ] {
+        assert!(
+            text.contains(&format!("zhisuan_gateway_{name}")),
+            "{name} in\n{text}"
+        );
     }
     assert!(!text.contains("hospital") && !text.contains("zs-"));
 }
@@ -92,6 +103,7 @@ fn options(scheduler_url: &str) -> Options {
         key: "zs-secret-of-the-gateway".to_owned(),
         max_inflight: 4,
         extra: None,
+        operations: Operations::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A gateway with everything around it, and the few calls that tests make.
 
+use crate::fake_files::FakeFiles;
 use crate::fake_replica::{FakeReplica, REPLICA_TOKEN};
 use crate::fake_scheduler::{FakeScheduler, GATEWAY_KEY};
 use serde_json::{Value, json};
@@ -9,17 +10,20 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use zhisuan_proto::v1::access_server::AccessServer;
+use zhisuan_proto::v1::artifacts_server::ArtifactsServer;
 use zhisuan_proto::v1::billing_server::BillingServer;
+use zhisuan_proto::v1::jobs_server::JobsServer;
 use zhisuan_proto::v1::models_server::ModelsServer;
 use zhisuan_proto::v1::replicas_server::ReplicasServer;
 use zhisuan_proto::v1::{Replica, Route, Routes, SettleRequest};
-use zhisuan_serving::{Handle, Options, start};
+use zhisuan_serving::{Handle, Operations, Options, start};
 
 pub(crate) const KEY: &str = "zs-hospital";
 
 pub(crate) struct World {
     pub(crate) gateway: Handle,
     pub(crate) scheduler: FakeScheduler,
+    pub(crate) files: FakeFiles,
     pub(crate) replica: FakeReplica,
     pub(crate) replica_address: SocketAddr,
     pub(crate) http: reqwest::Client,
@@ -48,13 +52,15 @@ pub(crate) fn route(model: &str, tenant: &str, addresses: &[SocketAddr]) -> Rout
     }
 }
 
-async fn serve_scheduler(fake: FakeScheduler) -> SocketAddr {
+async fn serve_scheduler(fake: FakeScheduler, files: FakeFiles) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = Server::builder()
         .add_service(AccessServer::new(fake.clone()))
         .add_service(BillingServer::new(fake.clone()))
-        .add_service(ModelsServer::new(fake));
+        .add_service(ModelsServer::new(fake))
+        .add_service(ArtifactsServer::new(files.clone()))
+        .add_service(JobsServer::new(files));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     address
 }
@@ -72,10 +78,25 @@ pub(crate) async fn world() -> World {
 }
 
 pub(crate) async fn world_with(max_inflight: usize, extra: Option<axum::Router>) -> World {
+    // Labels have tests of their own; the others look at what an interface itself says.
+    let mut operations = Operations {
+        label: None,
+        ..Operations::default()
+    };
+    operations.queue.waiting = 0;
+    world_of(max_inflight, extra, operations).await
+}
+
+pub(crate) async fn world_of(
+    max_inflight: usize,
+    extra: Option<axum::Router>,
+    operations: Operations,
+) -> World {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let scheduler = FakeScheduler::new();
     let replica = FakeReplica::default();
-    let scheduler_address = serve_scheduler(scheduler.clone()).await;
+    let files = FakeFiles::default();
+    let scheduler_address = serve_scheduler(scheduler.clone(), files.clone()).await;
     let replica_address = serve_replica(replica.clone()).await;
     scheduler.key(KEY, "hospital", "tenant");
     scheduler.key("zs-school", "school", "app");
@@ -96,6 +117,7 @@ pub(crate) async fn world_with(max_inflight: usize, extra: Option<axum::Router>)
         key: GATEWAY_KEY.to_owned(),
         max_inflight,
         extra,
+        operations,
     })
     .await
     .unwrap();
@@ -103,6 +125,7 @@ pub(crate) async fn world_with(max_inflight: usize, extra: Option<axum::Router>)
     let world = World {
         gateway,
         scheduler,
+        files,
         replica,
         replica_address,
         http: reqwest::Client::new(),
@@ -178,6 +201,20 @@ impl World {
             .filter(|settlement| settlement.request_id == request_id)
             .cloned()
             .collect()
+    }
+}
+
+impl World {
+    /// Changes the routes and waits until the gateway has them.
+    pub(crate) async fn reroute(&self, routes: Vec<Route>, revision: u64) {
+        self.scheduler
+            .routes
+            .send_replace(Routes { routes, revision });
+        eventually("new routes", || async {
+            let health: Value = self.get("/healthz", "").await.json().await.unwrap();
+            health["routes_revision"] == revision
+        })
+        .await;
     }
 }
 

@@ -73,11 +73,16 @@ impl Replica {
         };
         let line = format!("提供模型 {}", models.join("、"));
         let info = self.served.engine.info();
-        let abilities = info.abilities.iter();
+        let abilities = info.abilities.iter().map(|one| one.name().to_owned());
+        // How answers are to be read: the gateway looks for these words.
+        let chat = self.served.engine.chat_abilities();
+        let words = chat
+            .map(zhisuan_engine::ChatAbilities::words)
+            .unwrap_or_default();
         let ready = TaskEvent::Ready {
             models,
             context_length: u32::try_from(info.context_length).unwrap_or(u32::MAX),
-            abilities: abilities.map(|one| one.name().to_owned()).collect(),
+            abilities: abilities.chain(words).collect(),
         };
         context.events.send(ready).await;
         context.log.line(&format!("[zhisuan] {line}"));

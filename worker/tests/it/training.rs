@@ -6,11 +6,12 @@ use crate::support::tasks::{Story, follow, stop, task};
 use crate::support::{Place, start_plain};
 use crate::work::{smollm2, with_model};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::time::Duration;
 use zhisuan_proto::v1::job_spec::Work;
 use zhisuan_proto::v1::scheduler_message::Message as Order;
 use zhisuan_proto::v1::worker_message::Message as Report;
-use zhisuan_proto::v1::{ModelKind, ModelManifest, ServeWork, TrainWork};
+use zhisuan_proto::v1::{ModelKind, ModelManifest, ServeWork, TrainWork, UpdateReplica};
 
 fn work(scheduler: &Scheduler, steps: u32) -> Work {
     let lines: Vec<String> = (0..6)
@@ -30,19 +31,47 @@ fn work(scheduler: &Scheduler, steps: u32) -> Work {
     })
 }
 
-/// The adapter loads beside its base.
-async fn is_served(session: &mut Session, model: &ModelManifest, adapter: ModelManifest) {
-    let mut serve = with_model(2, Work::Serve(ServeWork::default()), model);
-    serve.models.push(adapter);
-    session.order(Order::Assign(serve));
-    let mut story = Story::default();
-    let ready = loop {
+async fn ready_again(session: &mut Session, story: &mut Story) -> Vec<String> {
+    loop {
         match session.report().await {
-            Report::ReplicaReady(ready) => break ready,
+            Report::ReplicaReady(ready) => return ready.models,
             other => assert!(!story.take(other), "{:?}\n{}", story.ended, story.log),
         }
+    }
+}
+
+/// The adapter comes into a replica that runs, under a name of its own, and leaves it again.
+async fn comes_and_goes(session: &mut Session, model: &ModelManifest, adapter: ModelManifest) {
+    let base = ServeWork {
+        model: "smollm2".into(),
+        ..ServeWork::default()
     };
-    assert_eq!(ready.models, ["smollm2", "smollm2-blue"]);
+    session.order(Order::Assign(with_model(
+        2,
+        Work::Serve(base.clone()),
+        model,
+    )));
+    let mut story = Story::default();
+    assert_eq!(ready_again(session, &mut story).await, ["smollm2"]);
+    let both = ServeWork {
+        adapters: vec!["smollm2-blue".into()],
+        served_as: HashMap::from([("smollm2-blue".into(), "painter".into())]),
+        ..base.clone()
+    };
+    let update = |serve, models| {
+        Order::UpdateReplica(UpdateReplica {
+            task: Some(task(2, 1)),
+            serve: Some(serve),
+            models,
+        })
+    };
+    session.order(update(both, vec![model.clone(), adapter]));
+    let names = ready_again(session, &mut story).await;
+    assert_eq!(names, ["painter", "smollm2"], "{}", story.log);
+    session.order(update(base, vec![model.clone()]));
+    let names = ready_again(session, &mut story).await;
+    assert_eq!(names, ["smollm2"], "{}", story.log);
+    assert_eq!(story.started, 1, "no restart");
 }
 
 #[tokio::test]
@@ -98,7 +127,7 @@ async fn training_stops_with_a_checkpoint_resumes_and_hands_over_an_adapter() {
         assert_eq!(story.ended.outputs[&file.path], file.sha256);
     }
 
-    is_served(&mut session, &model, adapter).await;
+    comes_and_goes(&mut session, &model, adapter).await;
 }
 
 #[tokio::test]

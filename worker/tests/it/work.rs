@@ -4,7 +4,10 @@ use crate::support::scheduler::{Scheduler, Session};
 use crate::support::tasks::{Story, assign, follow, stop, task};
 use crate::support::{Place, cached_model, start_plain};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tonic::Request;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::generate_request::Input;
@@ -12,10 +15,11 @@ use zhisuan_proto::v1::job_spec::Work;
 use zhisuan_proto::v1::model_source::Source;
 use zhisuan_proto::v1::replicas_client::ReplicasClient;
 use zhisuan_proto::v1::scheduler_message::Message as Order;
+use zhisuan_proto::v1::tokenize_request::Input as Countable;
 use zhisuan_proto::v1::worker_message::Message as Report;
 use zhisuan_proto::v1::{
     Assign, BatchWork, Chat, ChatMessage, GenerateRequest, ModelFile, ModelKind, ModelManifest,
-    ModelSource, ReplicaReady, ServeWork,
+    ModelSource, ReplicaReady, ServeWork, TokenizeRequest,
 };
 
 /// SmolLM2-135M-Instruct, Q4_1.
@@ -112,6 +116,36 @@ async fn answers_with_one_end(client: &mut ReplicasClient<tonic::transport::Chan
     assert!(text.contains("Paris") && ends == 1, "{text}");
 }
 
+/// Tokens are counted without computing, and the worker's page shows the replica's numbers.
+async fn counts_and_numbers(
+    client: &mut ReplicasClient<tonic::transport::Channel>,
+    address: SocketAddr,
+) {
+    let ask = TokenizeRequest {
+        model: "smollm2".into(),
+        input: Some(Countable::Text("Hello world".into())),
+    };
+    let counted = client.tokenize(request(ask, TOKEN)).await.unwrap();
+    assert_eq!(counted.into_inner().tokens.len(), 2);
+    let nothing = client
+        .tokenize(request(TokenizeRequest::default(), TOKEN))
+        .await
+        .unwrap_err();
+    let detail = zhisuan_proto::detail_of(&nothing).unwrap();
+    assert_eq!(detail.field, "input");
+    let mut browser = TcpStream::connect(address).await.unwrap();
+    let ask = b"GET /metrics HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r\n";
+    browser.write_all(ask).await.unwrap();
+    let mut page = String::new();
+    browser.read_to_string(&mut page).await.unwrap();
+    let wanted = "zhisuan_replica_requests_ended_total{deployment=\"smollm2\",job=\"1\"} 1";
+    assert!(page.contains(wanted), "{page}");
+    assert!(
+        page.contains("zhisuan_replica_step_seconds_bucket"),
+        "{page}"
+    );
+}
+
 #[tokio::test]
 async fn a_replica_answers_only_its_token_and_drains() {
     let Some(model) = smollm2() else { return };
@@ -147,6 +181,7 @@ async fn a_replica_answers_only_its_token_and_drains() {
     let detail = zhisuan_proto::detail_of(&refused).unwrap();
     assert_eq!(detail.code, "ZS-ENGINE-CONTEXT-EXCEEDED");
     answers_with_one_end(&mut client).await;
+    counts_and_numbers(&mut client, worker.replica_address()).await;
     // A caller that goes away frees its place, so that the drain is short.
     let endless = client
         .generate(request(question(900), TOKEN))

@@ -55,6 +55,11 @@ impl BlockPool {
         }
     }
 
+    /// A pool of the same size that knows nothing.
+    pub(crate) fn fresh(&self) -> Self {
+        Self::new(self.slots.len(), self.pin_quota)
+    }
+
     /// Blocks that [`BlockPool::take`] could hand out one after the other.
     pub(crate) fn available(&self) -> usize {
         self.blank.len() + self.cached.len()

@@ -1,4 +1,5 @@
 //! The pool under random use, and its rules one by one.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::{BlockHash, BlockPool, CacheScope};
 use crate::runner::{BLOCK_TOKENS, BlockId};

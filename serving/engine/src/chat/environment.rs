@@ -27,7 +27,7 @@ pub(super) fn compile(source: &str) -> Result<Environment<'static>, EngineError>
     });
     environment.add_filter("tojson", tojson);
     environment
-        .add_template_owned("chat".to_owned(), without_marks(source))
+        .add_template_owned("chat".to_owned(), joined_lines(&without_marks(source)))
         .map_err(|e| EngineError::corrupt("chat_template", e.to_string()))?;
     Ok(environment)
 }
@@ -76,6 +76,22 @@ fn without_marks(source: &str) -> String {
     text
 }
 
+/// Inside tags a backslash before the end of a line joins it to the next, as in Python's strings
+/// (Mistral's templates use it); the template engine would keep both characters.
+fn joined_lines(source: &str) -> String {
+    let mut text = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(at) = ["{{", "{%"].iter().filter_map(|tag| rest.find(tag)).min() {
+        let (before, tag) = rest.split_at(at);
+        let close = if tag.starts_with("{{") { "}}" } else { "%}" };
+        let end = tag.find(close).map_or(tag.len(), |end| end + close.len());
+        text.push_str(before);
+        text.push_str(&tag[..end].replace("\\\n", ""));
+        rest = &tag[end..];
+    }
+    text + rest
+}
+
 struct Limited {
     text: Vec<u8>,
     limit: usize,
@@ -97,6 +113,10 @@ impl Write for Limited {
 
 /// Python's `json.dumps(value, ensure_ascii=False, …)`: models were taught with its spaces, and
 /// nothing is escaped for HTML.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the template engine hands options over by value"
+)]
 fn tojson(value: &Value, _positional: Rest<Value>, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     let separators: Option<(String, String)> = match options.get::<Option<Value>>("separators")? {

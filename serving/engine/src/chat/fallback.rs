@@ -62,7 +62,8 @@ fn offer(chat: &Chat) -> Result<String, EngineError> {
             "description": tool.description,
             "parameters": object(&field, &tool.parameters)?,
         }});
-        listed.push_str(&format!("{function}\n"));
+        listed.push_str(&function.to_string());
+        listed.push('\n');
     }
     Ok(format!(
         "You can call functions. Each line between <tools> and </tools> describes one:\n<tools>\n{listed}</tools>\nTo call a function, answer with its name and its arguments as one JSON object inside tags, one pair of tags for each call:\n<tool_call>\n{{\"name\": \"function\", \"arguments\": {{}}}}\n</tool_call>"

@@ -4,23 +4,24 @@ use super::request::{
     EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
 };
 use super::sequence::{Arrival, Sequence, Task};
-use super::shared::{Adapters, Shared};
+use super::shared::Shared;
 use super::worker::Worker;
 use super::{LoadOptions, answer, embed, lock, validate};
 use crate::blocks::BlockPool;
-use crate::chat::{Chat, ChatMessage};
+use crate::chat::{Chat, ChatAbilities, ChatMessage};
 use crate::error::EngineError;
-use crate::load::{self, ModelInfo};
+use crate::load::{self, ModelInfo, ModelSource};
 use crate::model::adapter_file;
 use crate::model::decoder::Decoder;
 use crate::model::runner::{DecoderRunner, block_bytes};
-use crate::output::grammar::GrammarFactory;
-use crate::schedule::{Door, DoorLimits, Limits, Scheduler};
+use crate::runner::ModelRunner;
+use crate::schedule::{DoorLimits, Limits, Scheduler};
+use crate::threads::Pool;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Most prompt tokens of one step.
 const MAX_CHUNK: usize = 512;
@@ -53,62 +54,41 @@ pub(super) enum Command {
 impl DecoderEngine {
     /// Loads a model; blocks while weights are read.
     pub(super) fn load(options: &LoadOptions) -> Result<Self, EngineError> {
-        let source = load::open(&options.model)?;
+        let mut source = load::open(&options.model)?;
         let pool = crate::threads::pool(options.threads)?;
-        let weights = source.weights;
-        let decoder = pool.install(|| Decoder::load(source.spec, weights.as_ref()))?;
-        let decoder = Arc::new(decoder);
-        // The whole file was mapped; from here on only the rows of its embedding table are.
-        drop(weights);
+        let decoder =
+            pool.install(|| Decoder::load(source.spec.clone(), source.weights.as_ref()))?;
         let scheduler = scheduler(options, block_bytes(&decoder.spec))?;
-        let runner = DecoderRunner::new(Arc::clone(&decoder), scheduler.pool().total)?;
-        let mut info = source.info;
-        let limit = options
-            .max_context
-            .unwrap_or(usize::MAX)
-            .min(scheduler.capacity());
-        info.context_length = info.context_length.min(limit);
+        let blocks = scheduler.pool().total;
+        let info = &mut source.info;
+        let limit = options.max_context.unwrap_or(usize::MAX);
+        info.context_length = info.context_length.min(limit).min(scheduler.capacity());
         tracing::info!(
             model = %info.name, architecture = %info.architecture, quantisation = %info.quantisation,
-            weight_bytes = decoder.weights.bytes(), kv_blocks = scheduler.pool().total,
-            context = info.context_length, "model loaded"
+            weight_bytes = decoder.weights.bytes(), kv_blocks = blocks, context = info.context_length,
+            "model loaded"
         );
-        let vocab = decoder.spec.vocab;
-        let tokenizer = Arc::new(source.tokenizer);
-        let door = Door::new(DoorLimits {
+        let runner = DecoderRunner::new(Arc::new(decoder), blocks)?;
+        Self::start(source, options, pool, Box::new(runner), scheduler)
+    }
+
+    /// Starts the thread.
+    pub(super) fn start(
+        source: ModelSource,
+        options: &LoadOptions,
+        pool: Pool,
+        runner: Box<dyn ModelRunner>,
+        scheduler: Scheduler,
+    ) -> Result<Self, EngineError> {
+        let door = DoorLimits {
             running: options.max_batch,
             waiting: options.max_waiting,
             waiting_tenant: options.max_waiting_tenant,
-        });
-        let shared = Arc::new(Shared {
-            fingerprint: format!("{info:?}"),
-            info,
-            decoder,
-            grammars: GrammarFactory::new(Arc::clone(&tokenizer), vocab),
-            ends: (0..vocab as u32)
-                .filter(|id| tokenizer.is_end(*id))
-                .collect(),
-            tokenizer,
-            template: source.template,
-            adapters: Mutex::new(Adapters::default()),
-            door: Mutex::new(door),
-            stats: Mutex::default(),
-            unfinished: Mutex::default(),
-            closed: AtomicBool::new(false),
-            abort: AtomicBool::new(false),
-            next_id: AtomicU64::new(1),
-            begin: Instant::now(),
-            speculation: options.speculation,
-        });
+        };
+        let shared = Arc::new(Shared::new(source, door, options.speculation));
         let (commands, inbox) = channel();
         let (end, ended) = channel();
-        let mut worker = Worker::new(
-            Arc::clone(&shared),
-            inbox,
-            pool,
-            Box::new(runner),
-            scheduler,
-        );
+        let mut worker = Worker::new(Arc::clone(&shared), inbox, pool, runner, scheduler);
         std::thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || {
@@ -140,6 +120,10 @@ impl DecoderEngine {
             .prompt(chat, self.shared.tokenizer.control_texts())
     }
 
+    pub(super) fn chat_abilities(&self) -> ChatAbilities {
+        self.shared.template.abilities()
+    }
+
     pub(super) fn tokenize(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         self.shared.tokenizer.encode(text)
     }
@@ -148,7 +132,7 @@ impl DecoderEngine {
         if name.is_empty() {
             return Err(EngineError::invalid("adapter", "名称不能为空"));
         }
-        let adapter = adapter_file::load(dir, &self.shared.decoder.spec)?;
+        let adapter = adapter_file::load(dir, &self.shared.spec)?;
         lock(&self.shared.adapters).insert(name, adapter);
         Ok(())
     }
@@ -232,7 +216,10 @@ impl DecoderEngine {
 }
 
 /// The loop's decisions over a pool of as many blocks as the memory limit allows.
-fn scheduler(options: &LoadOptions, block_bytes: usize) -> Result<Scheduler, EngineError> {
+pub(super) fn scheduler(
+    options: &LoadOptions,
+    block_bytes: usize,
+) -> Result<Scheduler, EngineError> {
     let blocks_in = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX) / block_bytes.max(1);
     let blocks = blocks_in(options.kv_bytes);
     if blocks < LEAST_BLOCKS {

@@ -82,7 +82,7 @@ impl Texts<'_> {
     fn submit(&mut self, index: usize, tokens: &[u32]) -> Result<(), EngineError> {
         let shared = &self.engine.shared;
         let id = shared.enter(&self.tenant, tokens.len(), 0)?;
-        let pooling = shared.decoder.spec.pooling.unwrap_or(Pooling::Mean);
+        let pooling = shared.spec.pooling.unwrap_or(Pooling::Mean);
         let scope = validate::root(shared, None, "", &self.tenant);
         let submission = Submission {
             id,
@@ -91,12 +91,13 @@ impl Texts<'_> {
             tokens: tokens.to_vec(),
             // A mean needs the states of all tokens, so nothing can be reused.
             root: (pooling == Pooling::LastToken).then_some(scope),
+            arrived_us: shared.now_us(),
             deadline_us: None,
             pin_us: 0,
         };
         let task = Task::Embed(Embed {
             pooling,
-            sum: vec![0.0; shared.decoder.spec.hidden],
+            sum: vec![0.0; shared.spec.hidden],
             index,
             reply: self.reply.clone(),
         });

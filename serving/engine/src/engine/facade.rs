@@ -7,7 +7,7 @@ use super::request::{
     EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
 };
 use super::similar::{ScoreRequest, Scores, likeness};
-use crate::chat::{Chat, ChatMessage};
+use crate::chat::{Chat, ChatAbilities, ChatMessage};
 use crate::error::EngineError;
 use crate::load::{self, ModelInfo};
 use std::path::Path;
@@ -26,6 +26,10 @@ enum Kind {
 
 impl Engine {
     /// Loads a model of either kind; blocks while weights are read.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers make the options for this one call"
+    )]
     pub fn load(options: LoadOptions) -> Result<Self, EngineError> {
         options.validate()?;
         let Some(source) = load::encoder::open(&options.model)? else {
@@ -55,6 +59,14 @@ impl Engine {
     /// The prompt text of a chat with its tools and its wishes.
     pub fn prompt_of(&self, chat: &Chat) -> Result<String, EngineError> {
         self.decoder("对话")?.prompt_of(chat)
+    }
+
+    /// What chats with the model may ask for; `None` for an encoder.
+    pub fn chat_abilities(&self) -> Option<ChatAbilities> {
+        match &self.0 {
+            Kind::Decoder(engine) => Some(engine.chat_abilities()),
+            Kind::Encoder(_) => None,
+        }
     }
 
     /// Number of tokens of `text`, those that an encoder puts around it included.

@@ -4,11 +4,11 @@ use super::lock;
 use super::request::{EngineStats, Unfinished};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
-use crate::load::ModelInfo;
-use crate::model::decoder::Decoder;
+use crate::load::spec::DecoderSpec;
+use crate::load::{ModelInfo, ModelSource};
 use crate::model::lora::Adapter;
 use crate::output::grammar::GrammarFactory;
-use crate::schedule::{Door, Refusal};
+use crate::schedule::{Door, DoorLimits, Refusal};
 use crate::tokenizer::TextTokenizer;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use std::time::Instant;
 
 pub(super) struct Shared {
     pub(super) info: ModelInfo,
-    pub(super) decoder: Arc<Decoder>,
+    pub(super) spec: DecoderSpec,
     pub(super) tokenizer: Arc<TextTokenizer>,
     pub(super) template: ChatTemplate,
     pub(super) grammars: GrammarFactory,
@@ -34,6 +34,7 @@ pub(super) struct Shared {
     pub(super) closed: AtomicBool,
     pub(super) abort: AtomicBool,
     pub(super) next_id: AtomicU64,
+    /// Whether answers guess ahead.
     pub(super) speculation: bool,
     /// Times count from here.
     pub(super) begin: Instant,
@@ -67,6 +68,31 @@ impl Adapters {
 }
 
 impl Shared {
+    /// State of an engine that has not begun.
+    pub(super) fn new(source: ModelSource, door: DoorLimits, speculation: bool) -> Self {
+        let vocab = source.spec.vocab;
+        let tokenizer = Arc::new(source.tokenizer);
+        let ends = (0..vocab as u32).filter(|id| tokenizer.is_end(*id));
+        Self {
+            fingerprint: format!("{:?}", source.info),
+            info: source.info,
+            spec: source.spec,
+            ends: ends.collect(),
+            grammars: GrammarFactory::new(Arc::clone(&tokenizer), vocab),
+            tokenizer,
+            template: source.template,
+            adapters: Mutex::default(),
+            door: Mutex::new(Door::new(door)),
+            stats: Mutex::default(),
+            unfinished: Mutex::default(),
+            closed: AtomicBool::new(false),
+            abort: AtomicBool::new(false),
+            next_id: AtomicU64::new(1),
+            speculation,
+            begin: Instant::now(),
+        }
+    }
+
     /// Microseconds since the engine began.
     pub(super) fn now_us(&self) -> u64 {
         u64::try_from(self.begin.elapsed().as_micros()).unwrap_or(u64::MAX)

@@ -166,7 +166,8 @@ impl Rows {
     }
 }
 
-fn internal(panic: &(dyn Any + Send)) -> EngineError {
+/// A panic as an error.
+pub(super) fn internal(panic: &(dyn Any + Send)) -> EngineError {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let detail = text.or_else(|| panic.downcast_ref::<&str>().copied());
     EngineError::Internal {

@@ -49,6 +49,7 @@ impl Plan {
     /// Takes a place in the engine and makes what the scheduler must know.
     pub(super) fn submission(&self, shared: &Shared) -> Result<Submission, EngineError> {
         let id = shared.enter(&self.tenant, self.tokens.len(), self.max_tokens)?;
+        let arrived_us = shared.now_us();
         let wait_us = u64::from(self.queue_ms) * 1000;
         Ok(Submission {
             id,
@@ -56,7 +57,8 @@ impl Plan {
             band: (self.priority as usize).min(BANDS - 1),
             tokens: self.tokens.clone(),
             root: Some(self.root),
-            deadline_us: (wait_us > 0).then(|| shared.now_us() + wait_us),
+            arrived_us,
+            deadline_us: (wait_us > 0).then_some(arrived_us + wait_us),
             pin_us: u64::from(self.pin_s) * 1_000_000,
         })
     }
@@ -83,7 +85,7 @@ pub(super) fn root(
 
 pub(super) fn check(shared: &Shared, request: GenerateRequest) -> Result<Plan, EngineError> {
     check_limits(&request)?;
-    request.sampling.validate(shared.decoder.spec.vocab)?;
+    request.sampling.validate(shared.spec.vocab)?;
     let loaded = match &request.adapter {
         None => None,
         Some(name) => Some(
@@ -214,7 +216,7 @@ pub(super) fn prompt_tokens(shared: &Shared, prompt: Prompt) -> Result<Vec<u32>,
             limit,
         });
     }
-    let vocab = shared.decoder.spec.vocab;
+    let vocab = shared.spec.vocab;
     if let Some(bad) = tokens.iter().find(|t| **t as usize >= vocab) {
         return Err(EngineError::invalid(
             "prompt",

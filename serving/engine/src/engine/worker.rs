@@ -5,6 +5,7 @@ use super::lock;
 use super::request::{EngineStats, RequestId, Unfinished};
 use super::sequence::{Arrival, Sequence, Task};
 use super::shared::Shared;
+use super::step::internal;
 use super::tally;
 use crate::error::EngineError;
 use crate::output::speculate::StepCosts;
@@ -12,6 +13,7 @@ use crate::runner::ModelRunner;
 use crate::schedule::{Expired, Scheduler};
 use crate::threads::Pool;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -52,19 +54,38 @@ impl Worker {
     /// Runs until the engine is shut down or the last handle is gone.
     pub(super) fn run(&mut self) {
         loop {
-            let connected = self.take_commands();
-            if self.sequences.is_empty() {
-                if connected && !self.closed() {
-                    continue;
-                }
+            match catch_unwind(AssertUnwindSafe(|| self.turn())) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(panic) => self.recover(&internal(panic.as_ref())),
+            }
+        }
+    }
+
+    /// One turn of the loop; `false` at its end.
+    fn turn(&mut self) -> bool {
+        let connected = self.take_commands();
+        if self.sequences.is_empty() {
+            if !connected || self.closed() {
                 self.refuse_queued();
-                return;
+                return false;
             }
-            if self.shared.abort.load(Ordering::SeqCst) {
-                self.hand_over();
-                continue;
-            }
+        } else if self.shared.abort.load(Ordering::SeqCst) {
+            self.hand_over();
+        } else {
             self.step();
+        }
+        true
+    }
+
+    /// After a panic of the loop itself (a bug): nobody knows which decisions were half made,
+    /// so all requests end and the decisions begin anew.
+    fn recover(&mut self, error: &EngineError) {
+        tracing::error!(%error, requests = self.sequences.len(), "the loop failed; all requests are ended");
+        self.scheduler = self.scheduler.fresh();
+        let ids: Vec<u64> = self.sequences.keys().copied().collect();
+        for id in ids {
+            self.end(id, |sequence| sequence.fail(error.clone()));
         }
     }
 
@@ -100,11 +121,11 @@ impl Worker {
                 let (id, tokens) = (submission.id, submission.tokens.len());
                 self.stats.tokens_in += tokens as u64;
                 self.sequences.insert(id, sequence);
-                if !self.scheduler.submit(submission, self.shared.now_us()) {
+                if !self.scheduler.submit(submission) {
                     // Handles check the length, so this is a bug of theirs.
                     let detail = format!("a request of {tokens} tokens can never run");
                     self.end(id, |sequence| {
-                        sequence.fail(EngineError::Internal { detail })
+                        sequence.fail(EngineError::Internal { detail });
                     });
                 }
             }

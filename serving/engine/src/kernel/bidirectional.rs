@@ -1,7 +1,7 @@
 //! Attention in both directions: every row of a sequence sees all of its rows.
 //!
 //! Keys are packed with positions side by side and values with padding to whole vectors,
-//! once for each sequence and head; then tiles of [`ROWS`] query rows pass over them. Each
+//! once for each sequence and head; then tiles of several query rows pass over them. Each
 //! row's own sums run over dimensions and positions in ascending order, whatever rows share
 //! its tile.
 #![expect(
@@ -9,17 +9,15 @@
     reason = "bodies must be compiled inside target-feature functions"
 )]
 
+#[cfg(target_arch = "x86_64")]
+use super::bidirectional_avx512 as avx512;
 use super::elementwise::exp;
-use super::{dispatch, madd};
+use super::{Isa, dispatch, isa, madd};
 
 /// Numbers of one vector.
-const LANES: usize = 16;
-/// Query rows of a tile.
-const ROWS: usize = 4;
-/// Vectors of keys that a tile takes at once: with [`ROWS`] they fill 16 registers.
-const KEYS: usize = 4;
-
-type Vector = [f32; LANES];
+pub(super) const LANES: usize = 16;
+/// Most query rows of a tile.
+pub(super) const ROWS: usize = 8;
 
 /// Widths of the projected rows: `q | k | v`, each `heads * head_dim`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,25 +32,24 @@ impl Heads {
         3 * self.heads * self.head_dim
     }
 
-    /// Vectors that hold one head's values of a position.
-    fn value_vectors(self) -> usize {
-        self.head_dim.div_ceil(LANES)
+    /// Numbers of one position's values of a head, filled up to whole vectors.
+    pub(super) fn wide(self) -> usize {
+        self.head_dim.next_multiple_of(LANES)
     }
 
-    /// Vectors of keys of one dimension.
-    fn key_vectors(length: usize) -> usize {
-        length.div_ceil(LANES * KEYS) * KEYS
+    /// Numbers of one dimension's keys, filled up to whole vectors.
+    pub(super) fn padded(length: usize) -> usize {
+        length.next_multiple_of(LANES)
     }
 
     /// Numbers that [`pack`] writes for one head of a sequence of `length` rows.
     pub(crate) fn packed_len(self, length: usize) -> usize {
-        let keys = Self::key_vectors(length) * self.head_dim;
-        (keys + length * self.value_vectors()) * LANES
+        Self::padded(length) * self.head_dim + length * self.wide()
     }
 
     /// Scratch that [`attend`] needs for a sequence of `length` rows.
     pub(crate) fn scratch_len(length: usize) -> usize {
-        ROWS * Self::key_vectors(length) * LANES
+        ROWS * Self::padded(length)
     }
 }
 
@@ -60,19 +57,20 @@ impl Heads {
 /// `out` [`Heads::packed_len`] numbers.
 pub(crate) fn pack(qkv: &[f32], shape: Heads, head: usize, out: &mut [f32]) {
     let (dim, hidden) = (shape.head_dim, shape.heads * shape.head_dim);
-    let length = qkv.len() / shape.width();
-    let padded = Heads::key_vectors(length) * LANES;
+    let padded = Heads::padded(qkv.len() / shape.width());
     let (keys, values) = out.split_at_mut(padded * dim);
-    keys.fill(0.0);
-    for (position, row) in qkv.chunks_exact(shape.width()).enumerate() {
-        let key = &row[hidden + head * dim..][..dim];
-        for (d, k) in key.iter().enumerate() {
-            keys[d * padded + position] = *k;
+    // Sixteen positions at a time, so that whole cache lines are written.
+    for (at, rows) in qkv.chunks(LANES * shape.width()).enumerate() {
+        let rows: Vec<&[f32]> = rows.chunks_exact(shape.width()).collect();
+        for d in 0..dim {
+            let line = &mut keys[d * padded + at * LANES..][..LANES];
+            for (i, key) in line.iter_mut().enumerate() {
+                *key = rows.get(i).map_or(0.0, |row| row[hidden + head * dim + d]);
+            }
         }
     }
-    let wide = shape.value_vectors() * LANES;
     for (out, row) in values
-        .chunks_exact_mut(wide)
+        .chunks_exact_mut(shape.wide())
         .zip(qkv.chunks_exact(shape.width()))
     {
         out[..dim].copy_from_slice(&row[2 * hidden + head * dim..][..dim]);
@@ -80,92 +78,13 @@ pub(crate) fn pack(qkv: &[f32], shape: Heads, head: usize, out: &mut [f32]) {
     }
 }
 
-/// Dot products of `ROWS` queries with all keys, into rows of `padded` scores.
-#[inline(always)]
-fn scores_of<const FMA: bool>(
-    queries: [&[f32]; ROWS],
-    keys: &[f32],
-    padded: usize,
-    scores: &mut [f32],
-) {
-    for from in (0..padded).step_by(LANES * KEYS) {
-        let mut sums = [[[0f32; LANES]; KEYS]; ROWS];
-        for (d, row) in keys.chunks_exact(padded).enumerate() {
-            let (vectors, _) = row[from..from + LANES * KEYS].as_chunks::<LANES>();
-            for r in 0..ROWS {
-                let q = queries[r][d];
-                for v in 0..KEYS {
-                    for i in 0..LANES {
-                        sums[r][v][i] = madd::<FMA>(q, vectors[v][i], sums[r][v][i]);
-                    }
-                }
-            }
-        }
-        for (r, sums) in sums.iter().enumerate() {
-            let row = &mut scores[r * padded + from..][..LANES * KEYS];
-            row.copy_from_slice(sums.as_flattened());
-        }
-    }
-}
-
-/// `e^((s - max) * scale)` in place; returns the sum. Entries beyond the row stay unread.
-#[inline(always)]
-fn softmax<const FMA: bool>(row: &mut [f32], scale: f32) -> f32 {
-    let (chunks, rest) = row.as_chunks_mut::<LANES>();
-    let mut most = [f32::NEG_INFINITY; LANES];
-    for chunk in chunks.iter() {
-        for i in 0..LANES {
-            most[i] = if chunk[i] > most[i] {
-                chunk[i]
-            } else {
-                most[i]
-            };
-        }
-    }
-    let most = most
-        .iter()
-        .chain(rest.iter())
-        .fold(f32::NEG_INFINITY, |m, s| m.max(*s));
-    let mut sums = [0f32; LANES];
-    for chunk in chunks {
-        for i in 0..LANES {
-            chunk[i] = exp::<FMA>((chunk[i] - most) * scale);
-            sums[i] += chunk[i];
-        }
-    }
-    let mut sum = super::attention::sum16(&sums);
-    for s in rest {
-        *s = exp::<FMA>((*s - most) * scale);
-        sum += *s;
-    }
-    sum
-}
-
-/// Weighted sums of `V` vectors of the values for `ROWS` rows of weights.
-#[inline(always)]
-fn mix<const FMA: bool, const V: usize>(
-    weights: [&[f32]; ROWS],
-    values: &[f32],
-    wide: usize,
-    from: usize,
-) -> [[Vector; V]; ROWS] {
-    let mut sums = [[[0f32; LANES]; V]; ROWS];
-    for (j, row) in values.chunks_exact(wide).enumerate() {
-        let (vectors, _) = row[from..from + V * LANES].as_chunks::<LANES>();
-        for r in 0..ROWS {
-            let w = weights[r][j];
-            for v in 0..V {
-                for i in 0..LANES {
-                    sums[r][v][i] = madd::<FMA>(w, vectors[v][i], sums[r][v][i]);
-                }
-            }
-        }
-    }
-    sums
-}
-
-#[inline(always)]
-fn attend_body<const FMA: bool>(
+/// `softmax(q k^T / sqrt(head_dim)) v` of all heads for some rows of one sequence of
+/// `length` rows.
+///
+/// `qkv` holds those rows, at least one, as projected; `packed` what [`pack`] made of each
+/// head of the whole sequence in order; `scratch` at least [`Heads::scratch_len`] numbers;
+/// `out` gets one row of `heads * head_dim` for each of `qkv`.
+pub(crate) fn attend(
     qkv: &[f32],
     length: usize,
     shape: Heads,
@@ -173,43 +92,64 @@ fn attend_body<const FMA: bool>(
     scratch: &mut [f32],
     out: &mut [f32],
 ) {
-    let (dim, hidden, width) = (shape.head_dim, shape.heads * shape.head_dim, shape.width());
-    let padded = Heads::key_vectors(length) * LANES;
-    let wide = shape.value_vectors() * LANES;
+    let rows = qkv.len() / shape.width();
+    assert_eq!(qkv.len(), rows * shape.width(), "width of the rows");
+    assert_eq!(out.len(), rows * shape.heads * shape.head_dim, "room");
+    assert_eq!(packed.len(), shape.heads * shape.packed_len(length));
+    let scratch = &mut scratch[..Heads::scratch_len(length)];
+    #[cfg(target_arch = "x86_64")]
+    if isa() == Isa::Avx512 {
+        return avx512::attend(qkv, length, shape, packed, scratch, out);
+    }
+    plain(qkv, length, shape, packed, scratch, out);
+}
+
+#[inline(always)]
+fn plain_body<const FMA: bool>(
+    qkv: &[f32],
+    length: usize,
+    shape: Heads,
+    packed: &[f32],
+    scratch: &mut [f32],
+    out: &mut [f32],
+) {
+    let (dim, hidden, wide) = (shape.head_dim, shape.heads * shape.head_dim, shape.wide());
+    let padded = Heads::padded(length);
     let scale = 1.0 / (dim as f32).sqrt();
-    let rows = qkv.len() / width;
-    let last = rows - 1;
-    for (head, packed) in packed.chunks_exact(shape.packed_len(length)).enumerate() {
-        let (keys, values) = packed.split_at(padded * dim);
-        for first in (0..rows).step_by(ROWS) {
-            // A short tile computes its last row again; nothing of it is stored twice.
-            let at: [usize; ROWS] = std::array::from_fn(|r| (first + r).min(last));
-            let queries = at.map(|row| &qkv[row * width + head * dim..][..dim]);
-            scores_of::<FMA>(queries, keys, padded, scratch);
-            let mut sums = [0f32; ROWS];
-            for (r, row) in scratch.chunks_exact_mut(padded).take(ROWS).enumerate() {
-                sums[r] = softmax::<FMA>(&mut row[..length], scale);
+    let scores = &mut scratch[..padded];
+    for (row, out) in qkv
+        .chunks_exact(shape.width())
+        .zip(out.chunks_exact_mut(hidden))
+    {
+        for (head, packed) in packed.chunks_exact(shape.packed_len(length)).enumerate() {
+            let (keys, values) = packed.split_at(padded * dim);
+            scores.fill(0.0);
+            for (q, keys) in row[head * dim..][..dim]
+                .iter()
+                .zip(keys.chunks_exact(padded))
+            {
+                for (s, k) in scores.iter_mut().zip(keys) {
+                    *s = madd::<FMA>(*q, *k, *s);
+                }
             }
-            let weights = std::array::from_fn(|r| &scratch[r * padded..][..length]);
-            for from in (0..wide).step_by(2 * LANES) {
-                let mut put = |r: usize, mixed: &[f32]| {
-                    let row = first + r;
-                    if row > last {
-                        return;
+            let scores = &mut scores[..length];
+            let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let mut sum = 0.0;
+            for s in scores.iter_mut() {
+                *s = exp::<FMA>((*s - most) * scale);
+                sum += *s;
+            }
+            let inverse = 1.0 / sum;
+            for (v, out) in out[head * dim..][..dim].chunks_mut(LANES).enumerate() {
+                let mut mixed = [0f32; LANES];
+                for (weight, values) in scores.iter().zip(values.chunks_exact(wide)) {
+                    let values: &[f32] = &values[v * LANES..][..LANES];
+                    for i in 0..LANES {
+                        mixed[i] = madd::<FMA>(*weight, values[i], mixed[i]);
                     }
-                    let inverse = 1.0 / sums[r];
-                    let end = (from + mixed.len()).min(dim);
-                    let out = &mut out[row * hidden + head * dim..][from..end];
-                    for (o, m) in out.iter_mut().zip(mixed) {
-                        *o = m * inverse;
-                    }
-                };
-                if from + 2 * LANES <= wide {
-                    let mixed = mix::<FMA, 2>(weights, values, wide, from);
-                    (0..ROWS).for_each(|r| put(r, mixed[r].as_flattened()));
-                } else {
-                    let mixed = mix::<FMA, 1>(weights, values, wide, from);
-                    (0..ROWS).for_each(|r| put(r, mixed[r].as_flattened()));
+                }
+                for (o, m) in out.iter_mut().zip(&mixed) {
+                    *o = m * inverse;
                 }
             }
         }
@@ -217,25 +157,20 @@ fn attend_body<const FMA: bool>(
 }
 
 dispatch! {
-    /// `softmax(q k^T / sqrt(head_dim)) v` of all heads for some rows of one sequence of
-    /// `length` rows.
-    ///
-    /// `qkv` holds those rows, at least one, as projected; `packed` what [`pack`] made of
-    /// each head of the whole sequence in order; `scratch` at least [`Heads::scratch_len`]
-    /// numbers; `out` gets one row of `heads * head_dim` for each of `qkv`.
-    pub(crate) fn attend(
+    /// [`attend`] on any machine, row by row.
+    fn plain(
         qkv: &[f32],
         length: usize,
         shape: Heads,
         packed: &[f32],
         scratch: &mut [f32],
         out: &mut [f32],
-    ) => attend_body
+    ) => plain_body
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Heads, attend, pack};
+    use super::{Heads, attend, pack, plain};
     use proptest::prelude::*;
 
     fn noise(count: usize, seed: u32) -> Vec<f32> {
@@ -249,7 +184,9 @@ mod tests {
         (0..count).map(|_| next()).collect()
     }
 
-    fn run(qkv: &[f32], shape: Heads, rows: std::ops::Range<usize>) -> Vec<f32> {
+    type Attend = fn(&[f32], usize, Heads, &[f32], &mut [f32], &mut [f32]);
+
+    fn run(with: Attend, qkv: &[f32], shape: Heads, rows: std::ops::Range<usize>) -> Vec<f32> {
         let length = qkv.len() / shape.width();
         let mut packed = vec![f32::NAN; shape.heads * shape.packed_len(length)];
         for (head, out) in packed
@@ -261,7 +198,7 @@ mod tests {
         let mut scratch = vec![f32::NAN; Heads::scratch_len(length)];
         let mut out = vec![f32::NAN; rows.len() * shape.heads * shape.head_dim];
         let own = &qkv[rows.start * shape.width()..rows.end * shape.width()];
-        attend(own, length, shape, &packed, &mut scratch, &mut out);
+        with(own, length, shape, &packed, &mut scratch, &mut out);
         out
     }
 
@@ -296,23 +233,42 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn equals_the_definition_and_does_not_see_tiles(
             length in 1usize..150, heads in 1usize..4, dim in 1usize..70, seed: u32, cut: u8,
         ) {
             let shape = Heads { heads, head_dim: dim };
             let qkv: Vec<f32> = noise(length * shape.width(), seed).iter().map(|v| 3.0 * v).collect();
-            let whole = run(&qkv, shape, 0..length);
-            for (got, wanted) in whole.iter().zip(reference(&qkv, shape)) {
-                prop_assert!((f64::from(*got) - wanted).abs() < 2e-5, "{got} {wanted}");
+            for with in [attend, plain] {
+                let whole = run(with, &qkv, shape, 0..length);
+                for (got, wanted) in whole.iter().zip(reference(&qkv, shape)) {
+                    prop_assert!((f64::from(*got) - wanted).abs() < 2e-5, "{got} {wanted}");
+                }
+                let cut = 1 + usize::from(cut) % length;
+                let mut parts = run(with, &qkv, shape, 0..cut);
+                if cut < length {
+                    parts.extend(run(with, &qkv, shape, cut..length));
+                }
+                prop_assert_eq!(parts, whole, "a tile's border changed a bit");
             }
-            let cut = 1 + usize::from(cut) % length;
-            let mut parts = run(&qkv, shape, 0..cut);
-            if cut < length {
-                parts.extend(run(&qkv, shape, cut..length));
-            }
-            prop_assert_eq!(parts, whole, "a tile's border changed a bit");
         }
+    }
+
+    #[test]
+    fn extremes_stay_within_the_values_and_nan_is_seen() {
+        let shape = Heads {
+            heads: 1,
+            head_dim: 16,
+        };
+        let mut qkv = noise(20 * shape.width(), 3);
+        for (i, v) in qkv.iter_mut().enumerate() {
+            // Scores up to 1e8: one position takes all the weight.
+            *v *= if i % shape.width() < 32 { 1e4 } else { 1.0 };
+        }
+        let out = run(attend, &qkv, shape, 0..20);
+        assert!(out.iter().all(|v| v.abs() <= 1.0), "{out:?}");
+        qkv[5 * shape.width() + 20] = f32::NAN;
+        assert!(run(attend, &qkv, shape, 0..20).iter().all(|v| v.is_nan()));
     }
 }

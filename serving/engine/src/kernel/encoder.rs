@@ -10,14 +10,18 @@ use super::{dispatch, madd};
 
 #[inline(always)]
 fn sum_of<const FMA: bool>(x: &[f32], term: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0f32; 16];
-    let (chunks, rest) = x.as_chunks::<16>();
+    let mut lanes = [0f32; 64];
+    let (chunks, rest) = x.as_chunks::<64>();
     for chunk in chunks {
-        for i in 0..16 {
+        for i in 0..64 {
             lanes[i] += term(chunk[i]);
         }
     }
-    sum16(&lanes) + rest.iter().map(|v| term(*v)).sum::<f32>()
+    let mut few = [0f32; 16];
+    for i in 0..16 {
+        few[i] = (lanes[i] + lanes[i + 16]) + (lanes[i + 32] + lanes[i + 48]);
+    }
+    sum16(&few) + rest.iter().map(|v| term(*v)).sum::<f32>()
 }
 
 #[inline(always)]

@@ -13,6 +13,8 @@ mod avx2;
 mod avx512;
 mod backward;
 pub(crate) mod bidirectional;
+#[cfg(target_arch = "x86_64")]
+mod bidirectional_avx512;
 mod dense;
 #[cfg(target_arch = "x86_64")]
 mod dense_x86;

@@ -13,26 +13,29 @@ struct Need {
 }
 
 impl Scheduler {
-    /// Admits while the step has budget and there are places and blocks. The first in order
-    /// is never passed over for lack of blocks, so that long prompts do not starve; only who
-    /// needs what this very step computes steps aside.
+    /// Admits while the step has budget and there are places and blocks; a request of a more
+    /// urgent band takes them from the last in rank. The first in order is never passed over
+    /// for lack of blocks, so that long prompts do not starve; only who needs what this very
+    /// step computes steps aside.
     pub(super) fn admit(&mut self, now_us: u64, step: &mut Step) {
         let mut aside: Vec<u64> = Vec::new();
-        while step.budget > 0 && self.running.len() < self.limits.max_running {
+        while step.budget > 0 {
             let Some(at) = self.first_waiting(now_us, &aside) else {
                 return;
             };
             let entry = &self.waiting[at];
-            let need = self.need(entry);
-            if step.brings(entry.reusable().get(need.found).copied()) {
+            let found = self.need(entry).found;
+            if step.brings(entry.reusable().get(found).copied()) {
                 aside.push(entry.id);
                 continue;
             }
-            let watermark = self.running.len();
-            if !self.running.is_empty()
-                && need.blocks + self.reserved() + watermark > self.pool.available()
-            {
-                return;
+            while !self.fits(at) {
+                let band = self.waiting[at].band;
+                let Some(last) = self.running.last().filter(|e| e.rank > band) else {
+                    return;
+                };
+                step.drop(last.id);
+                self.preempt(self.running.len() - 1);
             }
             let entry = self.waiting.remove(at);
             let at = self.start(entry, now_us);
@@ -44,15 +47,9 @@ impl Scheduler {
     /// arrival.
     fn first_waiting(&self, now_us: u64, aside: &[u64]) -> Option<usize> {
         let order = |e: &Entry| {
-            let band =
-                self.fair
-                    .aged_band(&e.tenant, e.band, e.arrived_us, now_us, self.limits.age_us);
-            (
-                band,
-                e.preempted == 0,
-                self.fair.counter(&e.tenant),
-                e.arrival,
-            )
+            let band = self.aged_band(e, now_us);
+            let paid = self.fair.counter(&e.tenant);
+            (band, e.preempted == 0, paid, e.arrival)
         };
         let candidates = self
             .waiting
@@ -60,6 +57,20 @@ impl Scheduler {
             .enumerate()
             .filter(|(_, e)| !aside.contains(&e.id));
         candidates.min_by_key(|(_, e)| order(e)).map(|(at, _)| at)
+    }
+
+    fn aged_band(&self, e: &Entry, now_us: u64) -> i64 {
+        let age_us = self.limits.age_us;
+        self.fair
+            .aged_band(&e.tenant, e.band, e.arrived_us, now_us, age_us)
+    }
+
+    /// Whether there is a place and are blocks for the request at `at`, with one more block for
+    /// each that runs. Who is alone always fits.
+    fn fits(&self, at: usize) -> bool {
+        let running = self.running.len();
+        let blocks = self.need(&self.waiting[at]).blocks + self.reserved() + running;
+        running == 0 || (running < self.limits.max_running && blocks <= self.pool.available())
     }
 
     fn need(&self, entry: &Entry) -> Need {
@@ -95,10 +106,13 @@ impl Scheduler {
             self.fair.charge_input(&entry.tenant, entry.open());
         }
         entry.deadline_us = None;
+        // What waited its way up keeps its rank: it is not pushed out by the next in haste.
+        let aged = usize::try_from(self.aged_band(&entry, now_us)).unwrap_or(0);
+        entry.rank = aged.min(entry.band);
         self.admissions += 1;
         entry.admitted = self.admissions;
         self.fair.admitted(&entry.tenant, entry.band, now_us);
-        let at = self.running.partition_point(|e| e.band <= entry.band);
+        let at = self.running.partition_point(|e| e.rank <= entry.rank);
         self.running.insert(at, entry);
         at
     }

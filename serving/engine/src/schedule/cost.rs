@@ -90,11 +90,10 @@ impl CostModel {
         let gain = spread.map(|s| s / (FORGET + dot(x, spread)));
         let error = took - dot(self.weights, x);
         let mut next = self.clone();
-        for i in 0..3 {
-            next.weights[i] += gain[i] * error;
-            for j in 0..3 {
-                let value = (self.covariance[i][j] - gain[i] * spread[j]) / FORGET;
-                next.covariance[i][j] = value.clamp(-UNSURE, UNSURE);
+        for (i, gain) in gain.into_iter().enumerate() {
+            next.weights[i] += gain * error;
+            for (value, spread) in next.covariance[i].iter_mut().zip(spread) {
+                *value = ((*value - gain * spread) / FORGET).clamp(-UNSURE, UNSURE);
             }
         }
         next.readings = self.readings.saturating_add(1);
@@ -126,9 +125,9 @@ impl CostModel {
         while over - fit > 1 {
             let middle = usize::midpoint(fit, over);
             if fits(middle) {
-                fit = middle
+                fit = middle;
             } else {
-                over = middle
+                over = middle;
             }
         }
         fit

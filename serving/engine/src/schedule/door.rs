@@ -168,6 +168,7 @@ impl Door {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
 
     fn door() -> Door {

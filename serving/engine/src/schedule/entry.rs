@@ -15,6 +15,7 @@ pub(crate) struct Submission {
     pub(crate) tokens: Vec<u32>,
     /// Begin of its hash chain; `None` neither reuses nor leaves cached blocks.
     pub(crate) root: Option<BlockHash>,
+    pub(crate) arrived_us: u64,
     /// It is dropped when it still waits then (microseconds).
     pub(crate) deadline_us: Option<u64>,
     /// How long its prompt stays pinned once computed (microseconds).
@@ -47,6 +48,8 @@ pub(crate) struct Entry {
     pub(super) decoding: bool,
     /// Prompt tokens that were found in the cache.
     pub(super) cached: usize,
+    /// The band in which it runs: its own, or a better one that it waited for.
+    pub(super) rank: usize,
     /// Order of admission; the first counts from 1.
     pub(super) admitted: u64,
     /// Times it lost its blocks.
@@ -59,13 +62,13 @@ pub(super) fn blocks_for(tokens: usize) -> usize {
 }
 
 impl Entry {
-    pub(super) fn new(submission: Submission, arrival: u64, now_us: u64) -> Self {
+    pub(super) fn new(submission: Submission, arrival: u64) -> Self {
         let mut entry = Self {
             id: submission.id,
             tenant: submission.tenant,
             band: submission.band,
             arrival,
-            arrived_us: now_us,
+            arrived_us: submission.arrived_us,
             deadline_us: submission.deadline_us,
             pin_us: submission.pin_us,
             prompt: submission.tokens.len(),
@@ -77,15 +80,12 @@ impl Entry {
             drafts: Vec::new(),
             decoding: false,
             cached: 0,
+            rank: submission.band,
             admitted: 0,
             preempted: 0,
         };
         entry.extend(&[]);
         entry
-    }
-
-    pub(crate) fn id(&self) -> u64 {
-        self.id
     }
 
     /// Tokens of the prompt.

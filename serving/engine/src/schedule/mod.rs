@@ -62,7 +62,7 @@ pub(crate) struct Scheduler {
     cost: CostModel,
     fair: FairShare,
     waiting: Vec<Entry>,
-    /// By rank: band, then order of admission. The last gives way first.
+    /// By rank, then order of admission. The last gives way first.
     running: Vec<Entry>,
     arrivals: u64,
     admissions: u64,
@@ -84,32 +84,39 @@ impl Scheduler {
         }
     }
 
+    /// The same without requests and with a blank pool; what was learned and counted stays.
+    pub(crate) fn fresh(&self) -> Self {
+        Self {
+            cost: self.cost.clone(),
+            counters: self.counters,
+            ..Self::new(self.limits, self.pool.fresh())
+        }
+    }
+
     /// Tokens of the longest sequence that fits into the pool alone.
     pub(crate) fn capacity(&self) -> usize {
         (self.pool.counts().total * BLOCK_TOKENS).saturating_sub(1)
     }
 
     /// Takes a request; `false`, and nothing happens, when it could never run.
-    pub(crate) fn submit(&mut self, submission: Submission, now_us: u64) -> bool {
+    pub(crate) fn submit(&mut self, submission: Submission) -> bool {
         let tokens = submission.tokens.len();
         if tokens == 0 || tokens > self.capacity() || submission.band >= BANDS {
             return false;
         }
         self.fair.open(&submission.tenant);
         self.arrivals += 1;
-        self.waiting
-            .push(Entry::new(submission, self.arrivals, now_us));
+        self.waiting.push(Entry::new(submission, self.arrivals));
         true
     }
 
     /// Ends a request wherever it is; its blocks are free at once. `None` if it is unknown.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Entry> {
-        let mut entry = match self.running.iter().position(|e| e.id == id) {
-            Some(at) => self.running.remove(at),
-            None => {
-                let at = self.waiting.iter().position(|e| e.id == id)?;
-                self.waiting.remove(at)
-            }
+        let mut entry = if let Some(at) = self.running.iter().position(|e| e.id == id) {
+            self.running.remove(at)
+        } else {
+            let at = self.waiting.iter().position(|e| e.id == id)?;
+            self.waiting.remove(at)
         };
         entry.release(&mut self.pool);
         self.fair.close(&entry.tenant);
@@ -220,7 +227,7 @@ impl Scheduler {
         if self.running.len() > self.limits.max_running {
             return Err(format!("{} requests run", self.running.len()));
         }
-        let rank = |e: &Entry| (e.band, e.admitted);
+        let rank = |e: &Entry| (e.rank, e.admitted);
         if !self.running.is_sorted_by_key(rank) {
             return Err("running requests are out of order".to_owned());
         }

@@ -21,6 +21,8 @@ const IDLE_CHUNK: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Work {
     pub(crate) id: u64,
+    /// Position of its first row.
+    pub(crate) start: usize,
     /// Its next final tokens.
     pub(crate) rows: usize,
     /// Drafted tokens after those.
@@ -49,7 +51,6 @@ pub(crate) struct StepPlan {
 #[derive(Default)]
 pub(super) struct Step {
     pub(super) work: Vec<Work>,
-    load: StepLoad,
     /// Contents that this step completes: who needs one of them waits for it instead of
     /// computing it twice.
     coming: HashSet<BlockHash>,
@@ -62,14 +63,25 @@ impl Step {
         self.work.iter().any(|w| w.id == id)
     }
 
+    fn load(&self) -> StepLoad {
+        self.work.iter().fold(StepLoad::default(), |sum, work| {
+            sum.plus(StepLoad::span(work.start, work.rows + work.drafts))
+        })
+    }
+
+    /// Takes a request's part out again.
+    pub(super) fn drop(&mut self, id: u64) {
+        self.work.retain(|w| w.id != id);
+    }
+
     fn push(&mut self, entry: &Entry, rows: usize, drafts: usize) {
-        self.load = self.load.plus(entry.load(rows + drafts));
         let full = (entry.computed + rows) / BLOCK_TOKENS;
         let named = full.min(entry.chain().len());
         let from = (entry.computed / BLOCK_TOKENS).min(named);
         self.coming.extend(&entry.chain()[from..named]);
         self.work.push(Work {
             id: entry.id,
+            start: entry.computed,
             rows,
             drafts,
             completes: rows == entry.open(),
@@ -94,9 +106,9 @@ impl Scheduler {
         self.admit(now_us, &mut step);
         debug_assert_eq!(self.check(), Ok(()));
         StepPlan {
+            load: step.load(),
             work: step.work,
             expired,
-            load: step.load,
         }
     }
 
@@ -190,7 +202,7 @@ impl Scheduler {
             (target_us, LEAST_CHUNK)
         };
         self.cost
-            .largest_chunk(step.load, start, target as f64, max_chunk)
+            .largest_chunk(step.load(), start, target as f64, max_chunk)
             .max(least.min(max_chunk))
     }
 
@@ -239,7 +251,7 @@ impl Scheduler {
                 }
                 return false;
             };
-            step.work.retain(|w| w.id != self.running[victim].id);
+            step.drop(self.running[victim].id);
             self.preempt(victim);
         }
         true
@@ -248,25 +260,21 @@ impl Scheduler {
     /// Who gives way to the request at `at`: the last in rank behind it. Who has its part of
     /// this step already keeps it within the same band.
     fn victim(&self, at: usize, step: &Step) -> Option<usize> {
-        let band = self.running[at].band;
+        let rank = self.running[at].rank;
         (at + 1..self.running.len()).rev().find(|other| {
             let other = &self.running[*other];
-            !other.blocks.is_empty() && (other.band > band || !step.has(other.id))
+            !other.blocks.is_empty() && (other.rank > rank || !step.has(other.id))
         })
     }
 
-    /// Takes a request's blocks; it waits to be computed again. What was cached of it stays
+    /// Takes a request's place and blocks; it waits to be computed again. What was cached of it stays
     /// findable, so coming back is cheap.
-    fn preempt(&mut self, at: usize) {
+    pub(super) fn preempt(&mut self, at: usize) {
         let mut entry = self.running.remove(at);
         entry.release(&mut self.pool);
         entry.preempted += 1;
         self.counters.preemptions += 1;
-        tracing::debug!(
-            request = entry.id,
-            tokens = entry.tokens.len(),
-            "preempted: out of KV blocks"
-        );
+        tracing::debug!(request = entry.id, tokens = entry.tokens.len(), "preempted");
         self.waiting.push(entry);
     }
 }

@@ -1,4 +1,5 @@
 //! Drives the scheduler over the fake runner on a virtual clock, and judges every request.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::fake::{FakeRunner, VOCAB, expected};
 use super::{Limits, Scheduler, Submission};
@@ -105,12 +106,13 @@ impl World {
             band: 1,
             tokens: prompt.clone(),
             root: Some(BlockHash::root(&scope)),
+            arrived_us: self.now(),
             deadline_us: None,
             pin_us: 0,
         };
         change(&mut submission);
         let now = self.now();
-        assert!(self.scheduler.submit(submission, now));
+        assert!(self.scheduler.submit(submission));
         let story = Story {
             tenant,
             prompt,

@@ -12,6 +12,20 @@ use pieces::{Pieces, SPACE, byte_of};
 use std::collections::{BTreeMap, BTreeSet};
 use tokenizers::Tokenizer;
 
+/// Markup of answers that their readers look for. Some models have control tokens for it; they
+/// show as text all the same.
+const ANSWER_MARKUP: [&str; 9] = [
+    "<think>",
+    "</think>",
+    "<tool_call>",
+    "</tool_call>",
+    "[TOOL_CALLS]",
+    "[ARGS]",
+    "<|python_tag|>",
+    "[THINK]",
+    "[/THINK]",
+];
+
 /// What turns text into ids.
 pub(crate) enum Method {
     /// As `tokenizer.json` or the byte-level metadata of a GGUF file describe it.
@@ -104,7 +118,14 @@ impl TextTokenizer {
             method: parts.method,
             bytes,
             starts,
-            control: parts.control,
+            control: parts
+                .control
+                .into_iter()
+                .filter(|id| {
+                    let text = parts.vocabulary.get(*id as usize);
+                    !text.is_some_and(|text| ANSWER_MARKUP.contains(&text.as_str()))
+                })
+                .collect(),
             control_texts,
             end,
             bos: parts.bos,
@@ -191,6 +212,7 @@ impl TextTokenizer {
             let control = self
                 .control_texts
                 .iter()
+                .filter(|c| !ANSWER_MARKUP.contains(&c.as_str()))
                 .filter_map(|c| rest.find(c.as_str()))
                 .min();
             let end = match control {

@@ -75,7 +75,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Compares token ids exactly and every number of every vector within `tolerance`; vectors
-/// must point the same way to within a cosine of 0.9995.
+/// must point the same way to within a cosine of 0.9999.
 fn check_vectors(engine: &Engine, cases: &Value, prompt: &str, instruction: &str, tolerance: f32) {
     let texts = texts(cases);
     let vectors = embed(engine, &texts, instruction);
@@ -102,7 +102,7 @@ fn check_vectors(engine: &Engine, cases: &Value, prompt: &str, instruction: &str
     let name = &engine.info().name;
     eprintln!("{name}: largest difference {worst:e}, least cosine {least}");
     assert!(worst < tolerance, "{name}: {worst}");
-    assert!(least > 0.9995, "{name}: {least}");
+    assert!(least > 0.9999, "{name}: {least}");
 }
 
 #[test]
@@ -128,13 +128,10 @@ fn tiny_models_agree_with_transformers() {
 fn minilm_agrees_with_transformers() {
     let record = record();
     if let Some(folder) = minilm(&record) {
-        check_vectors(
-            &load(folder.path()),
-            &record["minilm"]["texts"],
-            "",
-            "",
-            2e-5,
-        );
+        let cases = &record["minilm"]["texts"];
+        check_vectors(&exact(folder.path()), cases, "", "", 2e-5);
+        // Rounded to bf16, as an engine does it by itself.
+        check_vectors(&load(folder.path()), cases, "", "", 2e-3);
     }
 }
 
@@ -146,7 +143,7 @@ fn e5_agrees_with_its_own_weights_in_f32() {
     let cases = &record()["e5"]["texts"];
     check_vectors(&exact(&path), cases, "query: ", "query", 2e-5);
     let engine = load(&path);
-    check_vectors(&engine, cases, "query: ", "query", 5e-3);
+    check_vectors(&engine, cases, "query: ", "query", 2e-3);
     let passages = [
         "此次公开征求意见的截止日期是2025年10月27日。",
         "通过电话反馈意见应拨打0473-3998335。",

@@ -9,5 +9,6 @@ mod likely;
 mod queueing;
 mod sharing;
 mod speed;
+mod structured;
 mod support;
 mod training;

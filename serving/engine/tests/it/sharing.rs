@@ -6,11 +6,12 @@ use zhisuan_engine::{
     Constraint, Engine, FinishReason, GenerateRequest, LoadOptions, Prompt, Sampling,
 };
 
-/// Some 150 tokens of English with repetitions.
+/// Some 120 tokens of English with repetitions.
 const STORY: &str = "The library opens at nine. The reading room opens at ten. The archive opens at noon and \
 closes at four. Visitors leave their coats at the desk. Visitors leave their bags at the desk. The library \
 closes at six. The reading room closes at five. Children under ten come with an adult. Books are returned at \
-the desk. Maps are returned in the archive. Newspapers are read in the reading room and never leave it. \
+the desk. Maps are returned in the archive. Newspapers are read in the reading room and never leave it. The guard \
+locks the front door at six and the back door at seven, and turns off the lights in the reading room. \
 The library opens at nine. The reading room opens at";
 
 fn of(tenant: &str, salt: &str, text: &str) -> GenerateRequest {

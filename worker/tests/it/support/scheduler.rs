@@ -233,6 +233,20 @@ impl Artifacts for Service {
         Ok(Response::new(header))
     }
 
+    async fn list(
+        &self,
+        _: Request<zhisuan_proto::v1::ListArtifactsRequest>,
+    ) -> Result<Response<zhisuan_proto::v1::ListArtifactsResponse>, Status> {
+        Err(Status::unimplemented("no worker lists artifacts"))
+    }
+
+    async fn delete(
+        &self,
+        _: Request<zhisuan_proto::v1::DeleteArtifactRequest>,
+    ) -> Result<Response<Artifact>, Status> {
+        Err(Status::unimplemented("no worker deletes artifacts"))
+    }
+
     async fn get(
         &self,
         request: Request<GetArtifactRequest>,

@@ -2,9 +2,8 @@
 //! with 4-bit matrices, its SentencePiece pieces and its character table.
 //!
 //! Read as it is instead of being converted to a folder: what runs is then the one file
-//! whose SHA-256 is pinned, its blocks go to the integer kernels as they are (72 MB instead
-//! of 235 MB as f16), and the character table, which `tokenizer.json` has no form for, stays
-//! exact. Little-endian throughout: header, pieces, character table, tensor directory, data.
+//! whose SHA-256 is pinned (72 MB instead of 235 MB as f16), with no derived files to keep,
+//! and the character table, which `tokenizer.json` has no form for, stays exact. Little-endian throughout: header, pieces, character table, tensor directory, data.
 
 use super::spec::{Activation, EncoderSpec, Family, Head, Pooling};
 use super::stored::{EncoderWeights, Format, Stored};

@@ -1,7 +1,7 @@
 //! Tensors as an encoder's file stores them.
 
 use crate::error::EngineError;
-use crate::kernel::panels::{Panels, fast_codes};
+use crate::kernel::panels::{Panels, fast_half};
 use crate::load::safetensors::to_f32;
 use half::f16;
 use safetensors::Dtype;
@@ -51,31 +51,15 @@ impl Stored {
         match self.format {
             Format::Plain(dtype) => to_f32(&self.name, dtype, &self.bytes),
             Format::Q4_0 => {
-                let (codes, scales) = self.into_codes();
-                let blocks = codes.as_chunks::<BLOCK>().0.iter().zip(scales);
-                Ok(blocks
-                    .flat_map(|(codes, scale)| codes.map(|code| scale * f32::from(code)))
-                    .collect())
+                let blocks = self.bytes.as_chunks::<BLOCK_BYTES>().0;
+                Ok(blocks.iter().flat_map(block_numbers).collect())
             }
         }
-    }
-
-    /// Codes of -8 to 7 and their scales, where blocks hold such.
-    fn into_codes(self) -> (Vec<i8>, Vec<f32>) {
-        let (mut codes, mut scales) = (Vec::new(), Vec::new());
-        for block in self.bytes.as_chunks::<BLOCK_BYTES>().0 {
-            scales.push(f16::from_le_bytes([block[0], block[1]]).to_f32());
-            let low = block[2..].iter().map(|byte| (byte & 15) as i8 - 8);
-            let high = block[2..].iter().map(|byte| (byte >> 4) as i8 - 8);
-            codes.extend(low.chain(high));
-        }
-        (codes, scales)
     }
 }
 
 /// The matrix of linear layers that read the same rows: outputs one after the other. Unless
-/// `exact`, it takes the form that this machine multiplies fastest; codes that a file has
-/// stay what they are.
+/// `exact`, it takes the form that this machine multiplies fastest.
 pub(crate) fn panels(parts: Vec<Stored>, exact: bool) -> Result<Panels, EngineError> {
     let k = parts
         .first()
@@ -86,25 +70,11 @@ pub(crate) fn panels(parts: Vec<Stored>, exact: bool) -> Result<Panels, EngineEr
         .iter()
         .map(|p| p.shape.first().copied().unwrap_or(0))
         .sum();
-    let coded = !exact && fast_codes();
-    if coded && parts.iter().all(|p| p.format == Format::Q4_0) {
-        let (mut codes, mut scales) = (Vec::new(), Vec::new());
-        for part in parts {
-            let (own, scale) = part.into_codes();
-            codes.extend(own);
-            scales.extend(scale);
-        }
-        return Ok(Panels::codes(n, k, &codes, &scales));
-    }
     let mut rows = Vec::with_capacity(n * k);
     for part in parts {
         rows.extend(part.into_f32()?);
     }
-    Ok(if coded {
-        Panels::rounded(&rows, n, k)
-    } else {
-        Panels::plain(&rows, n, k)
-    })
+    Ok(Panels::new(&rows, n, k, !exact && fast_half()))
 }
 
 /// A table whose rows are looked up: it stays in memory as the file stores it.
@@ -170,14 +140,21 @@ impl Table {
                     .chunks_exact_mut(BLOCK)
                     .zip(bytes.as_chunks::<BLOCK_BYTES>().0)
                 {
-                    let scale = f16::from_le_bytes([block[0], block[1]]).to_f32();
-                    let (low, high) = out.split_at_mut(BLOCK / 2);
-                    for ((l, h), byte) in low.iter_mut().zip(high).zip(&block[2..]) {
-                        *l += scale * f32::from(i16::from(byte & 15) - 8);
-                        *h += scale * f32::from(i16::from(byte >> 4) - 8);
+                    for (o, v) in out.iter_mut().zip(block_numbers(block)) {
+                        *o += v;
                     }
                 }
             }
         }
     }
+}
+
+/// The 32 numbers of a block: low halves of its bytes, then high halves.
+fn block_numbers(block: &[u8; BLOCK_BYTES]) -> [f32; BLOCK] {
+    let scale = f16::from_le_bytes([block[0], block[1]]).to_f32();
+    std::array::from_fn(|i| {
+        let byte = block[2 + i % 16];
+        let code = if i < 16 { byte & 15 } else { byte >> 4 };
+        scale * (f32::from(code) - 8.0)
+    })
 }

@@ -8,7 +8,7 @@ use super::Encoder;
 use super::weights::{Layer, Linear, Norm};
 use crate::kernel::bidirectional::{Heads, attend, pack};
 use crate::kernel::encoder::{add_bias, add_norm, gelu, gelu_tanh, layer_norm, relu};
-use crate::kernel::panels::CodeRows;
+use crate::kernel::panels::HalfRows;
 use crate::kernel::pool;
 use crate::load::encoder::spec::Activation;
 use crate::tokenizer::encoder::Tokens;
@@ -27,6 +27,9 @@ struct Piece {
     rows: Range<usize>,
 }
 
+/// Heads of a text that are packed together.
+const HEADS: usize = 4;
+
 /// Rows that one thread takes through a layer.
 struct Block<'a> {
     x: &'a mut [f32],
@@ -41,7 +44,7 @@ struct Scratch {
     attended: Vec<f32>,
     inner: Vec<f32>,
     product: Vec<f32>,
-    codes: CodeRows,
+    half: HalfRows,
 }
 
 thread_local! {
@@ -152,7 +155,7 @@ impl Encoder {
         layer
             .qkv
             .panels
-            .product(block.x, &mut scratch.codes, block.qkv);
+            .product(block.x, &mut scratch.half, block.qkv);
         for row in block.qkv.chunks_exact_mut(self.heads().width()) {
             add_bias(row, &layer.qkv.bias);
         }
@@ -161,20 +164,23 @@ impl Encoder {
     /// Keys and values of every text, head by head.
     fn pack(&self, qkv: &[f32], lengths: &[usize]) -> Vec<Vec<f32>> {
         let heads = self.heads();
+        let size = |length: &usize| heads.packed_len(*length);
+        let mut all: Vec<Vec<f32>> = lengths
+            .iter()
+            .map(|length| vec![0f32; heads.heads * size(length)])
+            .collect();
+        let mut jobs = Vec::with_capacity(lengths.len() * heads.heads);
         let mut rest = qkv;
-        let mut texts = Vec::with_capacity(lengths.len());
-        for length in lengths {
+        for (packed, length) in all.iter_mut().zip(lengths) {
             let (own, after) = rest.split_at(length * heads.width());
             rest = after;
-            texts.push(own);
+            for (head, out) in packed.chunks_exact_mut(size(length)).enumerate() {
+                jobs.push((own, head, out));
+            }
         }
-        let mut all = vec![Vec::new(); texts.len()];
-        pool::chunks(&mut all, 1, |text, packed| {
-            let qkv = &texts[text];
-            let size = heads.packed_len(qkv.len() / heads.width());
-            packed[0].resize(heads.heads * size, 0f32);
-            for (head, out) in packed[0].chunks_exact_mut(size).enumerate() {
-                pack(qkv, heads, head, out);
+        pool::chunks(&mut jobs, HEADS, |_, jobs| {
+            for (qkv, head, out) in jobs {
+                pack(qkv, heads, *head, out);
             }
         });
         all
@@ -214,7 +220,7 @@ impl Encoder {
             attended,
             inner,
             product,
-            codes,
+            half,
             ..
         } = scratch;
         product.resize(block.x.len(), 0.0);
@@ -224,11 +230,11 @@ impl Encoder {
             attended,
             block.x,
             product,
-            codes,
+            half,
         );
         let rows = block.x.len() / self.spec.hidden;
         inner.resize(rows * self.spec.intermediate, 0.0);
-        layer.inner.panels.product(block.x, codes, inner);
+        layer.inner.panels.product(block.x, half, inner);
         let activate = match self.spec.activation {
             Activation::Gelu => gelu,
             Activation::GeluTanh => gelu_tanh,
@@ -237,7 +243,7 @@ impl Encoder {
         for row in inner.chunks_exact_mut(self.spec.intermediate) {
             activate(row, &layer.inner.bias);
         }
-        self.add_normed(&layer.outer, &layer.norm, inner, block.x, product, codes);
+        self.add_normed(&layer.outer, &layer.norm, inner, block.x, product, half);
     }
 
     /// `x = norm(x + linear(y))`.
@@ -248,10 +254,10 @@ impl Encoder {
         y: &[f32],
         x: &mut [f32],
         product: &mut [f32],
-        codes: &mut CodeRows,
+        half: &mut HalfRows,
     ) {
         let (width, eps) = (self.spec.hidden, self.spec.eps);
-        linear.panels.product(y, codes, product);
+        linear.panels.product(y, half, product);
         for (x, y) in x.chunks_exact_mut(width).zip(product.chunks_exact(width)) {
             add_norm(x, y, &linear.bias, &norm.weight, &norm.bias, eps);
         }

@@ -5,7 +5,7 @@ mod weights;
 
 use crate::error::EngineError;
 use crate::kernel::bidirectional::Heads;
-use crate::kernel::panels::CodeRows;
+use crate::kernel::panels::HalfRows;
 use crate::load::encoder::spec::{EncoderSpec, Head, Pooling};
 use crate::load::encoder::stored::EncoderWeights;
 use crate::tokenizer::encoder::Tokens;
@@ -18,8 +18,8 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// Reads all weights. Unless `exact`, matrices and the rows that they multiply may be
-    /// rounded to 8 bits, where this machine is faster with them.
+    /// Reads all weights. Unless `exact`, matrices and the rows that they multiply are
+    /// rounded to bf16 where this machine is faster with it.
     pub(crate) fn load(
         spec: EncoderSpec,
         source: &dyn EncoderWeights,
@@ -100,7 +100,7 @@ impl Encoder {
 
 fn linear(layer: &Linear, x: &[f32]) -> Vec<f32> {
     let mut y = vec![0f32; layer.bias.len()];
-    layer.panels.product(x, &mut CodeRows::default(), &mut y);
+    layer.panels.product(x, &mut HalfRows::new(), &mut y);
     for (y, b) in y.iter_mut().zip(&layer.bias) {
         *y += b;
     }

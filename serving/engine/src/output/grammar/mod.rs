@@ -77,7 +77,8 @@ impl Grammar {
     }
 
     /// Whether the text so far is complete; it may still go on.
-    pub(crate) fn may_end(&mut self) -> bool {
+    #[cfg(test)]
+    fn may_end(&mut self) -> bool {
         self.matcher.is_stopped() || self.matcher.is_accepting().unwrap_or(false)
     }
 

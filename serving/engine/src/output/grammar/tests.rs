@@ -10,6 +10,7 @@ use super::valid::is_valid;
 use super::walk::{accepts, allowed, models, walk};
 use super::*;
 use crate::output::sample::uniform;
+use crate::tokenizer::TextTokenizer;
 
 const SCHEMAS: [&str; 12] = [
     r#"{"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, "age": {"type": "integer", "minimum": 0, "maximum": 150}}, "required": ["name", "age"], "additionalProperties": false}"#,
@@ -320,4 +321,31 @@ fn hostile_constraints_are_bounded() {
         });
         task.unwrap().join().unwrap();
     });
+}
+
+#[test]
+fn control_tokens_that_readers_look_for_are_text() {
+    use crate::tokenizer::{Alphabet, Method, Parts};
+    use std::collections::BTreeSet;
+    use tokenizers::models::bpe::BPE;
+
+    let tokenizer = TextTokenizer::build(Parts {
+        method: Method::Library(Box::new(tokenizers::Tokenizer::new(BPE::default()))),
+        alphabet: Alphabet::Bytes,
+        vocabulary: vec!["<tool_call>".into(), "<|im_end|>".into()],
+        plain: BTreeSet::new(),
+        control: BTreeSet::from([0, 1]),
+        bos: None,
+        eos: vec![1],
+        add_bos: false,
+    });
+    assert_eq!(tokenizer.token_bytes(0), b"<tool_call>");
+    assert_eq!(tokenizer.token_bytes(1), b"");
+    assert!(!tokenizer.is_control(0) && tokenizer.is_control(1));
+    // A message cannot forge it all the same.
+    assert!(
+        tokenizer
+            .control_texts()
+            .contains(&"<tool_call>".to_owned())
+    );
 }

@@ -22,29 +22,36 @@ impl History {
         *self.counts.entry(token).or_insert(0) += 1;
     }
 
-    /// Adds bias and subtracts penalties. `-inf` (a token that is not allowed) stays.
+    /// Adds bias and subtracts penalties. What is not allowed (`-inf`) stays so, and nothing
+    /// else becomes it.
     pub(super) fn adjust(&self, logits: &mut [f32], s: &Sampling) {
         for (token, bias) in &s.logit_bias {
-            if let Some(logit) = logits.get_mut(*token as usize) {
-                *logit += bias;
-            }
+            change(logits, *token, |logit| logit + bias);
         }
         let neutral = s.repetition_penalty.to_bits() == 1.0f32.to_bits();
         if neutral && s.presence_penalty == 0.0 && s.frequency_penalty == 0.0 {
             return;
         }
         for (token, count) in &self.counts {
-            let Some(logit) = logits.get_mut(*token as usize) else {
-                continue;
-            };
-            if *logit > 0.0 {
-                *logit /= s.repetition_penalty;
-            } else {
-                *logit *= s.repetition_penalty;
-            }
-            if *count > 0 {
-                *logit -= s.presence_penalty + s.frequency_penalty * *count as f32;
-            }
+            change(logits, *token, |logit| {
+                let repeated = if logit > 0.0 {
+                    logit / s.repetition_penalty
+                } else {
+                    logit * s.repetition_penalty
+                };
+                if *count == 0 {
+                    return repeated;
+                }
+                repeated - (s.presence_penalty + s.frequency_penalty * *count as f32)
+            });
         }
+    }
+}
+
+fn change(logits: &mut [f32], token: u32, to: impl FnOnce(f32) -> f32) {
+    if let Some(logit) = logits.get_mut(token as usize)
+        && logit.is_finite()
+    {
+        *logit = to(*logit).clamp(f32::MIN, f32::MAX);
     }
 }

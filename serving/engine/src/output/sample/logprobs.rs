@@ -20,17 +20,12 @@ pub(crate) fn logprobs(logits: &[f32], token: u32, top: usize) -> (f32, Vec<(u32
         let logit = logits.get(id as usize).copied();
         (f64::from(logit.unwrap_or(f32::NEG_INFINITY)) - norm) as f32
     };
-    let mut ids: Vec<u32> = (0..logits.len() as u32)
-        .filter(|id| logits[*id as usize] > f32::NEG_INFINITY)
-        .collect();
     let by_logit = |a: &u32, b: &u32| {
         logits[*b as usize]
             .total_cmp(&logits[*a as usize])
             .then(a.cmp(b))
     };
-    if top == 0 {
-        return (value(token), Vec::new());
-    }
+    let mut ids = near_best(logits, best, top);
     if top < ids.len() {
         ids.select_nth_unstable_by(top, by_logit);
         ids.truncate(top);
@@ -40,4 +35,28 @@ pub(crate) fn logprobs(logits: &[f32], token: u32, top: usize) -> (f32, Vec<(u32
         value(token),
         ids.into_iter().map(|id| (id, value(id))).collect(),
     )
+}
+
+/// At least `top` tokens, the most likely among them, where so many are allowed; few others.
+fn near_best(logits: &[f32], best: f32, top: usize) -> Vec<u32> {
+    const CHUNK: usize = 16;
+    let mut ids = Vec::new();
+    if top == 0 {
+        return ids;
+    }
+    for reach in [8.0, 16.0, f32::INFINITY] {
+        ids.clear();
+        let floor = (best - reach).max(f32::MIN);
+        for (index, chunk) in logits.chunks(CHUNK).enumerate() {
+            if greatest(chunk) >= floor {
+                let from = (index * CHUNK) as u32;
+                let near = (from..).zip(chunk).filter(|(_, logit)| **logit >= floor);
+                ids.extend(near.map(|(id, _)| id));
+            }
+        }
+        if ids.len() >= top {
+            break;
+        }
+    }
+    ids
 }

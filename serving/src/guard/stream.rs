@@ -1,0 +1,119 @@
+//! An answer's events on their way out: screened, and with the visible label at the end.
+
+use super::hold::Hold;
+use super::screen::Screened;
+use super::{Decisions, Rule, Terms};
+use crate::routing::Events;
+use crate::trail::Trail;
+use futures::StreamExt as _;
+use std::sync::Arc;
+use zhisuan_proto::v1::generate_event::Event;
+use zhisuan_proto::v1::{Delta, Done, GenerateEvent, TokenCount};
+
+/// What is done to an answer on its way out.
+#[derive(Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) screen: Option<(Decisions, Arc<Terms>)>,
+    /// Put after the last word of an answer that ended by itself.
+    pub(crate) label: Option<&'static str>,
+}
+
+/// The events as the caller may see them. For every token that was made an event leaves, if need
+/// be without text, so that tokens are counted as they are made.
+pub(crate) fn outgoing(mut events: Events, trail: Trail, how: Outgoing) -> Events {
+    if how.screen.is_none() && how.label.is_none() {
+        return events;
+    }
+    let mut hold = how
+        .screen
+        .map(|(decisions, terms)| Hold::new(decisions, terms));
+    let mut count = TokenCount::default();
+    async_stream::stream! {
+        while let Some(message) = events.next().await {
+            let event = match message {
+                Ok(GenerateEvent { event: Some(event) }) => event,
+                other => {
+                    yield other;
+                    continue;
+                }
+            };
+            let (mut tail, is_delta) = (Screened::default(), matches!(event, Event::Delta(_)));
+            match &event {
+                Event::Started(accepted) => count.prompt_tokens = accepted.prompt_tokens,
+                Event::Delta(delta) => {
+                    count.completion_tokens = count.completion_tokens.saturating_add(1);
+                    tail = match &mut hold {
+                        Some(hold) => hold.push(&delta.text),
+                        None => Screened { text: delta.text.clone(), ..Screened::default() },
+                    };
+                }
+                Event::Done(_) => {
+                    tail = hold.as_mut().map(Hold::finish).unwrap_or_default();
+                    if tail.refused.is_none() {
+                        tail.text.push_str(how.label.unwrap_or(""));
+                    }
+                }
+                Event::Failed(_) => {}
+            }
+            note(&trail, &tail);
+            let refused = tail.refused;
+            if is_delta || !tail.text.is_empty() {
+                yield Ok(said(tail.text, &event));
+            }
+            if let Some(rule) = refused {
+                trail.with(|record| "content_filter".clone_into(&mut record.reason));
+                yield Ok(filtered(rule, &event, count));
+                return;
+            }
+            if !is_delta {
+                yield Ok(GenerateEvent { event: Some(event) });
+            }
+        }
+    }
+    .boxed()
+}
+
+fn note(trail: &Trail, screened: &Screened) {
+    if !screened.findings.is_empty() {
+        trail.with(|record| {
+            for finding in &screened.findings {
+                record.found(finding.clone());
+            }
+        });
+    }
+}
+
+/// A piece of text; it keeps what the replica said of the token.
+fn said(text: String, event: &Event) -> GenerateEvent {
+    let delta = match event {
+        Event::Delta(delta) => Delta {
+            text,
+            ..delta.clone()
+        },
+        _ => Delta {
+            text,
+            ..Delta::default()
+        },
+    };
+    GenerateEvent {
+        event: Some(Event::Delta(delta)),
+    }
+}
+
+/// The end of an answer that may not go on. What was made until here is charged.
+fn filtered(rule: Rule, event: &Event, count: TokenCount) -> GenerateEvent {
+    tracing::info!(
+        rule = rule.name(),
+        "an answer was ended by the content filter"
+    );
+    let usage = match event {
+        Event::Done(done) => done.usage.unwrap_or(count),
+        _ => count,
+    };
+    GenerateEvent {
+        event: Some(Event::Done(Done {
+            finish_reason: "content_filter".to_owned(),
+            usage: Some(usage),
+        })),
+    }
+}
