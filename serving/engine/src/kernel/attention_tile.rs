@@ -11,10 +11,6 @@
     clippy::inline_always,
     reason = "bodies must be compiled inside target-feature functions"
 )]
-#![expect(
-    clippy::needless_range_loop,
-    reason = "indices name registers; iterators over arrays of them go through memory"
-)]
 
 use super::elementwise::exp;
 use super::kv::{LANES, TILE};
