@@ -104,7 +104,7 @@ pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit
             .as_deref()
             .map(roles::stack::pages)
             .transpose()?,
-        operations: zhisuan_serving::Operations::default(),
+        operations: roles::operations::read(args.operations.as_deref())?,
     })
     .await
     .map_err(|error| {
