@@ -4,10 +4,10 @@ use crate::run::User;
 use std::path::{Path, PathBuf};
 
 /// SmolLM2-135M-Instruct, as the catalogue names it by content.
-const SMALL: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+pub(super) const SMALL: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 
 /// The cache that holds the model, or a loud skip.
-fn cache_with(sha256: &str) -> Option<PathBuf> {
+pub(super) fn cache_with(sha256: &str) -> Option<PathBuf> {
     let var = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let cache = var("ZHISUAN_CACHE").or_else(|| Some(var("HOME")?.join(".cache/zhisuan")))?;
     if cache.join("models/sha256").join(sha256).is_file() {

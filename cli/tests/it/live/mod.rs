@@ -11,4 +11,5 @@ mod outputs;
 mod pages;
 mod restart;
 pub(crate) mod server;
+mod stopping;
 mod why;

@@ -19,6 +19,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `up` on free ports with a data folder and a home.
     pub(crate) fn start(data: &Path, home: &Path) -> Self {
+        Self::start_with(data, home, None)
+    }
+
+    /// The same, on a cache of models of its own.
+    pub(crate) fn start_with(data: &Path, home: &Path, cache: Option<&Path>) -> Self {
         let script = "\"$@\" & pid=$!; exec >&-; read -r _; kill -TERM $pid; wait $pid";
         let mut child = Command::new("sh")
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_zhisuan")])
@@ -29,6 +34,7 @@ impl Server {
             .arg(data)
             .env_clear()
             .env("HOME", home)
+            .envs(cache.map(|cache| ("ZHISUAN_CACHE", cache)))
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -53,7 +59,7 @@ impl Server {
     }
 
     /// A user of this platform with a key.
-    fn user(&self, key: &str) -> User {
+    pub(crate) fn user(&self, key: &str) -> User {
         User::new()
             .var("ZHISUAN_SCHEDULER", self.text("scheduler"))
             .var("ZHISUAN_GATEWAY", self.text("gateway"))
