@@ -22,7 +22,7 @@ impl Target {
         let http = reqwest::Client::builder()
             .tcp_nodelay(true)
             .pool_max_idle_per_host(1_024)
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
             .context("no HTTP client")?;
         Ok(Self {

@@ -19,12 +19,16 @@ use zhisuan_proto::v1::billing_server::BillingServer;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::models_server::ModelsServer;
 use zhisuan_proto::v1::replicas_server::{Replicas, ReplicasServer};
-use zhisuan_proto::v1::*;
+use zhisuan_proto::v1::{
+    Delta, Done, EmbedRequest, EmbedResponse, GenerateEvent, GenerateRequest, ScoreRequest,
+    ScoreResponse, Started, TokenCount, TokenizeRequest, TokenizeResponse,
+};
 
 /// Says as many words as it may, without any model.
 #[derive(Clone, Copy)]
 struct FakeReplica;
 
+#[expect(clippy::unnecessary_wraps, reason = "streams carry results")]
 fn event(event: Event) -> Result<GenerateEvent, Status> {
     Ok(GenerateEvent { event: Some(event) })
 }

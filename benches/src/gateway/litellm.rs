@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Environment variable that names a Python with `litellm[proxy]`.
 pub(super) const PYTHON: &str = "ZHISUAN_BENCH_LITELLM";
 
+/// The proxy starts only with a key of its own.
+const MASTER_KEY: &str = "sk-bench-0123456789abcdef0123456789abcdef";
+
 /// A running proxy; it ends with this value.
 pub(super) struct LiteLlm {
     child: Child,
@@ -47,6 +50,7 @@ impl LiteLlm {
             .arg(&config)
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .args(["--num_workers", &workers.to_string()])
+            .env("LITELLM_MASTER_KEY", MASTER_KEY)
             .env("LITELLM_MODE", "PRODUCTION")
             .env("LITELLM_LOG", "ERROR")
             .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -55,8 +59,8 @@ impl LiteLlm {
             .spawn()
             .context("LiteLLM cannot be started")?;
         let name = format!("LiteLLM {} with {workers} workers", version(&python));
-        let target = Target::new(&format!("http://127.0.0.1:{port}/v1"), "none", "tiny")?;
-        let peer = Self {
+        let target = Target::new(&format!("http://127.0.0.1:{port}/v1"), MASTER_KEY, "tiny")?;
+        let mut peer = Self {
             child,
             target,
             name,
@@ -65,13 +69,16 @@ impl LiteLlm {
         Ok(Some(peer))
     }
 
-    async fn ready(&self, port: u16) -> Result<()> {
+    async fn ready(&mut self, port: u16) -> Result<()> {
         let began = Instant::now();
         let url = format!("http://127.0.0.1:{port}/health/liveliness");
         loop {
             let answer = self.target.http.get(&url).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("LiteLLM ended at once ({status}); run it by hand to see why");
             }
             if began.elapsed() > Duration::from_mins(3) {
                 bail!("LiteLLM was not ready within three minutes");

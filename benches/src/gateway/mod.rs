@@ -174,14 +174,12 @@ async fn against(
         "1/s",
         ours,
     );
-    Ok(match &peer {
-        Some(peer) => row.against(&peer.name, theirs),
-        None => {
-            eprintln!(
-                "no peer: set {} to a Python with litellm[proxy]",
-                litellm::PYTHON
-            );
-            row
-        }
-    })
+    let Some(peer) = &peer else {
+        eprintln!(
+            "no peer: set {} to a Python with litellm[proxy]",
+            litellm::PYTHON
+        );
+        return Ok(row);
+    };
+    Ok(row.against(&peer.name, theirs))
 }
