@@ -119,6 +119,9 @@ pub(crate) enum Verb {
     #[command(about = tr("生成命令补全脚本", "print a completion script"))]
     Completions(CompletionsArgs),
     #[cfg(feature = "server")]
+    #[command(about = tr("核对网关的审计记录", "check a gateway's audit"))]
+    Audit(AuditArgs),
+    #[cfg(feature = "server")]
     #[command(about = tr("只运行调度服务", "run the scheduler alone"))]
     Scheduler(SchedulerArgs),
     #[cfg(feature = "server")]

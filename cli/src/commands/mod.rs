@@ -1,6 +1,8 @@
 //! One file per verb, and the way from a verb to its exit code.
 
 mod ask;
+#[cfg(feature = "server")]
+mod audit;
 mod backend;
 mod cancel;
 mod chat;
@@ -129,6 +131,8 @@ fn block_on(context: &Context, verb: Verb) -> Result<Exit> {
     let verb = match verb {
         Verb::Config(args) => return config::run(context, args),
         Verb::Completions(args) => return completions::run(context, &args),
+        #[cfg(feature = "server")]
+        Verb::Audit(args) => return audit::run(context, &args),
         other => other,
     };
     if context.settings.simulated() && shows_amounts(&verb) {
@@ -183,6 +187,8 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<Exit> {
         #[cfg(feature = "server")]
         Verb::Gateway(args) => serve_roles::gateway(context, args).await,
         // Handled before the runtime was started.
+        #[cfg(feature = "server")]
+        Verb::Audit(_) => Ok(Exit::Done),
         Verb::Config(_) | Verb::Completions(_) => Ok(Exit::Done),
     }
 }

@@ -6,6 +6,7 @@ use crate::client::Client;
 use crate::config::user_path;
 use crate::config_file::{self, ConfigFile};
 use crate::error::{Exit, Result};
+use crate::gateway_file;
 use crate::output::table::Table;
 use crate::output::{Format, Printer};
 use crate::roles::data::{self, DataDir};
@@ -46,6 +47,7 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
     stop::logging();
     let out = context.out;
     let folder = args.data_dir.clone().map_or_else(data::default_path, Ok)?;
+    let operations = gateway_file::operations(args.gateway_settings.as_deref())?;
     let data = DataDir::open(&folder)?;
     let devices = simulated(&args.simulate_devices)?;
     let has_simulated = !devices.is_empty();
@@ -60,6 +62,7 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
         catalogue: args.catalogue,
         allow_commands: args.allow_commands,
         simulated: devices,
+        operations,
     })
     .await?;
     let operator = stack.operator()?;

@@ -26,6 +26,7 @@ pub(crate) struct StackOptions {
     pub(crate) catalogue: Option<PathBuf>,
     pub(crate) allow_commands: bool,
     pub(crate) simulated: Vec<SimulatedDevice>,
+    pub(crate) operations: zhisuan_serving::Operations,
 }
 
 /// The running roles.
@@ -64,7 +65,7 @@ impl Stack {
             key: scheduler.internal_key(Role::Gateway),
             max_inflight: MAX_INFLIGHT,
             extra: options.knowledge.as_deref().map(pages).transpose()?,
-            operations: zhisuan_serving::Operations::default(),
+            operations: options.operations,
         })
         .await
         .map_err(|error| not_started(tr("推理网关", "the gateway"), error.code(), &error))?;
