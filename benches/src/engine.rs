@@ -5,15 +5,13 @@ use crate::peer::{self, Question, Times};
 use crate::report::{Report, Row};
 use anyhow::{Context, Result, bail, ensure};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 use zhisuan_engine::{Engine, GenerateEvent, GenerateRequest, LoadOptions, Prompt, TokenSink};
 
 /// Default model of the product's cache (SmolLM2 135M, Q4_1).
 const MODEL: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
-const TEXT: &str =
-    "The scheduler of a public computing centre decides which job runs where, and says why. ";
 
 /// When each token came.
 struct Stamps(Sender<Result<Instant, String>>);
@@ -47,12 +45,13 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         ..LoadOptions::new(&model)
     })?;
     let mut peer = peer::start(&model, threads, context, streams)?;
-    let ids = prompt_ids(&engine, prompt)?;
-    let short = &ids[..ids.len().min(16)];
+    let vocab = engine.info().vocab_size;
     let mut ours = [const { Vec::new() }; 3];
     let mut theirs = [const { Vec::new() }; 3];
     // One round of both to warm caches and threads, not counted.
     for round in 0..=rounds {
+        let ids = prompt_ids(vocab, prompt, round);
+        let short = &ids[..ids.len().min(16)];
         let (prefill, decode, _) = generate(&engine, &ids, tokens, 1)?;
         let (_, _, wall) = generate(&engine, short, tokens, streams)?;
         let one: Times = peer.ask(&Question {
@@ -91,15 +90,24 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         Row::new(name, "tokens/s", ours).against(&peer.name, theirs)
     };
     let rows = measured.map(row).collect();
+    let note = note(&engine, &model, threads);
+    Ok(Report::new("engine", note, rows))
+}
+
+/// What was run, and how far caches and drafts had a part in it.
+fn note(engine: &Engine, model: &Path, threads: usize) -> String {
     let file = model
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
     let kind = engine.info().quantisation.clone();
-    let note =
-        format!("{file} ({kind}), {threads} threads each, greedy, alternating in one process tree");
-    Ok(Report::new("engine", note, rows))
+    let stats = engine.stats();
+    format!(
+        "{file} ({kind}), {threads} threads each, greedy, alternating in one process tree; \
+         prompts of random tokens: {} tokens from the prefix cache, {} of {} drafts accepted",
+        stats.prefix_hit_tokens, stats.drafts_accepted, stats.drafts_proposed,
+    )
 }
 
 /// The file that `--model` names, or the small default of the product's cache.
@@ -125,16 +133,22 @@ pub(crate) fn cached(sha256: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn prompt_ids(engine: &Engine, wanted: usize) -> Result<Vec<u32>> {
-    let text = TEXT.repeat(wanted / 4 + 4);
-    let mut ids = engine.tokenize(&text)?;
-    ensure!(
-        ids.len() >= wanted,
-        "the text has only {} tokens",
-        ids.len()
-    );
-    ids.truncate(wanted);
-    Ok(ids)
+/// Tokens that no round shares with another and that do not repeat themselves, so that
+/// neither a prefix cache nor drafts from the prompt make the arithmetic look faster.
+fn prompt_ids(vocab: usize, wanted: usize, round: usize) -> Vec<u32> {
+    let mut state = 1 + round as u64;
+    let next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    // The ends of a vocabulary hold bytes and control tokens.
+    let (first, count) = (vocab / 8, (vocab / 2).max(1));
+    std::iter::repeat_with(next)
+        .map(|number| (first + number % count) as u32)
+        .take(wanted)
+        .collect()
 }
 
 /// Milliseconds to the first token, from it to the last, and of all streams together.
@@ -147,10 +161,11 @@ fn generate(
     ensure!(tokens >= 2, "--tokens must be at least 2");
     let begin = Instant::now();
     let mut receivers = Vec::new();
-    for _ in 0..streams {
+    for stream in 0..streams {
         let (sender, receiver) = channel();
         let request = GenerateRequest {
             ignore_eos: true,
+            cache_salt: format!("{stream}"),
             ..GenerateRequest::new(Prompt::Tokens(ids.to_vec()), tokens)
         };
         engine.generate(request, Box::new(Stamps(sender)))?;

@@ -9,8 +9,6 @@ mod download;
 mod error;
 mod follow;
 mod gateway;
-#[cfg(feature = "server")]
-mod gateway_file;
 mod job_file;
 mod job_spec;
 mod manifest_file;

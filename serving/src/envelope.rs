@@ -90,11 +90,9 @@ fn is_id(id: &str) -> bool {
 async fn finish(app: &App, response: Response, trail: Trail) -> Response {
     let (mut head, body) = response.into_parts();
     let produced = trail.with(|record| record.generated.then(|| record.id.clone()));
-    let mark = app
-        .label
-        .as_ref()
-        .zip(produced)
-        .map(|(options, id)| label::metadata(&options.producer, &id));
+    let mark = produced
+        .filter(|_| app.label.implicit)
+        .map(|id| label::metadata(&app.label.producer, &id));
     if let Some(value) = mark.as_ref().and_then(label::header) {
         head.headers.insert(label::HEADER, value);
     }

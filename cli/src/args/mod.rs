@@ -119,9 +119,6 @@ pub(crate) enum Verb {
     #[command(about = tr("生成命令补全脚本", "print a completion script"))]
     Completions(CompletionsArgs),
     #[cfg(feature = "server")]
-    #[command(about = tr("核对网关的审计记录", "check a gateway's audit"))]
-    Audit(AuditArgs),
-    #[cfg(feature = "server")]
     #[command(about = tr("只运行调度服务", "run the scheduler alone"))]
     Scheduler(SchedulerArgs),
     #[cfg(feature = "server")]
@@ -130,6 +127,9 @@ pub(crate) enum Verb {
     #[cfg(feature = "server")]
     #[command(about = tr("只运行推理网关", "run the gateway alone"))]
     Gateway(GatewayArgs),
+    #[cfg(feature = "server")]
+    #[command(about = tr("核对网关的审计链", "check a gateway's audit chain"))]
+    Audit(AuditArgs),
 }
 
 fn after_help() -> &'static str {

@@ -25,8 +25,8 @@ pub(crate) struct UpArgs {
     pub(crate) model: String,
     #[arg(long, value_name = "FILE", help = tr("替换内置的模型目录", "replaces the built-in model catalogue"))]
     pub(crate) catalogue: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", help = tr("网关设置(TOML):限额、排队、过滤、标识、审计、追踪", "settings of the gateway (TOML): limits, queue, filter, labels, audit, traces"))]
-    pub(crate) gateway_settings: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = tr("网关的运维设置,见 docs/gateway.md", "operations of the gateway, see docs/gateway.md"))]
+    pub(crate) operations: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -81,8 +81,8 @@ pub(crate) struct GatewayArgs {
     pub(crate) knowledge: Option<PathBuf>,
     #[arg(long, value_name = "N", default_value_t = 256, help = tr("同时处理的请求数", "requests in flight"))]
     pub(crate) max_inflight: usize,
-    #[arg(long, value_name = "FILE", help = tr("设置(TOML):限额、排队、过滤、标识、审计、追踪", "settings (TOML): limits, queue, filter, labels, audit, traces"))]
-    pub(crate) settings: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = tr("运维设置(限额、排队、过滤、标识、审计、追踪),见 docs/gateway.md", "operations: limits, queue, filter, labels, audit, traces; see docs/gateway.md"))]
+    pub(crate) operations: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -93,12 +93,12 @@ pub(crate) struct AuditArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum AuditVerb {
-    #[command(about = tr("核对审计链是否完整、未被更改", "check that an audit chain is whole and unchanged"))]
-    Verify(AuditVerifyArgs),
+    #[command(about = tr("核对一个审计文件,或整个审计目录", "check one audit file, or a whole audit folder"))]
+    Verify(AuditPathArgs),
 }
 
 #[derive(Args)]
-pub(crate) struct AuditVerifyArgs {
-    #[arg(value_name = "PATH", help = tr("网关的审计文件夹,或其中一个文件", "the gateway's audit folder, or a file of it"))]
+pub(crate) struct AuditPathArgs {
+    #[arg(value_name = "PATH", help = tr("audit-*.jsonl,或网关的审计目录", "an audit-*.jsonl, or the gateway's audit folder"))]
     pub(crate) path: PathBuf,
 }

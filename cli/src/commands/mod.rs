@@ -131,8 +131,6 @@ fn block_on(context: &Context, verb: Verb) -> Result<Exit> {
     let verb = match verb {
         Verb::Config(args) => return config::run(context, args),
         Verb::Completions(args) => return completions::run(context, &args),
-        #[cfg(feature = "server")]
-        Verb::Audit(args) => return audit::run(context, &args),
         other => other,
     };
     if context.settings.simulated() && shows_amounts(&verb) {
@@ -186,9 +184,9 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<Exit> {
         Verb::Worker(args) => serve_roles::worker(context, args).await,
         #[cfg(feature = "server")]
         Verb::Gateway(args) => serve_roles::gateway(context, args).await,
-        // Handled before the runtime was started.
         #[cfg(feature = "server")]
-        Verb::Audit(_) => Ok(Exit::Done),
+        Verb::Audit(args) => audit::run(context, args),
+        // Handled before the runtime was started.
         Verb::Config(_) | Verb::Completions(_) => Ok(Exit::Done),
     }
 }

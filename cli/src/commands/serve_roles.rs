@@ -4,7 +4,6 @@ use super::{Context, submit};
 use crate::args::{GatewayArgs, SchedulerArgs, WorkerArgs};
 use crate::config::As;
 use crate::error::{Exit, Failure, Result};
-use crate::gateway_file;
 use crate::roles::{self, not_started};
 use crate::stop;
 use crate::units;
@@ -105,7 +104,7 @@ pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit
             .as_deref()
             .map(roles::stack::pages)
             .transpose()?,
-        operations: gateway_file::operations(args.settings.as_deref())?,
+        operations: roles::operations::read(args.operations.as_deref())?,
     })
     .await
     .map_err(|error| {

@@ -6,10 +6,10 @@ use crate::client::Client;
 use crate::config::user_path;
 use crate::config_file::{self, ConfigFile};
 use crate::error::{Exit, Result};
-use crate::gateway_file;
 use crate::output::table::Table;
 use crate::output::{Format, Printer};
 use crate::roles::data::{self, DataDir};
+use crate::roles::operations;
 use crate::roles::stack::{Stack, StackOptions};
 use crate::roles::tenants::{FirstTenant, ensure, ensure_key};
 use crate::roles::{examples, simulated};
@@ -47,7 +47,6 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
     stop::logging();
     let out = context.out;
     let folder = args.data_dir.clone().map_or_else(data::default_path, Ok)?;
-    let operations = gateway_file::operations(args.gateway_settings.as_deref())?;
     let data = DataDir::open(&folder)?;
     let devices = simulated(&args.simulate_devices)?;
     let has_simulated = !devices.is_empty();
@@ -62,7 +61,7 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
         catalogue: args.catalogue,
         allow_commands: args.allow_commands,
         simulated: devices,
-        operations,
+        operations: operations::read(args.operations.as_deref())?,
     })
     .await?;
     let operator = stack.operator()?;

@@ -22,11 +22,22 @@ impl CacheControl {
 
     /// Reads the field of a block or tool.
     pub(super) fn see(&mut self, path: &str, object: &Object) -> Result<(), ApiError> {
-        let path = format!("{path}.cache_control");
-        let control = match object.get("cache_control") {
-            None | Some(Value::Null) => return Ok(()),
-            Some(Value::Object(control)) => control,
-            Some(other) => return Err(wrong_type(&path, other, "an object")),
+        match object.get("cache_control") {
+            None => Ok(()),
+            Some(control) => self.control(&format!("{path}.cache_control"), control),
+        }
+    }
+
+    /// Reads the field of the whole request.
+    pub(super) fn whole(&mut self, control: &Value) -> Result<(), ApiError> {
+        self.control("cache_control", control)
+    }
+
+    fn control(&mut self, path: &str, control: &Value) -> Result<(), ApiError> {
+        let control = match control {
+            Value::Null => return Ok(()),
+            Value::Object(control) => control,
+            other => return Err(wrong_type(path, other, "an object")),
         };
         if control.get("type").and_then(Value::as_str) != Some("ephemeral") {
             return Err(unsupported(&format!("{path}.type")));
@@ -125,10 +136,12 @@ pub(super) fn turn(
     let role_path = format!("{path}.role");
     let role = match message.get("role") {
         None | Some(Value::Null) => return Err(missing_parameter(&role_path)),
-        Some(Value::String(role)) if matches!(role.as_str(), "user" | "assistant") => role.as_str(),
+        Some(Value::String(role)) if matches!(role.as_str(), "user" | "assistant" | "system") => {
+            role.as_str()
+        }
         Some(Value::String(other)) => {
-            let accepted = "'user' or 'assistant'; the system prompt goes into 'system'";
-            let accepted_zh = " user 或 assistant；系统提示请放在 system 中";
+            let accepted = "'user', 'assistant' or 'system'";
+            let accepted_zh = " user、assistant 或 system";
             return Err(invalid_value(&role_path, other, accepted, accepted_zh));
         }
         Some(other) => return Err(wrong_type(&role_path, other, "a string")),

@@ -191,5 +191,6 @@ fn usage_json(usage: Usage) -> Value {
         "cache_read_input_tokens": tokens.cached_tokens,
         "cache_creation_input_tokens": 0,
         "output_tokens": tokens.completion_tokens,
+        "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
     })
 }

@@ -24,7 +24,8 @@ use serde_json::{Value, json};
 
 use read::{read, read_count};
 
-const VERSION: &str = "2023-06-01";
+/// Versions whose shapes are the same in everything that is offered here.
+const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 
 /// Every path of the interface.
 pub(crate) fn router() -> Router<App> {
@@ -67,15 +68,16 @@ async fn count(State(app): State<App>, request: Request) -> Result<Json<Value>, 
 fn version(headers: &HeaderMap) -> Result<(), ApiError> {
     let name = "anthropic-version";
     let told = headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if told == Some(VERSION) {
+    if told.is_some_and(|told| VERSIONS.contains(&told)) {
         return Ok(());
     }
-    let told = told.unwrap_or("absent");
+    let told: String = told.unwrap_or("absent").chars().take(40).collect();
+    let [old, new] = VERSIONS;
     Err(ApiError::field(
         "invalid_value",
         name,
-        format!("The header '{name}' is {told}. Send '{name}: {VERSION}'."),
-        format!("请求头 {name} 为 {told}。请发送 {name}: {VERSION}。"),
+        format!("The header '{name}' is {told}. Send '{name}: {new}' or '{name}: {old}'."),
+        format!("请求头 {name} 为 {told}。请发送 {name}: {new} 或 {name}: {old}。"),
     ))
 }
 

@@ -34,6 +34,7 @@ struct Body {
     #[serde(rename = "metadata")]
     _metadata: Option<Metadata>,
     service_tier: Option<String>,
+    cache_control: Option<Value>,
     output_config: Option<OutputConfig>,
 }
 
@@ -141,6 +142,9 @@ fn check(body: &Body) -> Result<(), ApiError> {
 /// The chat, the tools in it, and for how long its prompt stays in the cache.
 fn chat(body: &Body) -> Result<(Chat, Toolbox, u32), ApiError> {
     let mut pins = CacheControl::default();
+    if let Some(control) = &body.cache_control {
+        pins.whole(control)?;
+    }
     let toolbox = tools::read(body.tools.as_deref(), body.tool_choice.as_ref(), &mut pins)?;
     let mut messages = Vec::new();
     if let Some(system) = body.system.as_ref().filter(|value| !value.is_null()) {

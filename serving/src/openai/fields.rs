@@ -50,6 +50,9 @@ fn text_only(value: &Value) -> bool {
 fn disabled(value: &Value) -> bool {
     value.as_str() == Some("disabled")
 }
+fn standard(value: &Value) -> bool {
+    value.as_str() == Some("standard")
+}
 fn medium(value: &Value) -> bool {
     value.as_str() == Some("medium")
 }
@@ -205,9 +208,12 @@ pub(crate) const MESSAGES: Fields = Fields {
         "thinking",
         "metadata",
         "service_tier",
+        "cache_control",
         "output_config",
     ]],
     neutral: &[
+        ("diagnostics", never),
+        ("speed", standard),
         ("container", never),
         ("context_management", never),
         ("mcp_servers", is_empty_list),

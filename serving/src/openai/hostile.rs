@@ -100,7 +100,7 @@ continue_final_message | true | invalid_value | continue_final_message
 service_tier | "flex" | unsupported_parameter | service_tier
 store | true | unsupported_parameter | store
 metadata | {"a": "b"} | unsupported_parameter | metadata
-priority | 10 | invalid_value | priority
+priority | 4 | invalid_value | priority
 min_tokens | -1 | invalid_value | min_tokens
 stream_options | {"include_obfuscation": true} | invalid_value | stream_options
 invented_by_nobody | 1 | unknown_parameter | invented_by_nobody

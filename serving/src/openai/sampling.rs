@@ -16,7 +16,7 @@ const MAX_TOKENS: u32 = 1 << 20;
 const MAX_RUNS: u32 = 16;
 const MAX_STOP_TOKENS: usize = 64;
 const MAX_SALT_BYTES: usize = 128;
-const MAX_PRIORITY: u32 = 9;
+const MAX_PRIORITY: u32 = 3;
 
 /// Everything that decides an answer but the model's own limits.
 #[derive(Debug, Clone, PartialEq)]

@@ -29,6 +29,7 @@ async fn a_message_is_exact_and_settled() {
             "content": [{"type": "text", "text": WORDS.concat()}],
             "stop_reason": "end_turn", "stop_sequence": null,
             "usage": {"input_tokens": 7, "output_tokens": 6,
+                "output_tokens_details": {"thinking_tokens": 0},
                 "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}})
     );
     assert!(id.starts_with("msg_"), "{id}");
@@ -177,7 +178,7 @@ async fn errors_have_the_shape_of_the_interface() {
         ("max_tokens", Value::Null, "max_tokens"),
         (
             "messages",
-            json!([{"role": "system", "content": "a"}]),
+            json!([{"role": "king", "content": "a"}]),
             "messages[0].role",
         ),
         (

@@ -24,7 +24,7 @@ use zhisuan_proto::v1::{
 
 /// SmolLM2-135M-Instruct, Q4_1.
 pub(crate) const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
-const TOKEN: &str = "replica-token";
+pub(crate) const TOKEN: &str = "replica-token";
 
 /// The manifest of the model, or `None` after a loud skip.
 pub(crate) fn smollm2() -> Option<ModelManifest> {
@@ -55,7 +55,7 @@ pub(crate) fn with_model(job_id: u64, work: Work, model: &ModelManifest) -> Assi
     }
 }
 
-async fn until_ready(session: &mut Session, story: &mut Story) -> ReplicaReady {
+pub(crate) async fn until_ready(session: &mut Session, story: &mut Story) -> ReplicaReady {
     loop {
         match session.report().await {
             Report::ReplicaReady(ready) => return ready,
@@ -64,7 +64,7 @@ async fn until_ready(session: &mut Session, story: &mut Story) -> ReplicaReady {
     }
 }
 
-fn request<T>(message: T, token: &str) -> Request<T> {
+pub(crate) fn request<T>(message: T, token: &str) -> Request<T> {
     let mut request = Request::new(message);
     let value = format!("Bearer {token}").parse().unwrap();
     request.metadata_mut().insert("authorization", value);

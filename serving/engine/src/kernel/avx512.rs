@@ -1,6 +1,6 @@
 //! Panels with AVX-512 VNNI: a group of a tile is one register, 16 sums are one register.
 //!
-//! Up to 8 rows of activations are multiplied straight from the packed tiles, so weights go
+//! Up to 8 rows of activations at a time are multiplied straight from the packed tiles; weights go
 //! from memory to registers once. More rows first widen tiles into the first-level cache.
 //! Both add the same terms in the same order.
 #![expect(
@@ -22,7 +22,7 @@ use super::rows::Block;
 use std::arch::x86_64::*;
 
 /// Bytes between the tile in work and the one asked from memory.
-const AHEAD: usize = 4096;
+const AHEAD: usize = 8192;
 
 /// A widened tile in registers.
 struct Tile {
@@ -139,8 +139,8 @@ fn scales<const F: u8>(head: &[u8], scales: &[u8]) -> (__m512, __m512) {
 /// What the code that means zero adds to every sum.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn start<const ZERO: u32>(minus: i32) -> __m512i {
-    _mm512_slli_epi32::<ZERO>(_mm512_set1_epi32(minus))
+fn start<const ZERO: u32>(minus: __m512i) -> __m512i {
+    _mm512_slli_epi32::<ZERO>(minus)
 }
 
 /// Adds the product of a tile with one block of activations to 16 sums.
@@ -151,11 +151,14 @@ fn step<const KIND: u8, const ZERO: u32>(t: &Tile, a: &Block, sum: __m512) -> __
     let nothing = _mm512_setzero_si512();
     let (mut low, mut high) = match KIND {
         HALVES => (
-            start::<ZERO>(a.minus_low),
-            start::<ZERO>(a.minus - a.minus_low),
+            start::<ZERO>(_mm512_set1_epi32(a.minus_low)),
+            start::<ZERO>(_mm512_sub_epi32(
+                _mm512_set1_epi32(a.minus),
+                _mm512_set1_epi32(a.minus_low),
+            )),
         ),
         OFFSET => (nothing, nothing),
-        _ => (start::<ZERO>(a.minus), nothing),
+        _ => (start::<ZERO>(_mm512_set1_epi32(a.minus)), nothing),
     };
     for g in 0..4 {
         low = _mm512_dpbusd_epi32(low, t.codes[g], _mm512_set1_epi32(a.four(g)));

@@ -7,7 +7,8 @@ use super::{Isa, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 
-/// Up to this many rows, weights are read straight from the packed tiles.
+/// Rows that are multiplied straight from the packed tiles at a time; with more than twice
+/// as many it pays to widen the tiles first.
 const FEW: usize = 8;
 /// Rows that stay in a core's second-level cache while panels pass by.
 const ROW_BLOCK: usize = 256;
@@ -143,12 +144,14 @@ pub(super) fn product(
 fn panel(isa: Isa, weights: &Panels, p: usize, rows: &[Block], place: &Place, tiles: &mut [Wide]) {
     let bytes = weights.panel(p);
     #[cfg(target_arch = "x86_64")]
-    if isa == Isa::Avx512 && rows.len() <= FEW * weights.blocks {
-        let count = rows.len() / weights.blocks;
-        // SAFETY: `isa` is never more than what the machine was found to have.
-        #[expect(unsafe_code, reason = "calls code compiled for detected features")]
-        unsafe {
-            avx512::direct(weights.format, bytes, rows, count, place);
+    if isa == Isa::Avx512 && rows.len() <= 2 * FEW * weights.blocks {
+        for (group, rows) in rows.chunks(FEW * weights.blocks).enumerate() {
+            let (count, place) = (rows.len() / weights.blocks, place.below(group * FEW));
+            // SAFETY: `isa` is never more than what the machine was found to have.
+            #[expect(unsafe_code, reason = "calls code compiled for detected features")]
+            unsafe {
+                avx512::direct(weights.format, bytes, rows, count, &place);
+            }
         }
         return;
     }
