@@ -30,7 +30,7 @@ const FILES: [(&str, &str); 4] = [
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
 ];
-const WORDS: &str = "the scheduler of a public computing centre decides which job runs where and says why it does so";
+const WORDS: &str = "the office of a public computing centre decides which work runs where and says why it does so";
 
 #[derive(Deserialize)]
 struct Answer {

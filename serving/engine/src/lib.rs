@@ -1,12 +1,15 @@
-//! The engine of Zhisuan: runs and fine-tunes decoder language models.
+//! The engine of Zhisuan: runs and fine-tunes decoder language models, and runs encoders for
+//! vectors and reranking.
 //!
 //! Reading order:
 //! 1. [`error`] — every way the engine can refuse, with stable codes.
-//! 2. `load` — GGUF file or Hugging Face directory to one description ([`DecoderSpec`]) and weights.
+//! 2. `load` — GGUF file or Hugging Face directory to one description ([`DecoderSpec`], or `EncoderSpec`)
+//!    and weights.
 //! 3. [`tokenizer`], [`chat`] — text to token ids and back; the chat template of the file.
 //! 4. `kernel` — the arithmetic of one row; no result depends on a row's neighbours.
 //! 5. `runner` — the seam between the loop and a model: a flat batch in, rows out.
-//! 6. `model` — the decoder forward pass over a flat batch, the KV pool, LoRA at run time.
+//! 6. `model` — the decoder forward pass over a flat batch, the KV pool, LoRA at run time; the
+//!    encoder over texts without padding.
 //! 7. `blocks`, `schedule` — pure decisions: who runs this step, with which blocks of the pool.
 //! 8. `output` — pure decisions: next token, what is allowed, end of text.
 //! 9. [`engine`] — the thread that owns all of it, and the handle that others hold.

@@ -192,7 +192,8 @@ impl EmbedRequest {
 }
 
 /// Embedding vectors: the last hidden states (after the final norm) of a text, pooled as the
-/// model's files say (the mean of all tokens where they say nothing), scaled to length 1.
+/// model's files say (the mean of all tokens where they say nothing), scaled to length 1
+/// unless they say otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
     /// One vector of `hidden_size` numbers for each text.
