@@ -80,11 +80,16 @@ async fn an_encoder_makes_vectors_and_scores_and_refuses_chat() {
         texts: texts.map(str::to_owned).into(),
         ..EmbedRequest::default()
     };
-    let found = client.embed(request(ask, TOKEN)).await.unwrap().into_inner();
+    let found = client
+        .embed(request(ask, TOKEN))
+        .await
+        .unwrap()
+        .into_inner();
     let vectors: Vec<Vec<f32>> = found.embeddings.into_iter().map(|one| one.values).collect();
     assert!(found.prompt_tokens > 10 && vectors.iter().all(|one| one.len() == 384));
-    let likeness =
-        |a: usize, b: usize| -> f32 { vectors[a].iter().zip(&vectors[b]).map(|(x, y)| x * y).sum() };
+    let likeness = |a: usize, b: usize| -> f32 {
+        vectors[a].iter().zip(&vectors[b]).map(|(x, y)| x * y).sum()
+    };
     assert!(likeness(0, 2) > likeness(0, 1) + 0.2);
 
     let ask = ScoreRequest {
@@ -93,7 +98,11 @@ async fn an_encoder_makes_vectors_and_scores_and_refuses_chat() {
         documents: texts.map(str::to_owned).into(),
         ..ScoreRequest::default()
     };
-    let scores = client.score(request(ask, TOKEN)).await.unwrap().into_inner();
+    let scores = client
+        .score(request(ask, TOKEN))
+        .await
+        .unwrap()
+        .into_inner();
     assert!(scores.scores[0] > scores.scores[1]);
 
     let chat = GenerateRequest {
