@@ -10,6 +10,7 @@ mod centre;
 mod embed;
 mod endurance;
 mod engine;
+mod gateway;
 mod jobs;
 mod kernels;
 mod load;
@@ -44,6 +45,9 @@ usage: cargo xtask bench <bench> [--name value]...
   endurance a trace of requests with cancellations: memory, lost requests, ledger against usage
             --trace FILE.csv  --name LIBRARY-NAME  --minutes 60  --per-minute 60  --zhisuan PATH
 
+  gateway   what the gateway adds and passes on, and requests per second against LiteLLM's proxy
+            --rate 2000  --seconds 5  --streams 64  --tokens 2000  --clients 64  --workers N  --rounds 3
+
 Every bench prints a table and writes benches/runs/<bench>.json; --out PATH writes elsewhere.";
 
 #[tokio::main]
@@ -73,6 +77,7 @@ async fn run(words: &[String]) -> Result<()> {
         );
     }
     let report = match bench.as_str() {
+        "gateway" => Box::pin(gateway::run(&args)).await?,
         "jobs" => jobs::run(&args).await?,
         "restart" => restart::run(&args).await?,
         // The engine has threads of its own and blocks.

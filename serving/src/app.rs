@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::openai::{self, ApiError};
 use crate::openapi;
 use crate::options::{Error, Operations, Options};
-use crate::replica::{self, ReplicaPool};
+use crate::replica::ReplicaPool;
 use crate::routes::{Routes, Table};
 use crate::routing::Demand;
 use crate::scheduler::Scheduler;
@@ -61,7 +61,7 @@ pub(crate) struct App {
     pub(crate) book: Book,
     pub(crate) reader_stall: Duration,
     pub(crate) guard: Guard,
-    pub(crate) label: Option<LabelOptions>,
+    pub(crate) label: LabelOptions,
     pub(crate) tracing: Tracing,
     pub(crate) settle: SettleQueue,
     pub(crate) metrics: Metrics,
@@ -89,7 +89,6 @@ impl App {
         trail.with(|record| {
             record.key_id.clone_from(&caller.key_id);
             record.tenant.clone_from(&caller.tenant);
-            record.band = caller.band;
         });
         let taken = self.limits.take(caller.subject(), Unit::Requests, 1);
         let standings = self.limits.standings(caller.subject());
@@ -146,7 +145,7 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let (routes, watching) = Routes::start(scheduler.clone(), draining.clone(), {
         let (replicas, revision) = (replicas.clone(), metrics.routes_revision.clone());
         move |table| {
-            replicas.retain(&table.replicas().map(replica::key).collect());
+            replicas.follow(table.replicas());
             revision.set(i64::try_from(table.revision).unwrap_or(i64::MAX));
         }
     });

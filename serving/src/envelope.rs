@@ -57,8 +57,12 @@ pub(crate) async fn envelope(State(app): State<App>, mut request: Request, next:
         .extensions()
         .get::<ApiError>()
         .map(|error| error.code);
+    let is_anthropic = dialect.is_some();
     response = translate(response, language, dialect);
     if let Ok(value) = HeaderValue::from_str(&shown) {
+        if is_anthropic {
+            response.headers_mut().insert("request-id", value.clone());
+        }
         response.headers_mut().insert("x-request-id", value);
     }
     let status = response.status().as_u16();
@@ -90,11 +94,9 @@ fn is_id(id: &str) -> bool {
 async fn finish(app: &App, response: Response, trail: Trail) -> Response {
     let (mut head, body) = response.into_parts();
     let produced = trail.with(|record| record.generated.then(|| record.id.clone()));
-    let mark = app
-        .label
-        .as_ref()
-        .zip(produced)
-        .map(|(options, id)| label::metadata(&options.producer, &id));
+    let mark = produced
+        .filter(|_| app.label.implicit)
+        .map(|id| label::metadata(&app.label.producer, &id));
     if let Some(value) = mark.as_ref().and_then(label::header) {
         head.headers.insert(label::HEADER, value);
     }

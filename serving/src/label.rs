@@ -6,6 +6,7 @@
 
 use axum::body::Bytes;
 use axum::http::HeaderValue;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The visible label: text that people read.
@@ -14,10 +15,13 @@ pub(crate) const EXPLICIT: &str = "\n\n（本内容由人工智能生成）";
 pub(crate) const HEADER: &str = "x-aigc";
 
 /// Settings of the labels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LabelOptions {
     /// `ContentProducer`: the code of the service's provider, as it was filed.
     pub producer: String,
+    /// Whether answers carry the metadata. Only a service for nobody but its makers may go without.
+    pub implicit: bool,
     /// Whether answers end with a visible label. It is left out where the text must have another
     /// form (JSON, a grammar, tool calls): there the application shows it.
     pub explicit: bool,
@@ -27,6 +31,7 @@ impl Default for LabelOptions {
     fn default() -> Self {
         Self {
             producer: "zhisuan".to_owned(),
+            implicit: true,
             explicit: false,
         }
     }

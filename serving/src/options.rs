@@ -4,6 +4,7 @@ use crate::audit::AuditOptions;
 use crate::guard::GuardOptions;
 use crate::label::LabelOptions;
 use crate::limits::Rates;
+use serde::{Deserialize, Deserializer};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,8 +27,9 @@ pub struct Options {
     pub operations: Operations,
 }
 
-/// Settings of an operator; the defaults suit a small centre.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Settings of an operator; the defaults suit a small centre. Files of them name times in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Operations {
     /// Of each key for which the scheduler tells no limits.
     pub key_limits: Rates,
@@ -40,11 +42,12 @@ pub struct Operations {
     /// File for one JSON line per request: who, what, how long; never content.
     pub access_log: Option<PathBuf>,
     /// A reader of a stream that takes nothing for so long loses it.
+    #[serde(rename = "reader_stall_s", deserialize_with = "seconds")]
     pub reader_stall: Duration,
     /// Content filter on prompts and answers.
     pub guard: GuardOptions,
-    /// Marks of generated content; `None` marks none, which only a service for nobody may do.
-    pub label: Option<LabelOptions>,
+    /// Marks of generated content.
+    pub label: LabelOptions,
     /// Audit events, chained by hash; `None` writes none.
     pub audit: Option<AuditOptions>,
     /// `http://host:port` of an OpenTelemetry collector (OTLP over gRPC) for traces.
@@ -52,13 +55,15 @@ pub struct Operations {
 }
 
 /// How many requests may wait at a gateway, and how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct QueueBounds {
     /// Of all tenants together; 0 refuses at once.
     pub waiting: usize,
     /// Of one tenant.
     pub waiting_per_tenant: usize,
     /// Longest wait for a place, and for a replica that is on its way.
+    #[serde(rename = "patience_s", deserialize_with = "seconds")]
     pub patience: Duration,
 }
 
@@ -67,20 +72,30 @@ impl Default for Operations {
         Self {
             key_limits: Rates::default(),
             tenant_limits: Rates::default(),
-            queue: QueueBounds {
-                waiting: 1_024,
-                waiting_per_tenant: 256,
-                patience: Duration::from_mins(1),
-            },
+            queue: QueueBounds::default(),
             metrics_tenants: 0,
             access_log: None,
             reader_stall: Duration::from_secs(30),
             guard: GuardOptions::default(),
-            label: Some(LabelOptions::default()),
+            label: LabelOptions::default(),
             audit: None,
             otlp_endpoint: None,
         }
     }
+}
+
+impl Default for QueueBounds {
+    fn default() -> Self {
+        Self {
+            waiting: 1_024,
+            waiting_per_tenant: 256,
+            patience: Duration::from_mins(1),
+        }
+    }
+}
+
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    u64::deserialize(from).map(Duration::from_secs)
 }
 
 impl std::fmt::Debug for Options {

@@ -41,6 +41,17 @@ struct Entry {
     stats: Arc<Stats>,
 }
 
+impl Entry {
+    /// Opens no connection yet; `None` when the address is not usable.
+    fn new(replica: &Replica) -> Option<Self> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", replica.address)).ok()?;
+        Some(Self {
+            channel: watched(endpoint).connect_lazy(),
+            stats: Arc::new(Stats::new(number(&key(replica)))),
+        })
+    }
+}
+
 struct Stats {
     number: u64,
     outstanding: AtomicUsize,
@@ -183,12 +194,8 @@ impl ReplicaPool {
         let (channel, outstanding) = if let Some(known) = known {
             known
         } else {
-            let endpoint = Endpoint::from_shared(format!("http://{}", replica.address)).ok()?;
-            let number = number(&key);
-            let entry = self.entries.entry(key).or_insert_with(|| Entry {
-                channel: watched(endpoint).connect_lazy(),
-                stats: Arc::new(Stats::new(number)),
-            });
+            let new = Entry::new(replica)?;
+            let entry = self.entries.entry(key).or_insert(new);
             (entry.channel.clone(), Outstanding::new(&entry.stats))
         };
         let client = ReplicasClient::new(InterceptedService::new(channel, bearer))
@@ -199,9 +206,20 @@ impl ReplicaPool {
         })
     }
 
-    /// Forgets channels to replicas that no route names any more; calls under way go on.
-    pub(crate) fn retain(&self, replicas: &BTreeSet<ReplicaKey>) {
-        self.entries.retain(|key, _| replicas.contains(key));
+    /// Knows the replicas of a new table from now on, and forgets those that no route names any
+    /// more; calls under way go on.
+    pub(crate) fn follow<'a>(&self, replicas: impl Iterator<Item = &'a Replica>) {
+        let mut named = BTreeSet::new();
+        for replica in replicas {
+            let key = key(replica);
+            if !self.entries.contains_key(&key)
+                && let Some(new) = Entry::new(replica)
+            {
+                self.entries.entry(key.clone()).or_insert(new);
+            }
+            named.insert(key);
+        }
+        self.entries.retain(|key, _| named.contains(key));
     }
 }
 

@@ -23,8 +23,6 @@ pub(crate) struct Record {
     pub(crate) tenant: String,
     pub(crate) model: String,
     pub(crate) route: RouteName,
-    /// Urgency of the caller; 0 is the most urgent.
-    pub(crate) band: u32,
     pub(crate) replica: String,
     pub(crate) prompt_tokens: u64,
     pub(crate) completion_tokens: u64,
@@ -70,7 +68,6 @@ impl Record {
             tenant: String::new(),
             model: String::new(),
             route: RouteName::default(),
-            band: 0,
             replica: String::new(),
             prompt_tokens: 0,
             completion_tokens: 0,

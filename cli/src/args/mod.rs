@@ -127,6 +127,9 @@ pub(crate) enum Verb {
     #[cfg(feature = "server")]
     #[command(about = tr("只运行推理网关", "run the gateway alone"))]
     Gateway(GatewayArgs),
+    #[cfg(feature = "server")]
+    #[command(about = tr("核对网关的审计链", "check a gateway's audit chain"))]
+    Audit(AuditArgs),
 }
 
 fn after_help() -> &'static str {

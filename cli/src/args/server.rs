@@ -1,7 +1,7 @@
 //! Arguments of the verbs that run roles.
 
 use crate::words::tr;
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -25,6 +25,8 @@ pub(crate) struct UpArgs {
     pub(crate) model: String,
     #[arg(long, value_name = "FILE", help = tr("替换内置的模型目录", "replaces the built-in model catalogue"))]
     pub(crate) catalogue: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = tr("网关的运维设置,见 docs/gateway.md", "operations of the gateway, see docs/gateway.md"))]
+    pub(crate) operations: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -79,4 +81,24 @@ pub(crate) struct GatewayArgs {
     pub(crate) knowledge: Option<PathBuf>,
     #[arg(long, value_name = "N", default_value_t = 256, help = tr("同时处理的请求数", "requests in flight"))]
     pub(crate) max_inflight: usize,
+    #[arg(long, value_name = "FILE", help = tr("运维设置(限额、排队、过滤、标识、审计、追踪),见 docs/gateway.md", "operations: limits, queue, filter, labels, audit, traces; see docs/gateway.md"))]
+    pub(crate) operations: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    pub(crate) verb: AuditVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AuditVerb {
+    #[command(about = tr("核对一个审计文件,或整个审计目录", "check one audit file, or a whole audit folder"))]
+    Verify(AuditPathArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct AuditPathArgs {
+    #[arg(value_name = "PATH", help = tr("audit-*.jsonl,或网关的审计目录", "an audit-*.jsonl, or the gateway's audit folder"))]
+    pub(crate) path: PathBuf,
 }

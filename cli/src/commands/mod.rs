@@ -1,6 +1,8 @@
 //! One file per verb, and the way from a verb to its exit code.
 
 mod ask;
+#[cfg(feature = "server")]
+mod audit;
 mod backend;
 mod cancel;
 mod chat;
@@ -182,6 +184,8 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<Exit> {
         Verb::Worker(args) => serve_roles::worker(context, args).await,
         #[cfg(feature = "server")]
         Verb::Gateway(args) => serve_roles::gateway(context, args).await,
+        #[cfg(feature = "server")]
+        Verb::Audit(args) => audit::run(context, args),
         // Handled before the runtime was started.
         Verb::Config(_) | Verb::Completions(_) => Ok(Exit::Done),
     }

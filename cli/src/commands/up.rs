@@ -9,6 +9,7 @@ use crate::error::{Exit, Result};
 use crate::output::table::Table;
 use crate::output::{Format, Printer};
 use crate::roles::data::{self, DataDir};
+use crate::roles::operations;
 use crate::roles::stack::{Stack, StackOptions};
 use crate::roles::tenants::{FirstTenant, ensure, ensure_key};
 use crate::roles::{examples, simulated};
@@ -60,6 +61,7 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
         catalogue: args.catalogue,
         allow_commands: args.allow_commands,
         simulated: devices,
+        operations: operations::read(args.operations.as_deref())?,
     })
     .await?;
     let operator = stack.operator()?;

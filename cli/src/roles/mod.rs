@@ -2,6 +2,7 @@
 
 pub(crate) mod data;
 pub(crate) mod examples;
+pub(crate) mod operations;
 pub(crate) mod stack;
 pub(crate) mod tenants;
 

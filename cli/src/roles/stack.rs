@@ -1,5 +1,6 @@
 //! Scheduler, worker and gateway in one process, started and stopped in order.
 
+use super::operations::with_audit;
 use super::{cache_dir, hub, node_name, not_started};
 use crate::client::Client;
 use crate::error::Result;
@@ -26,6 +27,8 @@ pub(crate) struct StackOptions {
     pub(crate) catalogue: Option<PathBuf>,
     pub(crate) allow_commands: bool,
     pub(crate) simulated: Vec<SimulatedDevice>,
+    /// Of the gateway.
+    pub(crate) operations: zhisuan_serving::Operations,
 }
 
 /// The running roles.
@@ -64,7 +67,7 @@ impl Stack {
             key: scheduler.internal_key(Role::Gateway),
             max_inflight: MAX_INFLIGHT,
             extra: options.knowledge.as_deref().map(pages).transpose()?,
-            operations: zhisuan_serving::Operations::default(),
+            operations: with_audit(options.operations, &options.data_dir),
         })
         .await
         .map_err(|error| not_started(tr("推理网关", "the gateway"), error.code(), &error))?;

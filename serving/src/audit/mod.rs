@@ -9,6 +9,7 @@ pub use verify::{Verified, VerifyError, verify_audit};
 use crate::metrics::Metrics;
 use crate::trail::Record;
 use files::Files;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::Digest as _;
 use std::path::PathBuf;
@@ -26,14 +27,25 @@ const TOGETHER: usize = 512;
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Settings of the audit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AuditOptions {
     /// Folder for the files, of this gateway alone.
     pub folder: PathBuf,
     /// Whether requests are refused (503) while events cannot be written.
+    #[serde(default = "yes")]
     pub required: bool,
     /// A file of this size is closed and the next one begun.
+    #[serde(default = "rotate_bytes")]
     pub rotate_bytes: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn rotate_bytes() -> u64 {
+    64 * 1024 * 1024
 }
 
 impl AuditOptions {
@@ -42,8 +54,8 @@ impl AuditOptions {
     pub fn in_folder(folder: PathBuf) -> Self {
         Self {
             folder,
-            required: true,
-            rotate_bytes: 64 * 1024 * 1024,
+            required: yes(),
+            rotate_bytes: rotate_bytes(),
         }
     }
 }

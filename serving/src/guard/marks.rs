@@ -65,9 +65,12 @@ fn starred(text: &Folded, mut index: usize) -> Option<usize> {
             end = index;
         }
     }
-    if end == index && matches!(text.at(index), Some('年' | '月')) {
-        let months = text.at(index + 1) == Some('个') && text.at(index + 2) == Some('月');
-        end = if months { index + 3 } else { index + 1 };
+    if end == index {
+        end += match (text.at(index), text.at(index + 1)) {
+            (Some('个'), Some('月')) => 2,
+            (Some('年' | '月'), _) => 1,
+            _ => 0,
+        };
     }
     Some(end)
 }
@@ -79,7 +82,7 @@ fn after_label(text: &Folded, index: usize) -> Option<usize> {
         start -= 1;
     }
     let labelled = text.before(start) == Some('级') && text.before(start - 1) == Some('密');
-    (labelled && start < index).then_some(start - 2)
+    (labelled && start < index).then(|| start - 2)
 }
 
 /// Whether only white space stands between the begin of the line and `index`.
@@ -137,7 +140,7 @@ mod tests {
     fn marks_are_found_and_words_are_not() {
         assert_eq!(found("机密★20年 关于"), ["机密★20年"]);
         assert_eq!(found("绝密 ★ 长期"), ["绝密 ★ 长期"]);
-        assert_eq!(found("秘密★６个月"), ["秘密★６"]);
+        assert_eq!(found("秘密★６个月"), ["秘密★６个月"]);
         assert_eq!(found("密级：秘密，份号 1"), ["密级：秘密"]);
         assert_eq!(found("标题\n  机密  \n正文"), ["机密"]);
         assert_eq!(found("绝密"), ["绝密"]);

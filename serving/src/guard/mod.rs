@@ -18,6 +18,7 @@ pub(crate) use terms::Terms;
 use crate::openai::ApiError;
 use crate::trail::Trail;
 use axum::http::StatusCode;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -25,7 +26,8 @@ use std::time::SystemTime;
 use zhisuan_proto::v1::generate_request::Input;
 
 /// What is done with a finding.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// It is not looked for.
     #[default]
@@ -50,7 +52,8 @@ impl Decision {
 }
 
 /// Decisions by kind of finding.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Decisions {
     /// Identity numbers, mobile numbers, bank cards, addresses of mail, passports.
     pub personal: Decision,
@@ -75,7 +78,8 @@ impl Decisions {
 }
 
 /// What is done with prompts and with answers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct GuardPolicy {
     /// On the way in.
     pub prompt: Decisions,
@@ -84,7 +88,8 @@ pub struct GuardPolicy {
 }
 
 /// Settings of the content filter.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct GuardOptions {
     /// Of tenants without one of their own.
     pub policy: GuardPolicy,

@@ -11,11 +11,13 @@ pub(crate) use headers::{Standings, write};
 
 use bucket::Bucket;
 use dashmap::DashMap;
+use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Bounds of one minute; 0 means none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Rates {
     /// Requests of one minute.
     pub requests_per_minute: u64,

@@ -4,11 +4,31 @@ use super::ApiError;
 use super::sampling::Wish;
 use super::strands::Planned;
 use super::validate::invalid_value;
-use zhisuan_proto::v1::GenerateRequest;
 use zhisuan_proto::v1::generate_request::Input;
+use zhisuan_proto::v1::{AuthorizeRequest, GenerateRequest, Route};
+
+/// What is held for every answer to every prompt.
+pub(super) fn hold(
+    wish: &Wish,
+    route: &Route,
+    id: &str,
+    tenant: &str,
+    max_tokens: u32,
+) -> AuthorizeRequest {
+    let prompts = 1 + wish.more_prompts.len();
+    let answers = prompts as u64 * u64::from(wish.best_of);
+    AuthorizeRequest {
+        request_id: id.to_owned(),
+        tenant: tenant.to_owned(),
+        model: wish.model.clone(),
+        max_prompt_tokens: prompt_hold(wish, prompts, route.context_length),
+        max_completion_tokens: u64::from(max_tokens) * answers,
+        deployment: route.deployment.clone(),
+    }
+}
 
 /// Prompt tokens that are held for; no prompt is longer than the context.
-pub(super) fn prompt_hold(wish: &Wish, prompts: usize, context: u32) -> u64 {
+fn prompt_hold(wish: &Wish, prompts: usize, context: u32) -> u64 {
     let most = u64::from(context).saturating_mul(prompts as u64);
     if context == 0 {
         wish.max_prompt_tokens

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::call::Call;
 use crate::metrics::Metrics;
 use crate::replica::ReplicaKey;
-use crate::routing::start;
+use crate::routing::{Started, start};
 use crate::trail::Trail;
 use crate::usage::Meter;
 use axum::response::Response;
@@ -24,7 +24,7 @@ use futures::stream::{BoxStream, SelectAll};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zhisuan_proto::v1::generate_event::Event;
-use zhisuan_proto::v1::{AuthorizeRequest, Delta, Done, Route, TokenCount};
+use zhisuan_proto::v1::{Delta, Done, Route, TokenCount};
 
 /// The answers of one request under way. Dropping it cancels the work and settles what was
 /// counted.
@@ -107,14 +107,7 @@ async fn open(
     let max_tokens = asks::completion_bound(&wish, route.context_length)?;
     let prompts = 1 + wish.more_prompts.len();
     let group = wish.best_of as usize;
-    let hold = AuthorizeRequest {
-        request_id: call.id.clone(),
-        tenant: tenant.clone(),
-        model: wish.model.clone(),
-        max_prompt_tokens: asks::prompt_hold(&wish, prompts, route.context_length),
-        max_completion_tokens: u64::from(max_tokens) * (prompts * group) as u64,
-        deployment: route.deployment.clone(),
-    };
+    let hold = asks::hold(&wish, &route, &call.id, &tenant, max_tokens);
     let mut meter = authorize(app, &admitted, hold).await?;
     let (field, constraint_field) = (wish.prompt_field, wish.constraint_field);
     let model = wish.model.clone();
@@ -157,13 +150,7 @@ async fn open(
         trail: admitted.trail,
         _permit: admitted.permit,
     };
-    let first = &mut generation.tallies[0];
-    first.count.prompt_tokens = u32::try_from(started.prompt_tokens).unwrap_or(u32::MAX);
-    let cut = first.cut.clone();
-    generation.strands.push(strands::follow(0, started, cut));
-    for index in 1..prompts {
-        generation.begin_next(index);
-    }
+    generation.begin_with(started);
     Ok((generation, manner))
 }
 
@@ -253,11 +240,18 @@ impl Generation {
         Some(self.fail(ApiError::replica_lost()))
     }
 
-    /// Starts the first strand of another prompt.
-    fn begin_next(&mut self, prompt: usize) {
-        if !self.waiting[prompt].is_empty() {
-            let first = self.waiting[prompt].remove(0);
-            self.begin(first);
+    /// Follows the first strand, which a replica has taken, and starts the first of every other
+    /// prompt.
+    fn begin_with(&mut self, started: Started) {
+        let first = &mut self.tallies[0];
+        first.count.prompt_tokens = u32::try_from(started.prompt_tokens).unwrap_or(u32::MAX);
+        let cut = first.cut.clone();
+        self.strands.push(strands::follow(0, started, cut));
+        for prompt in 1..self.waiting.len() {
+            if !self.waiting[prompt].is_empty() {
+                let first = self.waiting[prompt].remove(0);
+                self.begin(first);
+            }
         }
     }
 

@@ -51,8 +51,7 @@ fn how(app: &App, trail: &Trail, request: &GenerateRequest) -> Result<Outgoing, 
         Some(Input::Chat(chat)) => chat.tools.is_empty(),
         _ => true,
     };
-    let wanted = app.label.as_ref().is_some_and(|label| label.explicit);
-    let explicit = wanted && free && request.constraint.is_none();
+    let explicit = app.label.explicit && free && request.constraint.is_none();
     Ok(Outgoing {
         screen,
         label: explicit.then_some(EXPLICIT),
@@ -70,7 +69,6 @@ pub(crate) async fn start(
 ) -> Result<Started, ApiError> {
     let mut request = request.clone();
     app.guard.prompt(trail, guard::texts(&mut request.input))?;
-    request.priority = request.priority.max(trail.with(|record| record.band));
     let outgoing = how(app, trail, &request)?;
     let dispatch = Dispatch {
         app,

@@ -24,7 +24,6 @@ async fn guarded(name: &str, policy: GuardPolicy) -> (World, std::path::PathBuf)
             terms: Some(terms),
         },
         audit: Some(AuditOptions::in_folder(folder.join("audit"))),
-        label: None,
         ..Operations::default()
     };
     (world_of(8, None, operations).await, folder)

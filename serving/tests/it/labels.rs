@@ -8,10 +8,11 @@ use zhisuan_serving::{AuditOptions, LabelOptions, Operations};
 async fn labelled(name: &str, explicit: bool) -> (World, std::path::PathBuf) {
     let folder = folder(name);
     let operations = Operations {
-        label: Some(LabelOptions {
+        label: LabelOptions {
             producer: "某市政务 91350000".to_owned(),
+            implicit: true,
             explicit,
-        }),
+        },
         audit: Some(AuditOptions::in_folder(folder.clone())),
         ..Operations::default()
     };

@@ -168,99 +168,39 @@ async fn items_of_earlier_answers_become_a_chat() {
     assert_eq!(chat.tools[0].name, "weather");
 }
 
+/// Field, its value, the code, the parameter that is named; one case per line.
+const REFUSED: &str = r#"
+store | true | unsupported_parameter | store
+previous_response_id | "resp_1" | unsupported_parameter | previous_response_id
+background | true | unsupported_parameter | background
+truncation | "auto" | unsupported_parameter | truncation
+include | ["file_search_call.results"] | unsupported_parameter | include[0]
+tools | [{"type": "web_search"}] | unsupported_parameter | tools[0].type
+text | {"format": {"type": "json_schema"}} | missing_required_parameter | text.format.name
+text | {"verbosity": "low"} | unsupported_parameter | text.verbosity
+reasoning | {"effort": "vast"} | invalid_value | reasoning.effort
+reasoning | {"budget": 3} | unknown_parameter | reasoning.budget
+input | [] | invalid_value | input
+input | [{"type": "item_reference", "id": "x"}] | unsupported_parameter | input[0].type
+input | [{"role": "user", "content": [{"type": "input_image"}]}] | invalid_value | input[0].content[0].type
+input | [{"type": "function_call_output", "call_id": "c", "output": "x"}] | invalid_value | input[0].call_id
+max_output_tokens | 0 | invalid_value | max_output_tokens
+metadata | {"a": 1} | invalid_value | metadata
+top_logprobs | 2 | invalid_value | top_logprobs
+messages | [] | unknown_parameter | messages
+"#;
+
 #[tokio::test]
 async fn what_is_not_offered_is_refused_by_name() {
     let world = world().await;
-    let cases = [
-        ("store", json!(true), "unsupported_parameter", "store"),
-        (
-            "previous_response_id",
-            json!("resp_1"),
-            "unsupported_parameter",
-            "previous_response_id",
-        ),
-        (
-            "background",
-            json!(true),
-            "unsupported_parameter",
-            "background",
-        ),
-        (
-            "truncation",
-            json!("auto"),
-            "unsupported_parameter",
-            "truncation",
-        ),
-        (
-            "include",
-            json!(["file_search_call.results"]),
-            "unsupported_parameter",
-            "include[0]",
-        ),
-        (
-            "tools",
-            json!([{"type": "web_search"}]),
-            "unsupported_parameter",
-            "tools[0].type",
-        ),
-        (
-            "text",
-            json!({"format": {"type": "json_schema"}}),
-            "missing_required_parameter",
-            "text.format.name",
-        ),
-        (
-            "text",
-            json!({"verbosity": "low"}),
-            "unsupported_parameter",
-            "text.verbosity",
-        ),
-        (
-            "reasoning",
-            json!({"effort": "vast"}),
-            "invalid_value",
-            "reasoning.effort",
-        ),
-        (
-            "reasoning",
-            json!({"budget": 3}),
-            "unknown_parameter",
-            "reasoning.budget",
-        ),
-        ("input", json!([]), "invalid_value", "input"),
-        (
-            "input",
-            json!([{"type": "item_reference", "id": "x"}]),
-            "unsupported_parameter",
-            "input[0].type",
-        ),
-        (
-            "input",
-            json!([{"role": "user", "content": [{"type": "input_image"}]}]),
-            "invalid_value",
-            "input[0].content[0].type",
-        ),
-        (
-            "input",
-            json!([{"type": "function_call_output", "call_id": "c", "output": "x"}]),
-            "invalid_value",
-            "input[0].call_id",
-        ),
-        (
-            "max_output_tokens",
-            json!(0),
-            "invalid_value",
-            "max_output_tokens",
-        ),
-        ("metadata", json!({"a": 1}), "invalid_value", "metadata"),
-        ("top_logprobs", json!(2), "invalid_value", "top_logprobs"),
-        ("messages", json!([]), "unknown_parameter", "messages"),
-    ];
-    for (field, value, code, param) in cases {
+    for line in REFUSED.lines().filter(|line| !line.is_empty()) {
+        let [field, value, code, param] = line.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("four columns: {line}")
+        };
         let mut body = json!({"model": "tiny", "input": "hello"});
-        body[field] = value;
+        body[field] = serde_json::from_str(value).unwrap();
         let response = ask(&world, &body).await;
-        assert_eq!(response.status(), 400, "{field}");
+        assert_eq!(response.status(), 400, "{line}");
         let error: Value = response.json().await.unwrap();
         assert_eq!(
             (&error["error"]["code"], &error["error"]["param"]),

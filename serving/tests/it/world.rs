@@ -16,7 +16,7 @@ use zhisuan_proto::v1::jobs_server::JobsServer;
 use zhisuan_proto::v1::models_server::ModelsServer;
 use zhisuan_proto::v1::replicas_server::ReplicasServer;
 use zhisuan_proto::v1::{Replica, Route, Routes, SettleRequest};
-use zhisuan_serving::{Handle, Operations, Options, start};
+use zhisuan_serving::{Handle, LabelOptions, Operations, Options, start};
 
 pub(crate) const KEY: &str = "zs-hospital";
 
@@ -80,7 +80,10 @@ pub(crate) async fn world() -> World {
 pub(crate) async fn world_with(max_inflight: usize, extra: Option<axum::Router>) -> World {
     // Labels have tests of their own; the others look at what an interface itself says.
     let mut operations = Operations {
-        label: None,
+        label: LabelOptions {
+            implicit: false,
+            ..LabelOptions::default()
+        },
         ..Operations::default()
     };
     operations.queue.waiting = 0;

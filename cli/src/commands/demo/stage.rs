@@ -55,6 +55,7 @@ impl Stage {
             catalogue: None,
             allow_commands: false,
             simulated: Vec::new(),
+            operations: zhisuan_serving::Operations::default(),
         })
         .await?;
         out.note(&say!(

@@ -172,8 +172,8 @@ fn shapes_windows_and_caps_agree_with_plain_arithmetic() {
             (None, Some(30.0)),
         ] {
             let how = Attention {
-                window,
                 softcap,
+                window,
                 ..how(heads, kv_heads, head_dim)
             };
             let case = Case::new(how, 150, 3.0);
@@ -223,8 +223,8 @@ fn a_row_has_the_same_bits_however_it_comes() {
         (how(14, 2, 64), 600),
         (
             Attention {
-                window: Some(100),
                 softcap: Some(20.0),
+                window: Some(100),
                 ..how(4, 1, 24)
             },
             1100,

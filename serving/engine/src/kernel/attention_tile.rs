@@ -80,12 +80,9 @@ pub(super) unsafe fn group<L: Lanes, T: Stored, const R: usize>(
     if all {
         let mut fades = [0f32; R];
         for (r, fade) in fades.iter_mut().enumerate() {
-            *fade = weigh::<L>(
-                &mut scores[r],
-                &(0..TILE),
-                &mut state.tops[r],
-                &mut state.totals[r],
-            );
+            let (top, total) = (&mut state.tops[r], &mut state.totals[r]);
+            // SAFETY: the caller's promise.
+            *fade = unsafe { weigh::<L>(&mut scores[r], &(0..TILE), top, total) };
         }
         // SAFETY: the caller's promise.
         unsafe { accumulate::<L, T, R>(&scores, 0..TILE, &fades, tile.values, state.sums) };
@@ -97,7 +94,8 @@ pub(super) unsafe fn group<L: Lanes, T: Stored, const R: usize>(
             continue;
         }
         let top = &mut state.tops[r];
-        let fade = weigh::<L>(scores, &seen, top, &mut state.totals[r]);
+        // SAFETY: the caller's promise.
+        let fade = unsafe { weigh::<L>(scores, &seen, top, &mut state.totals[r]) };
         let sums = &mut state.sums[r * width..(r + 1) * width];
         // SAFETY: the caller's promise.
         unsafe {
@@ -119,10 +117,10 @@ unsafe fn products<L: Lanes, T: Stored, const R: usize>(
         for (query, key) in dimensions.zip(keys.as_chunks::<TILE>().0) {
             let halves = key.as_chunks::<LANES>().0;
             let (low, high) = (T::lanes::<L>(&halves[0]), T::lanes::<L>(&halves[1]));
-            for (sums, query) in sums.iter_mut().zip(query) {
-                let query = L::splat(*query);
-                sums[0] = query.times_plus(low, sums[0]);
-                sums[1] = query.times_plus(high, sums[1]);
+            for r in 0..R {
+                let query = L::splat(query[r]);
+                sums[r][0] = query.times_plus(low, sums[r][0]);
+                sums[r][1] = query.times_plus(high, sums[r][1]);
             }
         }
         let mut scores = [[0f32; TILE]; R];
@@ -138,7 +136,7 @@ unsafe fn products<L: Lanes, T: Stored, const R: usize>(
 /// Turns scores into weights and updates the largest score and the sum of weights; returns
 /// the factor by which everything before fades. Positions outside `seen` weigh nothing.
 #[inline(always)]
-fn weigh<L: Lanes>(
+unsafe fn weigh<L: Lanes>(
     scores: &mut [f32; TILE],
     seen: &Range<usize>,
     top: &mut f32,
@@ -150,12 +148,21 @@ fn weigh<L: Lanes>(
         scores[seen.end..].fill(f32::NEG_INFINITY);
     }
     let before = *top;
-    *top = larger(before, largest(scores));
+    // SAFETY: the caller's promise.
+    let largest = unsafe {
+        let halves = scores.as_chunks::<LANES>().0;
+        // What is not a number is passed over here and makes its own weight NaN.
+        let floor = L::splat(f32::NEG_INFINITY);
+        let low = L::load(&halves[0]).larger(floor);
+        low.larger(L::load(&halves[1]).larger(floor)).largest()
+    };
+    let now = if largest > before { largest } else { before };
+    *top = now;
     for score in scores.iter_mut() {
         *score = if L::FMA {
-            exp::<true>(*score - *top)
+            exp::<true>(*score - now)
         } else {
-            exp::<false>(*score - *top)
+            exp::<false>(*score - now)
         };
     }
     if partial {
@@ -164,42 +171,15 @@ fn weigh<L: Lanes>(
         scores[seen.end..].fill(0.0);
     }
     let fade = if L::FMA {
-        exp::<true>(before - *top)
+        exp::<true>(before - now)
     } else {
-        exp::<false>(before - *top)
+        exp::<false>(before - now)
     };
-    *total = *total * fade + sum32(scores);
+    let halves = scores.as_chunks::<LANES>().0;
+    // SAFETY: the caller's promise.
+    let sum = unsafe { L::load(&halves[0]).plus(L::load(&halves[1])).sum() };
+    *total = *total * fade + sum;
     fade
-}
-
-/// The larger number; the first where the second is NaN.
-#[inline(always)]
-fn larger(a: f32, b: f32) -> f32 {
-    if b > a { b } else { a }
-}
-
-/// The largest score that is a number; a NaN is passed over here and makes its own weight NaN.
-#[inline(always)]
-fn largest(scores: &[f32; TILE]) -> f32 {
-    let mut tops = [f32::NEG_INFINITY; TILE];
-    for (top, score) in tops.iter_mut().zip(scores) {
-        *top = larger(*top, *score);
-    }
-    for width in [16, 8, 4, 2, 1] {
-        for i in 0..width {
-            tops[i] = larger(tops[i], tops[i + width]);
-        }
-    }
-    tops[0]
-}
-
-#[inline(always)]
-fn sum32(weights: &[f32; TILE]) -> f32 {
-    let mut half = [0f32; LANES];
-    for i in 0..LANES {
-        half[i] = weights[i] + weights[i + LANES];
-    }
-    super::attention::sum16(&half)
 }
 
 /// `sums = fades * sums + weights * values` over the positions `seen`.
@@ -240,31 +220,31 @@ unsafe fn slab<L: Lanes, T: Stored, const R: usize, const W: usize>(
     // SAFETY: the caller's promise holds in the whole function.
     unsafe {
         let mut lanes = [[L::splat(0.0); W]; R];
-        for (r, lanes) in lanes.iter_mut().enumerate() {
+        for r in 0..R {
             let fade = L::splat(fades[r]);
             let columns = sums[r * width + from..].as_chunks::<LANES>().0;
-            for (lane, column) in lanes.iter_mut().zip(columns) {
-                *lane = L::load(column).times(fade);
+            for w in 0..W {
+                lanes[r][w] = L::load(&columns[w]).times(fade);
             }
         }
-        let rows = values.chunks_exact(width).enumerate();
-        for (t, row) in rows.take(seen.end).skip(seen.start) {
+        let rows = values[seen.start * width..seen.end * width].chunks_exact(width);
+        for (t, row) in seen.zip(rows) {
             let columns = row[from..from + W * LANES].as_chunks::<LANES>().0;
             let mut value = [L::splat(0.0); W];
-            for (value, column) in value.iter_mut().zip(columns) {
-                *value = T::lanes::<L>(column);
+            for w in 0..W {
+                value[w] = T::lanes::<L>(&columns[w]);
             }
-            for (lanes, weights) in lanes.iter_mut().zip(weights) {
-                let weight = L::splat(weights[t % TILE]);
-                for (lane, value) in lanes.iter_mut().zip(value) {
-                    *lane = weight.times_plus(value, *lane);
+            for r in 0..R {
+                let weight = L::splat(weights[r][t % TILE]);
+                for w in 0..W {
+                    lanes[r][w] = weight.times_plus(value[w], lanes[r][w]);
                 }
             }
         }
-        for (r, lanes) in lanes.iter().enumerate() {
+        for r in 0..R {
             let columns = sums[r * width + from..].as_chunks_mut::<LANES>().0;
-            for (lane, column) in lanes.iter().zip(columns) {
-                lane.store(column);
+            for w in 0..W {
+                lanes[r][w].store(&mut columns[w]);
             }
         }
     }

@@ -14,9 +14,12 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256, __m512, _mm_loadu_si128, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm512_cvtph_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    __m256, __m512, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128, _mm_max_ps, _mm_max_ss,
+    _mm_movehl_ps, _mm_shuffle_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_cvtph_ps,
+    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps,
+    _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_castps512_ps256,
+    _mm512_cvtph_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps,
+    _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps,
 };
 
 /// Sixteen numbers. A value proves that its instruction set is there: only the unsafe
@@ -42,6 +45,13 @@ pub(super) trait Lanes: Copy {
     fn times(self, other: Self) -> Self;
     /// `self * factor + addend`.
     fn times_plus(self, factor: Self, addend: Self) -> Self;
+    fn plus(self, other: Self) -> Self;
+    /// The larger of each two; `other` where one of them is not a number.
+    fn larger(self, other: Self) -> Self;
+    /// Sum of all: halves are added until one number is left.
+    fn sum(self) -> f32;
+    /// The largest, found in the same way.
+    fn largest(self) -> f32;
 }
 
 /// How keys and values lie in memory.
@@ -115,6 +125,42 @@ impl Lanes for Wide {
         // SAFETY: see above.
         Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
     }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn larger(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        self.halves().sum()
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        self.halves().largest()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Wide {
+    #[inline(always)]
+    fn halves(self) -> Pair {
+        // SAFETY: machines with AVX-512DQ, which the engine's AVX-512 includes, have AVX2.
+        unsafe {
+            Pair(
+                _mm512_castps512_ps256(self.0),
+                _mm512_extractf32x8_ps::<1>(self.0),
+            )
+        }
+    }
 }
 
 /// Two AVX2 registers.
@@ -186,6 +232,52 @@ impl Lanes for Pair {
             )
         }
     }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            Self(
+                _mm256_add_ps(self.0, other.0),
+                _mm256_add_ps(self.1, other.1),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn larger(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            Self(
+                _mm256_max_ps(self.0, other.0),
+                _mm256_max_ps(self.1, other.1),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: see above.
+        unsafe {
+            let eight = _mm256_add_ps(self.0, self.1);
+            let high = _mm256_extractf128_ps::<1>(eight);
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), high);
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        }
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        // SAFETY: see above.
+        unsafe {
+            let eight = _mm256_max_ps(self.0, self.1);
+            let high = _mm256_extractf128_ps::<1>(eight);
+            let four = _mm_max_ps(_mm256_castps256_ps128(eight), high);
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        }
+    }
 }
 
 /// Plain Rust.
@@ -227,4 +319,40 @@ impl Lanes for Plain {
             self.0[i] * factor.0[i] + addend.0[i]
         }))
     }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+
+    #[inline(always)]
+    fn larger(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| larger(self.0[i], other.0[i])))
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        fold(self.0, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        fold(self.0, larger)
+    }
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// Puts the upper half on the lower until one number is left.
+#[inline(always)]
+fn fold(mut lanes: [f32; 16], join: impl Fn(f32, f32) -> f32) -> f32 {
+    for width in [8, 4, 2, 1] {
+        for i in 0..width {
+            lanes[i] = join(lanes[i], lanes[i + width]);
+        }
+    }
+    lanes[0]
 }

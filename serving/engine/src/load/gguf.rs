@@ -135,9 +135,6 @@ fn describe(
         .ok_or_else(|| EngineError::corrupt("general.architecture", "缺少"))?;
     let architecture = Architecture::parse(name)?;
     let key = |suffix: &str| format!("{name}.{suffix}");
-    if meta.int(&key("expert_count")).is_some_and(|n| n > 0) {
-        return Err(EngineError::unsupported("混合专家（MoE）模型"));
-    }
     let hidden = meta.size(&key("embedding_length"))?;
     let heads = meta.size(&key("attention.head_count"))?;
     let head_dim = match meta.int(&key("attention.key_length")) {
@@ -151,13 +148,7 @@ fn describe(
     let embedding = tensors
         .get("token_embd.weight")
         .ok_or_else(|| EngineError::corrupt("token_embd.weight", "缺少张量"))?;
-    if let Some(rotated) = meta.int(&key("rope.dimension_count"))
-        && rotated != head_dim as i64
-    {
-        return Err(EngineError::unsupported(format!(
-            "部分旋转：{rotated} / {head_dim} 维"
-        )));
-    }
+    refuse_extras(meta, name, head_dim)?;
     let layers = meta.size(&key("block_count"))?;
     let gemma = architecture == Architecture::Gemma3;
     // Gemma 27B scales by the width of a head's share of the stream, the others by the head's.
@@ -198,6 +189,22 @@ fn describe(
     };
     spec.validate()?;
     Ok(spec)
+}
+
+/// Parts that this core does not compute are refused, not left out.
+fn refuse_extras(meta: &Metadata<'_>, name: &str, head_dim: usize) -> Result<(), EngineError> {
+    let key = |suffix: &str| format!("{name}.{suffix}");
+    if meta.int(&key("expert_count")).is_some_and(|n| n > 0) {
+        return Err(EngineError::unsupported("混合专家（MoE）模型"));
+    }
+    if let Some(rotated) = meta.int(&key("rope.dimension_count"))
+        && rotated != head_dim as i64
+    {
+        return Err(EngineError::unsupported(format!(
+            "部分旋转：{rotated} / {head_dim} 维"
+        )));
+    }
+    Ok(())
 }
 
 /// Gemma's local layers: all but every sixth. Other families of this format have no window.

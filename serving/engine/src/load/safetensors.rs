@@ -77,14 +77,7 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
     let tokenizer_config = read_json(&dir.join("tokenizer_config.json")).unwrap_or(Value::Null);
     let (directory, file_bytes) = scan(dir)?;
     let mut spec = config::describe(&config, &|name| directory.tensors.contains_key(name))?;
-    // The folders of sentence-transformers say how; others mean answers, not vectors.
-    if dir.join("modules.json").exists() {
-        spec.pooling = Some(match Sentence::read(dir)?.pooling {
-            encoder::Pooling::Mean => Pooling::Mean,
-            encoder::Pooling::Cls => Pooling::FirstToken,
-            encoder::Pooling::Last => Pooling::LastToken,
-        });
-    }
+    spec.pooling = pooling(dir)?;
     let eos = eos_ids(&config, dir);
     let tokenizer_path = dir.join("tokenizer.json");
     let bytes = std::fs::read(&tokenizer_path).map_err(|e| EngineError::io(&tokenizer_path, &e))?;
@@ -143,6 +136,18 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
         template,
         weights,
     })
+}
+
+/// The folders of sentence-transformers say how a vector is made; others mean answers.
+fn pooling(dir: &Path) -> Result<Option<Pooling>, EngineError> {
+    if !dir.join("modules.json").exists() {
+        return Ok(None);
+    }
+    Ok(Some(match Sentence::read(dir)?.pooling {
+        encoder::Pooling::Mean => Pooling::Mean,
+        encoder::Pooling::Cls => Pooling::FirstToken,
+        encoder::Pooling::Last => Pooling::LastToken,
+    }))
 }
 
 fn read_json(path: &Path) -> Result<Value, EngineError> {

@@ -62,7 +62,9 @@ impl WeightSource for Noise {
         let size = if shape.len() == 2 { 0.4 } else { 0.3 };
         let mut data = noise(seed, shape.iter().product(), size);
         if name.ends_with("norm.weight") {
-            data.iter_mut().for_each(|v| *v += 1.0);
+            for v in &mut data {
+                *v += 1.0;
+            }
         }
         Ok(RawWeight::Dense {
             shape: shape.to_vec(),

@@ -88,7 +88,7 @@ fn sentence_piece(meta: &Metadata<'_>, tokens: Vec<&str>) -> Result<TextTokenize
     let unknown = unknown.and_then(|v| u32::try_from(v).ok());
     let space_first = meta.int("tokenizer.ggml.add_space_prefix") != Some(0);
     let pieces = Pieces::new(&tokens, scores, &kinds, unknown, space_first);
-    let method = Method::Pieces(pieces);
+    let method = Method::Pieces(Box::new(pieces));
     let parts = parts(meta, method, Alphabet::Pieces, tokens, sets);
     Ok(TextTokenizer::build(parts))
 }

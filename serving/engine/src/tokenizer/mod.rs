@@ -31,7 +31,7 @@ pub(crate) enum Method {
     /// As `tokenizer.json` or the byte-level metadata of a GGUF file describe it.
     Library(Box<Tokenizer>),
     /// SentencePiece from a GGUF file.
-    Pieces(Pieces),
+    Pieces(Box<Pieces>),
 }
 
 /// How the texts of a vocabulary stand for bytes.
