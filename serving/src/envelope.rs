@@ -57,8 +57,12 @@ pub(crate) async fn envelope(State(app): State<App>, mut request: Request, next:
         .extensions()
         .get::<ApiError>()
         .map(|error| error.code);
+    let is_anthropic = dialect.is_some();
     response = translate(response, language, dialect);
     if let Ok(value) = HeaderValue::from_str(&shown) {
+        if is_anthropic {
+            response.headers_mut().insert("request-id", value.clone());
+        }
         response.headers_mut().insert("x-request-id", value);
     }
     let status = response.status().as_u16();

@@ -128,11 +128,20 @@ fn own_key(context: &Context, role: &str) -> Result<String> {
             let failure = Failure::new(
                 Exit::SignIn,
                 "ZS-KEY-MISSING",
-                say!("{} 没有密钥", "the {} has no key", role),
+                say!("{} 没有密钥", "the {} has no key", role_word(role)),
             );
             Err(with_key_hint(failure, role))
         }
         key => Ok(key.to_owned()),
+    }
+}
+
+/// A role for people.
+fn role_word(role: &str) -> &str {
+    match role {
+        "worker" => tr("工作节点", "worker"),
+        "gateway" => tr("推理网关", "gateway"),
+        other => other,
     }
 }
 

@@ -68,13 +68,16 @@ fn the_built_in_catalogue_is_whole() {
     let catalogue = Catalogue::load(None).unwrap();
     assert_eq!(catalogue.default_model(), Some(QWEN));
     let models: Vec<Model> = catalogue.models().collect();
-    assert_eq!(models.len(), 2);
+    assert_eq!(models.len(), 4);
     assert_eq!(models[0].bytes(), 98_362_432);
     assert_eq!(models[1].languages, ["zh", "en"]);
     let Source::PythonPackage(parts) = &models[1].files[0].sources[0] else {
         panic!("{models:?}")
     };
     assert_eq!(parts.len(), 6);
+    // What an encoder does stands in the catalogue; a decoder's follows from what it is.
+    assert_eq!(models[2].abilities(), ["embeddings", "rerank"]);
+    assert!(models[0].abilities().contains(&"chat".to_owned()));
 }
 
 #[test]
@@ -230,8 +233,8 @@ fn tenants_see_their_own_and_the_centres() {
         version: 1,
         ..adapter("my-lora", "acme")
     });
-    assert_eq!(registry.list(Some("acme")).count(), 3);
-    assert_eq!(registry.list(Some("other")).count(), 2);
+    assert_eq!(registry.list(Some("acme")).count(), 5);
+    assert_eq!(registry.list(Some("other")).count(), 4);
     assert!(registry.get("my-lora", 0, Some("other")).is_err());
     let asked = ["my-lora".to_owned(), QWEN.to_owned()];
     let names: Vec<&str> = registry

@@ -169,6 +169,7 @@ async fn errors_have_the_shape_of_the_interface() {
     let response = post(&world, "/v1/messages", &body).await;
     assert_eq!(response.status(), 400);
     let id = request_id(&response);
+    assert_eq!(response.headers()["request-id"], id.as_str());
     assert_eq!(
         response.json::<Value>().await.unwrap(),
         json!({"type": "error", "request_id": id, "error": {"type": "invalid_request_error",

@@ -7,6 +7,7 @@
 )]
 
 mod commands;
+mod encoders;
 mod models;
 mod session;
 mod support;

@@ -27,7 +27,7 @@ fn job(user: &User, id: &str) -> Value {
 
 /// Looks again and again until `wanted` holds.
 fn until(user: &User, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let patience = Instant::now() + Duration::from_secs(240);
+    let patience = Instant::now() + Duration::from_mins(4);
     loop {
         let now = job(user, id);
         if wanted(&now) {
@@ -86,7 +86,7 @@ fn training_goes_back_with_its_checkpoint_and_goes_on_at_the_next_start() {
         resumed["attempts"][0]["outcome"], "returned",
         "handed back, not failed: {resumed:#}"
     );
-    let patience = Instant::now() + Duration::from_secs(120);
+    let patience = Instant::now() + Duration::from_mins(2);
     loop {
         let logs = user.run(&["logs", &id]);
         if logs.stdout.contains("从检查点的第") {

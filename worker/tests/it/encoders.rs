@@ -1,0 +1,122 @@
+//! A replica of an encoder: several files in one folder, vectors and scores, no chat.
+
+use crate::support::scheduler::Scheduler;
+use crate::support::tasks::{Story, stop, task};
+use crate::support::{Place, cached_model, start_plain};
+use crate::work::{TOKEN, request, until_ready, with_model};
+use tonic::Code;
+use zhisuan_proto::v1::job_spec::Work;
+use zhisuan_proto::v1::model_source::Source;
+use zhisuan_proto::v1::replicas_client::ReplicasClient;
+use zhisuan_proto::v1::scheduler_message::Message as Order;
+use zhisuan_proto::v1::{
+    EmbedRequest, GenerateRequest, ModelFile, ModelKind, ModelManifest, ModelSource, ScoreRequest,
+    ServeWork, generate_request,
+};
+
+/// all-MiniLM-L6-v2, as the catalogue names it by content.
+const FILES: [(&str, &str); 4] = [
+    (
+        "config.json",
+        "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    ),
+    (
+        "tokenizer.json",
+        "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    ),
+    (
+        "sentence_bert_config.json",
+        "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+    ),
+    (
+        "model.safetensors",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    ),
+];
+
+/// The manifest of the model, or `None` after a loud skip.
+fn minilm() -> Option<ModelManifest> {
+    let file = |(name, sha256): (&str, &str)| {
+        let path = cached_model(sha256)?;
+        Some(ModelFile {
+            path: name.into(),
+            sha256: sha256.into(),
+            bytes: path.metadata().unwrap().len(),
+            sources: vec![ModelSource {
+                source: Some(Source::LocalPath(path.display().to_string())),
+            }],
+        })
+    };
+    Some(ModelManifest {
+        name: "minilm".into(),
+        version: 1,
+        kind: ModelKind::Base as i32,
+        architecture: "bert".into(),
+        files: FILES.into_iter().map(file).collect::<Option<_>>()?,
+        ..ModelManifest::default()
+    })
+}
+
+#[tokio::test]
+async fn an_encoder_makes_vectors_and_scores_and_refuses_chat() {
+    let Some(model) = minilm() else { return };
+    let (place, mut scheduler) = (Place::new(), Scheduler::start().await);
+    let (worker, mut session) = start_plain(&mut scheduler, &place).await;
+    let work = ServeWork {
+        deployment: "vectors".into(),
+        model: "minilm".into(),
+        ..ServeWork::default()
+    };
+    session.order(Order::Assign(with_model(1, Work::Serve(work), &model)));
+    let mut story = Story::default();
+    let ready = until_ready(&mut session, &mut story).await;
+    assert_eq!(ready.abilities, ["embeddings", "rerank"]);
+    let address = format!("http://{}", worker.replica_address());
+    let mut client = ReplicasClient::connect(address).await.unwrap();
+
+    let texts = ["A cat sleeps.", "The stock market fell.", "A kitten naps."];
+    let ask = EmbedRequest {
+        model: "minilm".into(),
+        texts: texts.map(str::to_owned).into(),
+        ..EmbedRequest::default()
+    };
+    let found = client
+        .embed(request(ask, TOKEN))
+        .await
+        .unwrap()
+        .into_inner();
+    let vectors: Vec<Vec<f32>> = found.embeddings.into_iter().map(|one| one.values).collect();
+    assert!(found.prompt_tokens > 10 && vectors.iter().all(|one| one.len() == 384));
+    let likeness = |a: usize, b: usize| -> f32 {
+        vectors[a].iter().zip(&vectors[b]).map(|(x, y)| x * y).sum()
+    };
+    assert!(likeness(0, 2) > likeness(0, 1) + 0.2);
+
+    let ask = ScoreRequest {
+        model: "minilm".into(),
+        query: "Where do cats sleep?".into(),
+        documents: texts.map(str::to_owned).into(),
+        ..ScoreRequest::default()
+    };
+    let scores = client
+        .score(request(ask, TOKEN))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(scores.scores[0] > scores.scores[1]);
+
+    let chat = GenerateRequest {
+        model: "minilm".into(),
+        input: Some(generate_request::Input::Prompt("Hello".into())),
+        max_tokens: 4,
+        ..GenerateRequest::default()
+    };
+    let refused = client.generate(request(chat, TOKEN)).await.unwrap_err();
+    let detail = zhisuan_proto::detail_of(&refused).unwrap();
+    assert_eq!(
+        (refused.code(), detail.field.as_str()),
+        (Code::InvalidArgument, "model")
+    );
+    session.order(stop(task(1, 1), 10_000));
+    assert_eq!(story.until_end(&mut session).await.ended.outcome, "stopped");
+}
