@@ -5,14 +5,15 @@ use anyhow::Result;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response as HttpResponse};
 use axum::routing::post;
+use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use zhisuan_proto::v1::access_server::AccessServer;
 use zhisuan_proto::v1::billing_server::BillingServer;
@@ -80,14 +81,17 @@ impl Replicas for FakeReplica {
     }
 }
 
+/// Connections whose small pieces leave at once, as those of real replicas and schedulers do.
+fn at_once(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
 /// Starts the fake replica.
 pub(super) async fn replica() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let server = Server::builder()
-        .tcp_nodelay(true)
-        .add_service(ReplicasServer::new(FakeReplica));
-    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    let server = Server::builder().add_service(ReplicasServer::new(FakeReplica));
+    tokio::spawn(server.serve_with_incoming(at_once(listener)));
     Ok(address)
 }
 
@@ -96,11 +100,10 @@ pub(super) async fn scheduler(fake: FakeScheduler) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let server = Server::builder()
-        .tcp_nodelay(true)
         .add_service(AccessServer::new(fake.clone()))
         .add_service(BillingServer::new(fake.clone()))
         .add_service(ModelsServer::new(fake));
-    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    tokio::spawn(server.serve_with_incoming(at_once(listener)));
     Ok(address)
 }
 
@@ -128,6 +131,10 @@ pub(super) async fn openai() -> Result<String> {
     let router = Router::new().route("/v1/chat/completions", post(complete));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
+    let listener = listener.tap_io(|connection| {
+        // Only costs latency where the system refuses it.
+        let _ = connection.set_nodelay(true);
+    });
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(format!("http://{address}/v1"))
 }
