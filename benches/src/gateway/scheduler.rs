@@ -6,9 +6,12 @@ use tonic::{Request, Response, Status};
 use zhisuan_proto::v1::access_server::Access;
 use zhisuan_proto::v1::billing_server::Billing;
 use zhisuan_proto::v1::models_server::Models;
-#[expect(
-    clippy::wildcard_imports,
-    reason = "three whole services name most messages"
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::wildcard_imports,
+        reason = "three whole services name most messages"
+    )
 )]
 use zhisuan_proto::v1::*;
 
