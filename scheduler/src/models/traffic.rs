@@ -108,51 +108,11 @@ pub(crate) fn decide(
         let value = wanted.shares.len().to_string();
         return refuse("shares".into(), &value, &accepted, &accepted);
     }
-    let mut callers: Option<&str> = None;
-    for (index, share) in wanted.shares.iter().enumerate() {
-        let field = |name: &str| format!("shares[{index}].{name}");
-        let mine = |member: &&Member| {
-            member.deployment == share.deployment
-                && owner.is_none_or(|owner| owner == member.owner)
-                && callers.is_none_or(|callers| callers == member.callers)
-        };
-        let twice = wanted
-            .shares
-            .iter()
-            .take(index)
-            .any(|earlier| earlier.deployment == share.deployment);
-        let Some(member) = members.iter().find(mine).filter(|_| !twice) else {
-            let names: Vec<&str> = members
-                .iter()
-                .filter(|member| owner.is_none_or(|owner| owner == member.owner))
-                .map(|member| member.deployment.as_str())
-                .collect();
-            let (zh, en) = (
-                format!(
-                    "以 {} 之名服务的部署，每个一次：{}",
-                    wanted.model,
-                    names.join("、")
-                ),
-                format!(
-                    "deployments that serve {}, each once: {}",
-                    wanted.model,
-                    names.join(", ")
-                ),
-            );
-            return refuse(field("deployment"), &share.deployment, &zh, &en);
-        };
-        callers = Some(&member.callers);
-        if share.weight > MAX_WEIGHT {
-            let accepted = format!("0 to {MAX_WEIGHT}");
-            let value = share.weight.to_string();
-            return refuse(field("weight"), &value, &accepted, &accepted);
-        }
-    }
+    let callers = callers_of(&wanted, members, owner)?;
     if wanted.shares.iter().all(|share| share.weight == 0) {
         let (zh, en) = ("至少一个大于 0", "at least one above 0");
         return refuse("shares[].weight".into(), "0", zh, en);
     }
-    let callers = callers.unwrap_or_default();
     let before = known(&key(callers, &wanted.model)).unwrap_or_default();
     if wanted.expected_revision != 0 && wanted.expected_revision != before.revision {
         return Err(SharingError::Revision {
@@ -175,6 +135,53 @@ pub(crate) fn decide(
         changed_at_ms: now_ms,
         model: wanted.model,
     })
+}
+
+/// For which callers the divided name is: all its deployments serve the same ones. Refuses a
+/// deployment that does not serve the name, or comes twice, and a weight that is too large.
+fn callers_of<'a>(
+    wanted: &v1::SetTrafficRequest,
+    members: &'a [Member],
+    owner: Option<&str>,
+) -> Result<&'a str, ModelError> {
+    let may = |member: &&Member| owner.is_none_or(|owner| owner == member.owner);
+    let mut callers: Option<&str> = None;
+    for (index, share) in wanted.shares.iter().enumerate() {
+        let field = |name: &str| format!("shares[{index}].{name}");
+        let mine = |member: &&Member| {
+            member.deployment == share.deployment
+                && callers.is_none_or(|callers| callers == member.callers)
+        };
+        let earlier = wanted.shares.iter().take(index);
+        let twice = earlier
+            .clone()
+            .any(|one| one.deployment == share.deployment);
+        let found = members.iter().filter(may).find(mine);
+        let Some(member) = found.filter(|_| !twice) else {
+            let names = members.iter().filter(may);
+            let names: Vec<&str> = names.map(|member| member.deployment.as_str()).collect();
+            let model = &wanted.model;
+            let zh = format!("以 {model} 之名服务的部署，每个一次：{}", names.join("、"));
+            let en = format!(
+                "deployments that serve {model}, each once: {}",
+                names.join(", ")
+            );
+            let value = &share.deployment;
+            return Err(ModelError::field(field("deployment"), value, &zh, &en));
+        };
+        callers = Some(&member.callers);
+        if share.weight > MAX_WEIGHT {
+            let accepted = format!("0 to {MAX_WEIGHT}");
+            let value = share.weight.to_string();
+            return Err(ModelError::field(
+                field("weight"),
+                &value,
+                &accepted,
+                &accepted,
+            ));
+        }
+    }
+    Ok(callers.unwrap_or_default())
 }
 
 /// The shares in force before a decision: those decided, or the whole for the oldest.

@@ -111,14 +111,17 @@ async fn until_state(clients: &mut Clients, state: &str) -> v1::Deployment {
     );
 }
 
+fn deploy(model: &str) -> v1::DeployRequest {
+    v1::DeployRequest {
+        model: model.to_owned(),
+        ..v1::DeployRequest::default()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_gets_routes_survives_a_restart_and_ends() {
     let folder = tempfile::tempdir().unwrap();
     let mut centre = Centre::start(folder.path()).await;
-    let deploy = |model: &str| v1::DeployRequest {
-        model: model.to_owned(),
-        ..v1::DeployRequest::default()
-    };
     let unknown = centre
         .operator
         .models

@@ -257,7 +257,7 @@ mod tests {
         ]);
         assert_eq!(
             text,
-            "<think>想</think>\n\n好<tool_call>\n{\"arguments\":{\"a\":1},\"name\":\"look\"}\n</tool_call>\n"
+            "<think>想</think>\n\n好<tool_call>\n{\"name\":\"look\",\"arguments\":{\"a\":1}}\n</tool_call>\n"
         );
         let usage = done
             .as_ref()

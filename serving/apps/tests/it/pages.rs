@@ -151,16 +151,16 @@ async fn the_json_form_is_stable() {
         .collect();
     let wanted = [
         "document_id",
-        "effective_date",
-        "end_byte",
+        "title",
         "issuer",
         "number",
         "place",
-        "section",
-        "sha256",
-        "start_byte",
         "status",
-        "title",
+        "effective_date",
+        "section",
+        "start_byte",
+        "end_byte",
+        "sha256",
     ];
     assert_eq!(keys, wanted);
     assert_eq!(citation["status"], "in_force");

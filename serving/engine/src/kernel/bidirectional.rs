@@ -104,6 +104,18 @@ pub(crate) fn attend(
     plain(qkv, length, shape, packed, scratch, out);
 }
 
+dispatch! {
+    /// [`attend`] on any machine, row by row.
+    fn plain(
+        qkv: &[f32],
+        length: usize,
+        shape: Heads,
+        packed: &[f32],
+        scratch: &mut [f32],
+        out: &mut [f32],
+    ) => plain_body
+}
+
 #[inline(always)]
 fn plain_body<const FMA: bool>(
     qkv: &[f32],
@@ -154,18 +166,6 @@ fn plain_body<const FMA: bool>(
             }
         }
     }
-}
-
-dispatch! {
-    /// [`attend`] on any machine, row by row.
-    fn plain(
-        qkv: &[f32],
-        length: usize,
-        shape: Heads,
-        packed: &[f32],
-        scratch: &mut [f32],
-        out: &mut [f32],
-    ) => plain_body
 }
 
 #[cfg(test)]

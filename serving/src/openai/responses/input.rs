@@ -39,6 +39,14 @@ pub(super) fn messages(
     said.retain(|message| {
         message.role != "assistant" || !message.content.is_empty() || !message.tool_calls.is_empty()
     });
+    if said.is_empty() {
+        return Err(invalid_value(
+            "input",
+            "thoughts only",
+            "at least one message, call or result beside them",
+            "除思考外至少一条消息、调用或结果",
+        ));
+    }
     Ok(said)
 }
 
@@ -194,4 +202,18 @@ fn reasoning(path: &str, object: &Object, said: &mut Vec<ChatMessage>) -> Result
         open_turn(said).reasoning.push_str(&thought);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::messages;
+    use serde_json::json;
+
+    #[test]
+    fn thoughts_alone_are_no_conversation() {
+        let thought = json!([{"type": "reasoning", "summary": [], "id": "rs_1"}]);
+        assert!(messages(Some(&thought), None).is_err());
+        assert_eq!(messages(Some(&thought), Some("be brief")).unwrap().len(), 1);
+    }
 }

@@ -246,9 +246,8 @@ fn what_is_not_supported_is_named_with_its_place() {
     assert!(Grammar::new(&model.factory, &schema(fine)).is_ok());
 }
 
-#[test]
-fn hostile_constraints_are_bounded() {
-    let Some(model) = models().last() else { return };
+/// Constraints that ask for too much, or for nonsense.
+fn hostile() -> Vec<Constraint> {
     let nested = |open: &str, close: &str, count: usize| {
         format!("{}1{}", open.repeat(count), close.repeat(count))
     };
@@ -300,6 +299,13 @@ fn hostile_constraints_are_bounded() {
     ] {
         constraints.push(Constraint::Lark(grammar));
     }
+    constraints
+}
+
+#[test]
+fn hostile_constraints_are_bounded() {
+    let Some(model) = models().last() else { return };
+    let constraints = hostile();
     // A worker's threads have small stacks: a deep recursion would end the process here.
     std::thread::scope(|scope| {
         let small = std::thread::Builder::new().stack_size(2 << 20);
