@@ -27,9 +27,11 @@ impl Book {
         if let Some(audit) = self.audit.as_ref().filter(|_| !record.key_id.is_empty()) {
             audit.push(record);
         }
-        let attributes = trace::attributes(record);
-        let failed = record.status >= 500 || !record.delivered;
-        record.trace.end(&attributes, failed);
+        if record.trace.is_exported() {
+            let attributes = trace::attributes(record);
+            let failed = record.status >= 500 || !record.delivered;
+            record.trace.end(attributes, failed);
+        }
         let by_machines = matches!(record.endpoint, "healthz" | "metrics");
         if let Some(log) = self.access_log.as_ref().filter(|_| !by_machines)
             && !log.push(access_line(record).to_string())

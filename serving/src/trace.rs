@@ -68,10 +68,15 @@ impl Trace {
         format(&self.context)
     }
 
+    /// Whether somebody collects spans.
+    pub(crate) fn is_exported(&self) -> bool {
+        self.span.is_some()
+    }
+
     /// Ends the span with what is known of its request.
-    pub(crate) fn end(&mut self, record: &[KeyValue], failed: bool) {
+    pub(crate) fn end(&mut self, attributes: Vec<KeyValue>, failed: bool) {
         if let Some(mut span) = self.span.take() {
-            span.set_attributes(record.iter().cloned());
+            span.set_attributes(attributes);
             if failed {
                 span.set_status(Status::error(""));
             }

@@ -4,7 +4,8 @@
 //! has done so already is translated back: thoughts between `<think>` tags, each call as a
 //! `<tool_call>` with one JSON object, the forms that every reader of ours knows.
 
-use serde_json::{Value, json};
+use serde::de::IgnoredAny;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::generate_request::Input;
@@ -136,9 +137,12 @@ impl Translator {
         };
         let mut text = self.end_thinking().to_owned();
         for (name, arguments) in std::mem::take(&mut self.calls).into_values() {
-            let arguments = serde_json::from_str(&arguments).unwrap_or_else(|_| json!({}));
-            let call = json!({"name": name, "arguments": arguments});
-            text.extend(["<tool_call>\n", &call.to_string(), "\n</tool_call>\n"]);
+            let name = Value::String(name).to_string();
+            // As the server wrote them, where they are JSON at all.
+            let is_json = serde_json::from_str::<IgnoredAny>(&arguments).is_ok();
+            let arguments = if is_json { arguments.as_str() } else { "{}" };
+            text.extend(["<tool_call>\n{\"name\":", &name, ",\"arguments\":"]);
+            text.extend([arguments, "}\n</tool_call>\n"]);
         }
         let mut events = Vec::new();
         if !text.is_empty() {

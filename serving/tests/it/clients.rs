@@ -1,9 +1,10 @@
 //! Other people's client libraries, unchanged, against the gateway.
 
-use crate::world::{KEY, World, world};
+use crate::world::{KEY, World, world_of};
 use std::path::Path;
 use std::process::Stdio;
 use tokio::process::Command;
+use zhisuan_serving::Operations;
 
 /// What a variable of the tests names, or `None` with a loud reason.
 pub(crate) fn provided(name: &str, what: &str) -> Option<String> {
@@ -42,6 +43,11 @@ async fn run(mut command: Command, script: &str, base: &str) {
     assert!(out.contains("all checks passed"), "{out}\n{err}");
 }
 
+/// With the marks of generated content on, as the product runs: clients must not mind them.
+async fn labelled() -> World {
+    world_of(64, None, Operations::default()).await
+}
+
 fn v1(world: &World) -> String {
     format!("{}/v1", world.base)
 }
@@ -49,7 +55,7 @@ fn v1(world: &World) -> String {
 #[tokio::test]
 async fn the_official_openai_client_for_python_is_satisfied() {
     let Some(python) = python() else { return };
-    let world = world().await;
+    let world = labelled().await;
     run(Command::new(python), "openai_client.py", &v1(&world)).await;
 }
 
@@ -60,7 +66,7 @@ async fn the_official_openai_client_for_node_is_satisfied() {
         "folder with the client for Node",
     );
     let Some(modules) = named else { return };
-    let world = world().await;
+    let world = labelled().await;
     let mut node = Command::new("node");
     node.env("ZHISUAN_TEST_NODE_MODULES", modules);
     run(node, "openai_client.mjs", &v1(&world)).await;
@@ -69,13 +75,13 @@ async fn the_official_openai_client_for_node_is_satisfied() {
 #[tokio::test]
 async fn the_official_anthropic_client_is_satisfied() {
     let Some(python) = python() else { return };
-    let world = world().await;
+    let world = labelled().await;
     run(Command::new(python), "anthropic_client.py", &world.base).await;
 }
 
 #[tokio::test]
 async fn langchain_and_litellm_are_satisfied() {
     let Some(python) = python() else { return };
-    let world = world().await;
+    let world = labelled().await;
     run(Command::new(python), "wrapped_clients.py", &v1(&world)).await;
 }
