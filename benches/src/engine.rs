@@ -42,6 +42,8 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         max_batch: streams,
         max_context: Some(context),
         threads: Some(threads),
+        // Drafts would measure how much an answer repeats itself, not the arithmetic.
+        speculation: false,
         ..LoadOptions::new(&model)
     })?;
     let mut peer = peer::start(&model, threads, context, streams)?;
