@@ -31,6 +31,6 @@ pub(super) fn add(x: &mut [f32], y: &[f32]) {
 /// `x += y` for rows of one width.
 pub(super) fn add_rows(x: &mut [f32], y: &[f32], width: usize) {
     each(x, width, |row, x| {
-        add(x, &y[row * width..(row + 1) * width])
+        add(x, &y[row * width..(row + 1) * width]);
     });
 }
