@@ -33,7 +33,7 @@ fn stop_strings_cut_across_tokens() {
     let outcome = run(&engine, repeating(&engine, "z", &["zzzz"]));
     assert_eq!(
         (outcome.text().as_str(), outcome.end),
-        ("", Ok(FinishReason::Stop))
+        ("", Ok(FinishReason::StopString(0)))
     );
     assert_eq!(outcome.usage.completion_tokens, 4);
     let outcome = run(&engine, repeating(&engine, "z", &["zzzq"]));
