@@ -107,6 +107,7 @@ pub(crate) fn event(event: engine::GenerateEvent, stop: &[String]) -> v1::Genera
             logprob: logprob.map(|found| token_logprob(&text, token, found)),
             text,
             token,
+            attached: String::new(),
         }),
         engine::GenerateEvent::Done {
             finish,

@@ -6,6 +6,8 @@
 //! governed base and its answers.
 
 pub mod answer;
+pub mod guide;
+pub mod hotline;
 pub mod kb;
 pub mod pages;
 pub mod rag;

@@ -9,6 +9,7 @@
 
 mod citations;
 mod hostile;
+mod hotline;
 mod ingest;
 mod pages;
 mod quality;
