@@ -8,6 +8,8 @@
 pub mod answer;
 pub mod guide;
 pub mod hotline;
+pub mod eval;
 pub mod kb;
 pub mod pages;
 pub mod rag;
+pub mod retrieve;
