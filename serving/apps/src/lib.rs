@@ -6,10 +6,11 @@
 //! governed base and its answers.
 
 pub mod answer;
+pub mod eval;
 pub mod guide;
 pub mod hotline;
-pub mod eval;
 pub mod kb;
 pub mod pages;
 pub mod rag;
 pub mod retrieve;
+pub mod service;
