@@ -77,13 +77,11 @@ fn from_base(answer: &Answer) -> (String, Vec<Citation>) {
 /// The number of a citation's text; the same text keeps its number.
 fn number(known: &mut Vec<Citation>, citation: &Citation) -> usize {
     let same = |seen: &Citation| seen.document == citation.document && seen.version == citation.version;
-    match known.iter().position(same) {
-        Some(at) => at + 1,
-        None => {
-            known.push(citation.clone());
-            known.len()
-        }
+    if let Some(at) = known.iter().position(same) {
+        return at + 1;
     }
+    known.push(citation.clone());
+    known.len()
 }
 
 fn frame(class: Class, routed: &Routed) -> String {

@@ -93,7 +93,7 @@ pub(crate) async fn search(
         .iter()
         .map(|hit| {
             serde_json::json!({
-                "version": hit.version, "title": hit.title, "path": hit.path,
+                "version": hit.version.as_ref(), "title": hit.title, "path": hit.path,
                 "text": hit.text, "state": hit.state, "score": hit.score,
             })
         })
@@ -183,9 +183,10 @@ pub(crate) async fn propose(site: &Site, text: &str) -> Result<hotline::Proposal
         let message = format!("工单（text）有 {chars} 个字，应为 1 至 {MAX_TICKET_CHARS} 个字");
         return Err(AskFault::Field(BadField { field: "text", message }));
     }
-    let text = super::masked(text);
+    let text = super::guard::masked(text);
     let answer = if hotline::classify(&text).class == Class::Consult {
-        let short: String = text.chars().take(crate::answer::MAX_QUESTION_CHARS).collect();
+        let asks = hotline::question_in(&text).chars();
+        let short: String = asks.take(crate::answer::MAX_QUESTION_CHARS).collect();
         Some(site.qa.ask(&Question::plain(&short)).await?)
     } else {
         None

@@ -14,6 +14,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use zhisuan_web::headers;
 
+use crate::kb::HandOver;
 use crate::service::Qa;
 
 /// Largest accepted request body, in bytes: the longest question with room for JSON escapes.
@@ -38,6 +39,14 @@ impl Site {
             gateway_secret: None,
             public_url: String::new(),
         }
+    }
+
+    /// Where a person will help: as the base says, else as the first of its texts does.
+    pub(crate) fn hand_over(&self) -> Option<HandOver> {
+        let published = self.qa.published();
+        let mut heads = published.versions.iter().map(|version| &version.head);
+        let told = published.hand_over.clone();
+        told.or_else(|| heads.find_map(|head| head.hand_over.clone()))
     }
 
     /// Lets a gateway that shows a secret use the base as a model. `public_url` stands before the

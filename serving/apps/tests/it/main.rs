@@ -9,6 +9,7 @@
 
 mod answers;
 mod citations;
+mod guided;
 mod hostile;
 mod hotline;
 mod ingest;

@@ -17,7 +17,7 @@ pub(crate) async fn page(State(site): State<Site>, Path(id): Path<String>) -> Pa
     match site.qa.kept(&id).await {
         Some(answer) => shell::page("回答", "")
             .trail("/qa", "提问")
-            .body(part(&answer, site.qa.published().hand_over.as_ref())),
+            .body(part(&answer, site.hand_over().as_ref())),
         None => unknown(),
     }
 }

@@ -60,7 +60,7 @@ pub(crate) async fn page(
         Some(version) => shell::page(version.head.title.clone(), "")
             .trail("/qa", "提问")
             .trail("/qa/guides", "办事指南")
-            .body(part(&version, as_of, published.hand_over.as_ref())),
+            .body(part(&version, as_of, site.hand_over().as_ref())),
         None => shell::page("没有这项指南", "")
             .status(StatusCode::NOT_FOUND)
             .trail("/qa/guides", "办事指南")
