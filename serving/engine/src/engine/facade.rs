@@ -3,6 +3,7 @@
 use super::LoadOptions;
 use super::decoder::DecoderEngine;
 use super::encode::EncoderEngine;
+use super::judge;
 use super::request::{
     EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
 };
@@ -166,8 +167,12 @@ impl Engine {
         request: &ScoreRequest,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Scores, EngineError> {
-        if let Kind::Encoder(engine) = &self.0 {
-            return engine.score(request, wanted);
+        let engine = match &self.0 {
+            Kind::Encoder(engine) => return engine.score(request, wanted),
+            Kind::Decoder(engine) => engine,
+        };
+        if let Some(judge) = &engine.shared.judge {
+            return judge::score(engine, judge, request, wanted);
         }
         let query = std::iter::once(&request.query);
         let texts = EmbedRequest {

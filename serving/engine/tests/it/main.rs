@@ -7,6 +7,7 @@ mod goldens;
 mod hostile;
 mod likely;
 mod queueing;
+mod qwen3;
 mod sharing;
 mod speed;
 mod structured;
