@@ -36,7 +36,7 @@ pub mod train;
 pub use chat::{Chat, ChatAbilities, ChatMessage, Tool, ToolCall};
 pub use engine::request::{
     BANDS, EmbedRequest, Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest,
-    Prompt, RequestId, STEP_BOUNDS_MS, TokenLogprob, TokenSink, TopToken, Unfinished, Usage,
+    Prompt, RequestId, Resume, STEP_BOUNDS_MS, TokenLogprob, TokenSink, TopToken, Usage,
 };
 pub use engine::similar::{ScoreRequest, Scores};
 pub use engine::{Engine, LoadOptions};
