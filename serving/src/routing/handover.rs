@@ -1,18 +1,17 @@
 //! An answer whose replica is stopped goes on at another one: the caller, the guard and the meter
 //! see one undisturbed stream.
 
-use super::demand::RouteName;
 use super::dispatch::ask;
 use super::events::Events;
 use super::prefix::Chain;
 use crate::app::App;
 use crate::backoff::spread;
-use crate::openai::{Verdict, trouble};
 use crate::replica::{self, Outstanding, ReplicaKey};
 use crate::trail::Trail;
 use futures::StreamExt as _;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use tonic::Code;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::{
     Failed, GenerateEvent, GenerateRequest, Handover, Replica, Resume, Route, TokenCount,
@@ -58,58 +57,51 @@ impl Relay {
         }
     }
 
-    /// Another replica that goes on; `None` when none does.
+    /// Another replica that goes on; `None` when none does. Those of the answer's own route come
+    /// first; a sibling's replica goes on when it runs the same weights.
     async fn go_on(&mut self, resume: &Resume) -> Option<(Replica, Events, Outstanding)> {
         let began = Instant::now();
         loop {
-            let route = self.route_now()?;
-            let mut others = false;
-            for replica in self.app.replicas.ranked(&route, &self.chain, spread()) {
-                if self.left.contains(&place(replica)) {
-                    continue;
-                }
-                others = true;
-                match self.at(&route, replica, resume).await {
-                    Ok((events, outstanding)) => return Some((replica.clone(), events, outstanding)),
-                    Err(Verdict::Final(error)) => {
-                        tracing::error!(code = error.code, "a handed over answer was refused");
-                        return None;
+            let targets = self.app.targets(&self.route, &self.request.tenant);
+            let mut may_come = targets.first().is_some_and(|own| own.wakes);
+            for target in &targets {
+                for replica in self.app.replicas.ranked(target, &self.chain, spread()) {
+                    if self.left.contains(&place(replica)) {
+                        continue;
                     }
-                    Err(Verdict::Elsewhere(_)) => {}
+                    match self.at(replica, resume).await {
+                        Ok((events, outstanding)) => {
+                            return Some((replica.clone(), events, outstanding));
+                        }
+                        // Of other weights, or gone.
+                        Err(Code::NotFound | Code::Unauthenticated) => {
+                            self.left.insert(place(replica));
+                        }
+                        Err(Code::InvalidArgument | Code::Internal) => return None,
+                        Err(_) => may_come = true,
+                    }
                 }
             }
-            if !(others || route.wakes) || began.elapsed() >= self.app.patience {
+            if !may_come || began.elapsed() >= self.app.patience {
                 return None;
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// The answer's route as it is now. Other routes of the name run other versions.
-    fn route_now(&self) -> Option<Route> {
-        let table = self.app.routes.table();
-        let tenant = &self.request.tenant;
-        let name = RouteName::of(&self.route);
-        let mut choices = table.choices(&self.route.model, tenant).into_iter();
-        choices.find(|route| RouteName::of(route) == name).cloned()
-    }
-
-    async fn at(
-        &self,
-        route: &Route,
-        replica: &Replica,
-        resume: &Resume,
-    ) -> Result<(Events, Outstanding), Verdict> {
-        let refused = |status| trouble::of_replica(&status, route, 1);
-        let leased = self.app.replicas.lease(replica);
-        let leased = leased.ok_or_else(|| refused(tonic::Status::unavailable("no address")))?;
+    async fn at(&self, replica: &Replica, resume: &Resume) -> Result<(Events, Outstanding), Code> {
+        let leased = self.app.replicas.lease(replica).ok_or(Code::NotFound)?;
         let request = GenerateRequest {
             resume: Some(resume.clone()),
             ..self.request.clone()
         };
-        ask(leased, &self.trail, request).await.map_err(|status| {
-            tracing::warn!(replica = %replica.address, code = ?status.code(), "replica does not go on with an answer");
-            refused(status)
+        let asked = ask(leased, &self.trail, request).await;
+        asked.map_err(|status| {
+            tracing::warn!(
+                replica = %replica.address, code = ?status.code(), message = status.message(),
+                "a replica does not go on with an answer"
+            );
+            status.code()
         })
     }
 }

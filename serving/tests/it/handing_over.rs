@@ -124,5 +124,9 @@ async fn without_another_replica_the_answer_ends_with_an_error_and_the_right_bil
         .iter()
         .map(|event| event["outcome"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(outcomes, ["ZS-ENGINE-ENGINE-STOPPED", "stop"], "one event each");
+    assert_eq!(
+        outcomes,
+        ["ZS-ENGINE-ENGINE-STOPPED", "stop"],
+        "one event each"
+    );
 }

@@ -77,8 +77,7 @@ fn files(manifests: &[ModelManifest]) -> BTreeMap<Option<String>, String> {
         }
         hex::encode(hash.finalize())
     };
-    let adapter =
-        |manifest: &ModelManifest| manifest.kind == i32::from(ModelKind::Adapter);
+    let adapter = |manifest: &ModelManifest| manifest.kind == i32::from(ModelKind::Adapter);
     manifests
         .iter()
         .map(|one| (adapter(one).then(|| one.name.clone()), digest(one)))

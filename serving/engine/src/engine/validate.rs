@@ -1,7 +1,7 @@
 //! Checks a request completely before anything is queued.
 
-use super::lock;
 use super::begun::Begun;
+use super::lock;
 use super::request::{BANDS, GenerateRequest, Prompt, Resume};
 use super::shared::Shared;
 use crate::blocks::{BlockHash, CacheScope};
