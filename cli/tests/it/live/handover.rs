@@ -328,7 +328,7 @@ async fn a_worker_that_stops_hands_its_answers_over() {
         let running = families
             .iter()
             .find(|family| family.name() == "zhisuan_replica_requests_running");
-        running.is_some_and(|family| family.get_metric()[0].get_gauge().value() > 0.0)
+        running.is_some_and(|family| family.get_metric()[0].get_gauge().get_value() > 0.0)
     };
     let at = centre.workers.iter().position(busy).unwrap();
     let leaving = centre.workers.remove(at);
