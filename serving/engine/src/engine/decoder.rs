@@ -2,7 +2,7 @@
 
 use super::judge::Judge;
 use super::request::{
-    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
+    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
 };
 use super::sequence::{Arrival, Sequence, Task};
 use super::shared::Shared;
@@ -197,7 +197,7 @@ impl DecoderEngine {
         }
     }
 
-    pub(super) fn shutdown(&self, drain: Duration) -> Vec<Unfinished> {
+    pub(super) fn shutdown(&self, drain: Duration) {
         self.shared.closed.store(true, Ordering::SeqCst);
         let _ = self.gate.commands.send(Command::Wake);
         let ended = lock(&self.gate.ended);
@@ -206,7 +206,6 @@ impl DecoderEngine {
             let _ = self.gate.commands.send(Command::Wake);
             let _ = ended.recv();
         }
-        std::mem::take(&mut lock(&self.shared.unfinished))
     }
 
     /// Hands a sequence over whose place is already taken by [`Shared::enter`].

@@ -136,6 +136,7 @@ impl Texts<'_> {
             arrived_us: shared.now_us(),
             deadline_us: None,
             pin_us: 0,
+            resumed: None,
         };
         let task = Task::Embed(Embed {
             pooling,

@@ -5,7 +5,7 @@ use super::decoder::DecoderEngine;
 use super::encode::EncoderEngine;
 use super::judge;
 use super::request::{
-    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
+    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
 };
 use super::similar::{ScoreRequest, Scores, likeness};
 use crate::chat::{Chat, ChatAbilities, ChatMessage};
@@ -196,17 +196,14 @@ impl Engine {
         }
     }
 
-    /// Refuses new requests, lets those inside finish for at most `drain`, ends the rest with
-    /// [`EngineError::Stopped`] (an encoder: with [`EngineError::Cancelled`]), and returns when
-    /// the thread has ended: with all that another engine needs to go on with the answers that
-    /// were cut off (nothing on a second call).
-    pub fn shutdown(&self, drain: Duration) -> Vec<Unfinished> {
+    /// Refuses new requests, lets those inside finish for at most `drain`, ends answers that
+    /// are left with [`GenerateEvent::Unfinished`](super::request::GenerateEvent::Unfinished)
+    /// and texts with [`EngineError::Stopped`] (an encoder: with [`EngineError::Cancelled`]),
+    /// and returns when the thread has ended.
+    pub fn shutdown(&self, drain: Duration) {
         match &self.0 {
             Kind::Decoder(engine) => engine.shutdown(drain),
-            Kind::Encoder(engine) => {
-                engine.shutdown(drain);
-                Vec::new()
-            }
+            Kind::Encoder(engine) => engine.shutdown(drain),
         }
     }
 
