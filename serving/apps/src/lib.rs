@@ -6,6 +6,8 @@
 //! governed base and its answers.
 
 pub mod answer;
+pub mod eval;
 pub mod kb;
 pub mod pages;
 pub mod rag;
+pub mod retrieve;

@@ -1,7 +1,18 @@
 //! Questions in, answers made of verified sentences out.
 
+mod ask;
+mod base;
+mod cache;
+mod cite;
+mod compose;
+mod evidence;
+mod hashes;
+mod question;
 mod record;
 
+pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
+pub use base::{Base, BuildError, Hit};
+pub use cite::CitationFault;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };

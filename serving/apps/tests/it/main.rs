@@ -7,6 +7,7 @@
     reason = "tests fail by panicking and report what they measured"
 )]
 
+mod answers;
 mod citations;
 mod hostile;
 mod ingest;
