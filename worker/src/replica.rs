@@ -1,7 +1,7 @@
 //! The Replicas service: gateways call the models that this worker serves. A caller shows the
 //! token of the assignment; a caller that goes away frees its place within one step.
 
-use crate::{convert, inbound};
+use crate::{convert, inbound, vectors};
 use axum::Router;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
@@ -182,13 +182,14 @@ fn submit(
     let tokens = inbound::tokens(engine, request.input.take())?;
     let prompt_tokens = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
     let request = inbound::generate(request, adapter, tokens)?;
+    let stop = request.stop.clone();
     let accepted = generate_event::Event::Started(Started { prompt_tokens });
     // A caller that has gone already is noticed when the answer is dropped.
     let _ = events.send(Ok(GenerateEvent {
         event: Some(accepted),
     }));
     // The channel holds at most the answer's tokens, which the request bounds.
-    let sink = move |event| match events.send(Ok(convert::event(event))) {
+    let sink = move |event| match events.send(Ok(convert::event(event, &stop))) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     };
@@ -246,14 +247,13 @@ impl Replicas for Service {
         let served = self.0.find(&request)?;
         let request = request.into_inner();
         base_only(&served, &request.model)?;
-        let wanted = engine::EmbedRequest {
-            texts: request.texts,
-            instruction: request.instruction,
-            tenant: request.tenant,
-            priority: request.priority,
-        };
+        let dimensions = vectors::width(request.dimensions, served.engine.info().hidden_size)
+            .map_err(|error| convert::status(&error))?;
+        let wanted = inbound::embed(request);
         let found = while_wanted(move |on| served.engine.embed_while(&wanted, on)).await?;
-        let embeddings = found.vectors.into_iter().map(|values| Embedding { values });
+        let shorten = |values| vectors::shorten(values, dimensions);
+        let embeddings = found.vectors.into_iter().map(shorten);
+        let embeddings = embeddings.map(|values| Embedding { values });
         Ok(Response::new(EmbedResponse {
             embeddings: embeddings.collect(),
             prompt_tokens: u32::try_from(found.tokens).unwrap_or(u32::MAX),
@@ -289,5 +289,17 @@ impl Replicas for Service {
         adapter_of(&served, &request.model)?;
         let tokens = blocking(move || inbound::count(&served.engine, request.input)).await?;
         Ok(Response::new(v1::TokenizeResponse { tokens }))
+    }
+
+    async fn detokenize(
+        &self,
+        request: Request<v1::DetokenizeRequest>,
+    ) -> Result<Response<v1::DetokenizeResponse>, Status> {
+        let served = self.0.find(&request)?;
+        let request = request.into_inner();
+        adapter_of(&served, &request.model)?;
+        let lists = request.token_ids;
+        let texts = blocking(move || inbound::detokenize(&served.engine, &lists)).await?;
+        Ok(Response::new(v1::DetokenizeResponse { texts }))
     }
 }

@@ -26,20 +26,29 @@ pub(super) struct Translator {
     pieces: u32,
     usage: Option<TokenCount>,
     reason: Option<String>,
+    /// The stop strings of the request, and the one that the server says it found.
+    stops: Vec<String>,
+    stop: Option<String>,
     thinking: bool,
     calls: BTreeMap<u64, (String, String)>,
 }
 
 impl Translator {
     pub(super) fn new(request: &GenerateRequest) -> Self {
-        let bytes = match &request.input {
-            Some(Input::Chat(chat)) => chat.messages.iter().map(|said| said.content.len()).sum(),
-            Some(Input::Prompt(text)) => text.len(),
+        let tokens = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN);
+        let prompt_tokens = match &request.input {
+            Some(Input::Chat(chat)) => {
+                tokens(chat.messages.iter().map(|said| said.content.len()).sum())
+            }
+            Some(Input::Prompt(text)) => tokens(text.len()),
+            Some(Input::TokenIds(tokens)) => tokens.ids.len(),
             None => 0,
         };
         Self {
             is_chat: matches!(request.input, Some(Input::Chat(_))),
-            prompt_tokens: u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX),
+            prompt_tokens: u32::try_from(prompt_tokens).unwrap_or(u32::MAX),
+            stops: request.stop.clone(),
+            stop: None,
             pieces: 0,
             usage: None,
             reason: None,
@@ -78,6 +87,12 @@ impl Translator {
         let text = self.text(choice);
         if let Some(reason) = choice["finish_reason"].as_str() {
             self.reason = Some(reason.to_owned());
+            // As vLLM and SGLang name it; a number is an end token.
+            let told = [&choice["stop_reason"], &choice["matched_stop"]];
+            let mut told = told.into_iter().filter_map(Value::as_str);
+            self.stop = told
+                .find(|told| self.stops.iter().any(|stop| stop == told))
+                .map(str::to_owned);
         }
         let logprob = self.logprob(choice);
         if text.is_empty() && logprob.is_none() {
@@ -161,6 +176,7 @@ impl Translator {
         events.push(event(Event::Done(Done {
             finish_reason: finish_reason.to_owned(),
             usage: Some(self.counted()),
+            stop_sequence: self.stop.take().unwrap_or_default(),
         })));
         events
     }

@@ -47,6 +47,8 @@ pub(crate) struct Choice {
     pub(crate) calls: Vec<Called>,
     pub(crate) logprobs: Vec<TokenLogprob>,
     pub(crate) reason: &'static str,
+    /// The stop string that ended it.
+    pub(crate) stop: Option<String>,
 }
 
 /// A whole tool call.
@@ -127,7 +129,14 @@ async fn collect(talk: &mut Talk) -> Result<(Vec<Choice>, Usage), ApiError> {
                     add(choice, piece);
                 }
             }
-            Said::Ended { choice, reason } => choices[choice].reason = reason,
+            Said::Ended {
+                choice,
+                reason,
+                stop,
+            } => {
+                choices[choice].reason = reason;
+                choices[choice].stop = stop;
+            }
             Said::Done(usage) => return Ok((choices, usage)),
             Said::Failed(error) => {
                 talk.nothing_delivered();

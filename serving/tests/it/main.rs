@@ -32,6 +32,7 @@ mod routing;
 mod searching;
 mod settlement;
 mod streams;
+mod tokens;
 mod tool_calls;
 mod traces;
 mod world;

@@ -128,6 +128,11 @@ impl DecoderEngine {
         self.shared.tokenizer.encode(text)
     }
 
+    pub(super) fn detokenize(&self, tokens: &[u32]) -> Result<String, EngineError> {
+        validate::in_vocabulary(tokens, self.shared.spec.vocab)?;
+        Ok(self.shared.tokenizer.decode(tokens))
+    }
+
     pub(super) fn load_adapter(&self, name: &str, dir: &Path) -> Result<(), EngineError> {
         if name.is_empty() {
             return Err(EngineError::invalid("adapter", "名称不能为空"));

@@ -30,6 +30,10 @@ pub(super) fn embed(
         let text = Prompt::Text(format!("{}{text}", request.instruction));
         prompts.push(validate::prompt_tokens(shared, text)?);
     }
+    for tokens in &request.tokens {
+        let tokens = Prompt::Tokens(tokens.clone());
+        prompts.push(validate::prompt_tokens(shared, tokens)?);
+    }
     let tokens = prompts.iter().map(Vec::len).sum();
     let (reply, replies) = channel();
     let mut texts = Texts {

@@ -216,12 +216,17 @@ pub(super) fn prompt_tokens(shared: &Shared, prompt: Prompt) -> Result<Vec<u32>,
             limit,
         });
     }
-    let vocab = shared.spec.vocab;
-    if let Some(bad) = tokens.iter().find(|t| **t as usize >= vocab) {
-        return Err(EngineError::invalid(
-            "prompt",
-            format!("词元 {bad} 不在 0 到 {} 之间", vocab - 1),
-        ));
-    }
+    in_vocabulary(&tokens, shared.spec.vocab)?;
     Ok(tokens)
+}
+
+/// Refuses the first token that the vocabulary does not have, by its place.
+pub(super) fn in_vocabulary(tokens: &[u32], vocab: usize) -> Result<(), EngineError> {
+    match tokens.iter().position(|token| *token as usize >= vocab) {
+        None => Ok(()),
+        Some(at) => Err(EngineError::invalid(
+            format!("tokens[{at}]"),
+            format!("词元 {} 不在 0 到 {} 之间", tokens[at], vocab - 1),
+        )),
+    }
 }

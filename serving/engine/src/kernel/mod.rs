@@ -20,6 +20,7 @@ mod dense;
 mod dense_x86;
 pub(crate) mod elementwise;
 pub(crate) mod encoder;
+pub(crate) mod finite;
 pub(crate) mod kv;
 mod lanes;
 mod layout;

@@ -16,7 +16,7 @@ use crate::tokenizer::TextTokenizer;
 use ability::{Ability, RerankBy};
 use spec::DecoderSpec;
 use std::path::Path;
-pub(crate) use weight::{RawWeight, Table, WeightSource};
+pub(crate) use weight::{RawWeight, Table, WeightSource, matrix, vector};
 
 /// What is known about a loaded model; all of it comes from its files.
 #[derive(Debug, Clone, PartialEq)]
