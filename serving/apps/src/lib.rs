@@ -7,7 +7,10 @@
 
 pub mod answer;
 pub mod eval;
+pub mod guide;
+pub mod hotline;
 pub mod kb;
 pub mod pages;
 pub mod rag;
 pub mod retrieve;
+pub mod service;

@@ -10,6 +10,7 @@
 mod answers;
 mod citations;
 mod hostile;
+mod hotline;
 mod ingest;
 mod pages;
 mod quality;
