@@ -5,15 +5,32 @@
 mod extract;
 mod finding;
 mod head;
+mod known;
+mod library;
 mod passage;
 mod published;
+mod quality;
+mod script;
 mod state;
+mod store;
+mod timeline;
 mod version;
 
 pub use extract::{Block, BlockKind, Extract, Format, Origin, ReadFault, ReadFaultKind};
 pub use finding::{Finding, FindingKind, Repair, Severity};
-pub use head::{Declared, HandOver, Head};
+pub use head::{Declared, HandOver, Head, Period, head_end, read_head};
+pub use known::{Known, Stage};
+pub use library::{
+    Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, Opened, Said,
+    VersionInfo,
+};
 pub use passage::{Passage, SectionKind};
 pub use published::{Published, Synonym};
+pub use quality::{RepairFault, Repaired, Sketch, examine, repair, repaired, repaired_extract};
 pub use state::State;
+pub use store::{
+    Audience, BaseInfo, Entry, Feedback, KeptAnswer, ProposedSynonym, Regression, StoreError,
+    WorkItem, WorkKind,
+};
+pub use timeline::{Days, Standing, days};
 pub use version::{SourceFile, Version, VersionId};
