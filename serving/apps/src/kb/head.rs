@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 pub use read::{head_end, read_head};
 
-
 /// The state that a text declares, before its dates are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,6 +10,7 @@
 mod citations;
 mod hostile;
 mod ingest;
+mod library;
 mod pages;
 mod quality;
 mod support;
