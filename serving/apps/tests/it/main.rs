@@ -13,6 +13,7 @@ mod guided;
 mod hostile;
 mod hotline;
 mod ingest;
+mod library;
 mod pages;
 mod quality;
 mod support;
