@@ -11,6 +11,7 @@ mod answers;
 mod citations;
 mod hostile;
 mod ingest;
+mod library;
 mod pages;
 mod quality;
 mod support;
