@@ -112,6 +112,7 @@ pub(crate) fn event(
             logprob: logprob.map(|found| token_logprob(&text, token, found)),
             text,
             token,
+            attached: String::new(),
         }),
         engine::GenerateEvent::Done {
             finish,

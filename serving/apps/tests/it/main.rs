@@ -9,7 +9,9 @@
 
 mod answers;
 mod citations;
+mod guided;
 mod hostile;
+mod hotline;
 mod ingest;
 mod library;
 mod pages;
