@@ -20,6 +20,7 @@ mod label;
 mod language;
 mod limits;
 mod lines;
+mod listener;
 mod metrics;
 mod openai;
 mod openapi;

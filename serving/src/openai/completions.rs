@@ -15,6 +15,7 @@ use crate::call::{Call, unix_s};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use serde_json::Value;
 use zhisuan_proto::v1::GenerateRequest;
 
 /// What the official interface generates when nothing is asked for.
@@ -44,9 +45,13 @@ pub(crate) async fn create(
 
 /// The wish in a body. Pure.
 pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
-    let body = body::parse(bytes, &COMPLETIONS)?;
-    let request: CompletionRequest = view(&body)?;
-    let common: Common = view(&body)?;
+    wish(&body::parse(bytes, &COMPLETIONS)?)
+}
+
+/// The wish in a parsed body whose fields were checked. Pure.
+pub(crate) fn wish(body: &Value) -> Result<Wish, ApiError> {
+    let request: CompletionRequest = view(body)?;
+    let common: Common = view(body)?;
     validate::model(&request.model)?;
     let prompts = Texts::read("prompt", request.prompt.as_ref(), MAX_ANSWERS)?;
     let (stream, include_usage) = common.stream()?;

@@ -28,7 +28,7 @@ const MAX_DIMENSIONS: u32 = 1 << 20;
 /// What a body asks for.
 #[derive(Debug)]
 pub(crate) struct Wish {
-    model: String,
+    pub(crate) model: String,
     texts: Texts,
     instruction: String,
     priority: u32,
@@ -52,8 +52,12 @@ pub(crate) async fn create(
 
 /// The wish in a body. Pure.
 pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
-    let body = body::parse(bytes, &EMBEDDINGS)?;
-    let request: EmbeddingRequest = view(&body)?;
+    wish(&body::parse(bytes, &EMBEDDINGS)?)
+}
+
+/// The wish in a parsed body whose fields were checked. Pure.
+pub(crate) fn wish(body: &Value) -> Result<Wish, ApiError> {
+    let request: EmbeddingRequest = view(body)?;
     validate::model(&request.model)?;
     let texts = Texts::read("input", request.input.as_ref(), MAX_TEXTS)?;
     if let Texts::Plain(texts) = &texts

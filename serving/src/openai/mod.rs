@@ -33,6 +33,8 @@ mod texts;
 pub(crate) mod tokenize;
 pub(crate) mod tools;
 pub(crate) mod trouble;
+#[cfg(test)]
+mod trouble_tests;
 pub(crate) mod types;
 mod unary;
 pub(crate) mod validate;

@@ -12,8 +12,8 @@ use tonic::{Code, Status};
 
 /// Who asks, and its clients.
 pub(crate) struct Remote {
-    /// Its room at the gateway.
-    _admitted: Admitted,
+    /// Who it is, and its room at the gateway.
+    pub(crate) admitted: Admitted,
     pub(crate) wire: CallerWire,
 }
 
@@ -23,10 +23,7 @@ impl Remote {
         let admitted = app.admit(head).await?;
         let wire = app.scheduler.of_caller(secret(&head.headers)?);
         let wire = wire.ok_or_else(ApiError::internal)?;
-        Ok(Self {
-            _admitted: admitted,
-            wire,
-        })
+        Ok(Self { admitted, wire })
     }
 }
 

@@ -1,12 +1,15 @@
 //! /v1/batches: a batch is a job of the caller's tenant that answers every line of a file.
 
 mod card;
+mod endpoint;
+mod input;
 mod lines;
+mod notes;
 mod read;
 
 use super::ApiError;
 use super::body;
-use super::files::{FileId, Tallies, View, stat};
+use super::files::{FileId, OUTPUT, Tallies, View};
 use super::list::{Query, Raw, page};
 use super::remote::{Remote, refused};
 use crate::app::App;
@@ -17,7 +20,7 @@ use axum::http::request::Parts;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use card::{Outcome, card};
-use read::Ask;
+use input::Checked;
 use serde_json::Value;
 use tonic::Code;
 use zhisuan_proto::v1::job_spec::Work;
@@ -29,6 +32,9 @@ use zhisuan_proto::v1::{
 const NAME: &str = "openai-batch";
 /// Jobs that are looked through for one list.
 const MAX_LISTED: usize = 5_000;
+
+pub(crate) use endpoint::Endpoint;
+pub(crate) use notes::{of_line, write};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -45,15 +51,12 @@ async fn create(
     let (head, body) = request.into_parts();
     let remote = Remote::open(&app, &head).await?;
     let ask = read::read(&body::read(body).await?)?;
-    let model = check_input(&remote, &ask).await?;
+    let Checked { work, notes } = input::check(&app, &remote, &ask).await?;
+    let model = work.model.clone();
     let spec = JobSpec {
         name: format!("{NAME} {}", &ask.input.sha256[..12]),
         time_limit_ms: ask.window_ms,
-        work: Some(Work::Batch(BatchWork {
-            model: model.clone(),
-            input_sha256: ask.input.sha256,
-            max_tokens: 0,
-        })),
+        work: Some(Work::Batch(work)),
         ..JobSpec::default()
     };
     let submit = SubmitRequest {
@@ -67,21 +70,11 @@ async fn create(
         _ => refused(&status, "input_file_id"),
     })?;
     let id = answer.into_inner().job_ids.first().copied();
-    let job = job(&remote, id.ok_or_else(ApiError::internal)?).await?;
+    let id = id.ok_or_else(ApiError::internal)?;
+    let trail = &remote.admitted.trail;
+    notes::queued(&app, trail, ask.endpoint, &model, id, notes).await;
+    let job = job(&remote, id).await?;
     Ok(Json(dressed(&remote, &tallies, &job).await?))
-}
-
-/// Reads every line of the input before anything is queued; the model that all of them name.
-async fn check_input(remote: &Remote, ask: &Ask) -> Result<String, ApiError> {
-    if ask.input.view != View::Whole {
-        return Err(ApiError::absent(&ask.input.to_string()));
-    }
-    let about = |error: ApiError| error.about("input_file_id");
-    stat(remote, &ask.input).await.map_err(about)?;
-    let lines = super::files::lines(remote, &ask.input.sha256)
-        .await
-        .map_err(about)?;
-    lines::check(lines).await
 }
 
 async fn list(
@@ -183,7 +176,7 @@ fn batch_of(job: &Job) -> Option<&BatchWork> {
 /// The batch with the counts of its output, once there is one.
 async fn dressed(remote: &Remote, tallies: &Tallies, job: &Job) -> Result<Value, ApiError> {
     let mut outcome = Outcome::default();
-    if let Some(sha256) = job.outputs.get("output.jsonl") {
+    if let Some(sha256) = job.outputs.get(OUTPUT) {
         let tally = tallies.of(remote, sha256).await?;
         let id = |view| {
             FileId {

@@ -4,7 +4,9 @@
 //! two more ids: its good lines and its bad ones, as the official interface has them apart.
 
 mod content;
+mod delivery;
 mod id;
+mod spool;
 mod tally;
 mod upload;
 
@@ -25,8 +27,11 @@ use zhisuan_proto::v1::{
 
 pub(crate) use content::lines;
 pub(crate) use id::{FileId, View};
+pub(crate) use spool::Spool;
 pub(crate) use tally::{Tallies, Tally};
 
+/// Name of a batch's output, as workers give it.
+pub(crate) const OUTPUT: &str = "output.jsonl";
 /// Files that are looked through for one list.
 const MAX_LISTED: usize = 10_000;
 
@@ -107,7 +112,7 @@ async fn download(
     let remote = Remote::open(&app, &head).await?;
     let id = FileId::parse(&id)?;
     let file = stat(&remote, &id).await?;
-    content::download(&remote, &id, &file).await
+    content::download(&app, &remote, &id, &file).await
 }
 
 async fn remove(
@@ -142,7 +147,7 @@ fn card(file: &Artifact, view: View, bytes: u64) -> Value {
         sha256: file.sha256.clone(),
         view,
     };
-    let is_output = view != View::Whole || file.name == "output.jsonl";
+    let is_output = view != View::Whole || file.name == OUTPUT;
     json!({
         "id": id.to_string(),
         "object": "file",

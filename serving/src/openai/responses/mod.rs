@@ -17,7 +17,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use events::Responding;
 
-pub(crate) use read::read;
+pub(crate) use read::{read, wish};
 
 pub(crate) async fn create(
     State(app): State<App>,
