@@ -21,6 +21,7 @@ mod fake_files;
 mod fake_replica;
 mod fake_scheduler;
 mod guarding;
+mod handing_over;
 mod labels;
 mod limits;
 mod log_recorder;
