@@ -14,6 +14,10 @@ mod call;
 mod envelope;
 mod external;
 mod fair;
+#[doc(hidden)]
+pub mod fuzz;
+#[cfg(test)]
+mod fuzz_tests;
 mod guard;
 mod keys;
 mod label;

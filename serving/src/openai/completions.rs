@@ -10,10 +10,12 @@ use super::texts::Texts;
 use super::types::{Common, CompletionRequest};
 use super::validate::{self, integer, invalid_value};
 use super::{ability, constraint};
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::{Call, unix_s};
 use axum::Extension;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 use zhisuan_proto::v1::GenerateRequest;
@@ -26,10 +28,9 @@ const MAX_ANSWERS: usize = 64;
 pub(crate) async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let reply = Reply::new(Kind::Completion, &call.id, &wish, unix_s());
     Box::pin(answer(

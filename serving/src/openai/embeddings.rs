@@ -13,7 +13,8 @@ use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::Call;
 use crate::routing;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -40,10 +41,9 @@ pub(crate) struct Wish {
 pub(crate) async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    body: Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let route = app.route(&wish.model, &admitted, None).await?;
     ability::check(&route, ability::EMBEDDINGS)?;

@@ -176,7 +176,11 @@ async fn prompts_of_a_batch_are_screened_before_it_is_queued() {
         (&json!(hash), &json!("tiny"))
     );
     assert_eq!(event["findings"][0]["decision"], "mask");
-    assert!(!std::fs::read_to_string(&audit).unwrap().contains("13812345678"));
+    assert!(
+        !std::fs::read_to_string(&audit)
+            .unwrap()
+            .contains("13812345678")
+    );
 
     let tokens = line(
         "a",

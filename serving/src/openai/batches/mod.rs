@@ -14,9 +14,9 @@ use super::list::{Query, Raw, page};
 use super::remote::{Remote, refused};
 use crate::app::App;
 use crate::scheduler::within;
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query as UrlQuery, Request, State};
-use axum::http::request::Parts;
+use axum::extract::{Path, Query as UrlQuery, State};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use card::{Outcome, card};
@@ -45,11 +45,10 @@ pub(crate) fn router() -> Router<App> {
 
 async fn create(
     State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
-    request: Request,
+    body: Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let remote = Remote::open(&app, &head).await?;
     let ask = read::read(&body::read(body).await?)?;
     let Checked { work, notes } = input::check(&app, &remote, &ask).await?;
     let model = work.model.clone();
@@ -78,12 +77,10 @@ async fn create(
 }
 
 async fn list(
-    State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
     query: Result<UrlQuery<Raw>, QueryRejection>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let query = Query::of(query, (20, 100))?;
     let mut cards = Vec::new();
     let (mut token, mut seen) = (String::new(), 0);
@@ -117,28 +114,36 @@ async fn list(
 }
 
 async fn retrieve(
-    State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
     Path(id): Path<String>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let job = find(&remote, &id).await?;
     Ok(Json(dressed(&remote, &tallies, &job).await?))
 }
 
 async fn cancel(
-    State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
     Path(id): Path<String>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let job = find(&remote, &id).await?;
     let ask = within(CancelJobRequest { job_id: job.id });
     let job = remote.wire.jobs().cancel(ask).await;
     let job = job.map_err(|status| refused(&status, &id))?.into_inner();
     Ok(Json(dressed(&remote, &tallies, &job).await?))
+}
+
+/// Checks the body of a request for a batch. Pure.
+pub(crate) fn check_body(bytes: &[u8]) -> Result<(), ApiError> {
+    read::read(bytes).map(drop)
+}
+
+/// Checks the first line of an input to `endpoint`, and reads its texts as a filter would. Pure.
+pub(crate) fn check_line(endpoint: &str, bytes: &[u8]) -> Result<(), ApiError> {
+    let mut seen = lines::Seen::new(Endpoint::parse(endpoint)?);
+    let mut line = seen.line(bytes)?;
+    seen.texts(&mut line).map(drop)
 }
 
 /// The job behind an id, if it is a batch that the caller may see.

@@ -16,7 +16,6 @@ use super::remote::{Remote, refused};
 use crate::app::App;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query as UrlQuery, Request, State};
-use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -42,19 +41,15 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/files/{id}/content", get(download))
 }
 
-async fn create(State(app): State<App>, request: Request) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let remote = Remote::open(&app, &head).await?;
-    let kept = upload::take(&remote, head, body).await?;
+async fn create(remote: Remote, request: Request) -> Result<Json<Value>, ApiError> {
+    let kept = upload::take(&remote, request).await?;
     Ok(Json(card(&kept, View::Whole, kept.bytes)))
 }
 
 async fn list(
-    State(app): State<App>,
+    remote: Remote,
     query: Result<UrlQuery<Raw>, QueryRejection>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let query = Query::of(query, (10_000, 10_000))?;
     let mut files = Vec::new();
     let mut token = String::new();
@@ -88,12 +83,10 @@ async fn list(
 }
 
 async fn retrieve(
-    State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
     Path(id): Path<String>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let id = FileId::parse(&id)?;
     let file = stat(&remote, &id).await?;
     let bytes = match id.view {
@@ -106,21 +99,15 @@ async fn retrieve(
 
 async fn download(
     State(app): State<App>,
+    remote: Remote,
     Path(id): Path<String>,
-    head: Parts,
 ) -> Result<Response, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let id = FileId::parse(&id)?;
     let file = stat(&remote, &id).await?;
     content::download(&app, &remote, &id, &file).await
 }
 
-async fn remove(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    head: Parts,
-) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
+async fn remove(remote: Remote, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let id = FileId::parse(&id)?;
     let shown = id.to_string();
     let ask = crate::scheduler::within(DeleteArtifactRequest { sha256: id.sha256 });

@@ -7,11 +7,9 @@ use crate::openai::body::missing_parameter;
 use crate::openai::fields::unknown;
 use crate::openai::remote::Remote;
 use crate::openai::validate::invalid_value;
-use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use std::time::Duration;
 use zhisuan_proto::v1::Artifact;
 
@@ -21,8 +19,8 @@ const MAX_NAME_CHARS: usize = 255;
 const READ_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Takes the file of a form and keeps it for the caller's tenant.
-pub(super) async fn take(remote: &Remote, head: Parts, body: Body) -> Result<Artifact, ApiError> {
-    match tokio::time::timeout(READ_TIMEOUT, receive(Request::from_parts(head, body))).await {
+pub(super) async fn take(remote: &Remote, request: Request) -> Result<Artifact, ApiError> {
+    match tokio::time::timeout(READ_TIMEOUT, receive(request)).await {
         Ok(received) => {
             let (spool, name) = received?;
             spool.keep(remote, name).await

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 /// What a line came to, with its counts.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Text(Text),
-    Vectors(Vectors),
+    Text(Written),
+    Vectors(Computed),
 }
 
 /// A text that was written.
 #[derive(Debug)]
-pub(crate) struct Text {
+pub(crate) struct Written {
     pub(crate) form: Form,
     pub(crate) text: String,
     pub(crate) finish: &'static str,
@@ -27,7 +27,7 @@ pub(crate) struct Text {
 
 /// Vectors that were computed.
 #[derive(Debug)]
-pub(crate) struct Vectors {
+pub(crate) struct Computed {
     pub(crate) vectors: Vec<Vec<f32>>,
     pub(crate) base64: bool,
     pub(crate) tokens: usize,
@@ -43,7 +43,7 @@ impl Answer {
     }
 }
 
-impl Text {
+impl Written {
     fn body(&self, place: Place, model: &str) -> Value {
         match self.form {
             Form::Response => self.response(place, model),
@@ -126,7 +126,7 @@ impl Text {
     }
 }
 
-impl Vectors {
+impl Computed {
     fn body(&self, model: &str) -> Value {
         let vector = |values: &Vec<f32>| {
             if self.base64 {

@@ -1,7 +1,7 @@
 //! One line asked of the engine, to its end.
 
 use super::Job;
-use super::answers::{Answer, Text, Vectors};
+use super::answers::{Answer, Computed, Written};
 use super::bodies::{Embed, Form, Input, Write};
 use super::lines::LineError;
 use crate::convert::{error_code, finish_word};
@@ -59,7 +59,7 @@ pub(super) async fn embed(job: &Arc<Job>, task: Embed) -> Result<Answer, LineErr
         let width = vectors::width(dimensions, engine.info().hidden_size)?;
         let found = engine.embed_while(&task.request, &|| wanted.strong_count() > 0)?;
         let vectors = found.vectors.into_iter();
-        Ok(Vectors {
+        Ok(Computed {
             vectors: vectors.map(|one| vectors::shorten(one, width)).collect(),
             base64,
             tokens: found.tokens,
@@ -86,11 +86,11 @@ struct Collector {
     form: Form,
     stop: Vec<String>,
     text: String,
-    done: Option<oneshot::Sender<Result<Text, EngineError>>>,
+    done: Option<oneshot::Sender<Result<Written, EngineError>>>,
 }
 
 impl Collector {
-    fn finish(&mut self, result: Result<Text, EngineError>) {
+    fn finish(&mut self, result: Result<Written, EngineError>) {
         if let Some(done) = self.done.take() {
             // A stopped job no longer waits for its answers.
             let _ = done.send(result);
@@ -107,7 +107,7 @@ impl TokenSink for Collector {
                     FinishReason::StopString(at) => self.stop.get(at).cloned(),
                     _ => None,
                 };
-                let answer = Text {
+                let answer = Written {
                     form: self.form,
                     text: std::mem::take(&mut self.text),
                     finish: finish_word(finish),

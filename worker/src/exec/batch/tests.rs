@@ -1,7 +1,7 @@
 //! Tests of the batch lines: what is accepted, what becomes an error line, what comes out.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use super::answers::{Answer, Text, Vectors};
+use super::answers::{Answer, Computed, Written};
 use super::bodies::{Embed, Form, Input, Task, Write};
 use super::files;
 use super::lines::{LineError, Place, parse, render};
@@ -156,7 +156,7 @@ fn output_lines_have_the_openai_batch_form() {
         created: 9,
     };
     let said = |form, finish, stop: Option<&str>| {
-        let text = Answer::Text(Text {
+        let text = Answer::Text(Written {
             form,
             text: "ok".into(),
             finish,
@@ -181,7 +181,7 @@ fn output_lines_have_the_openai_batch_form() {
         (&json!("incomplete"), &json!("max_output_tokens"))
     );
     for (base64, vector) in [(false, json!([1.0, -2.0])), (true, json!("AACAPwAAAMA="))] {
-        let vectors = Answer::Vectors(Vectors {
+        let vectors = Answer::Vectors(Computed {
             vectors: vec![vec![1.0, -2.0]],
             base64,
             tokens: 4,
