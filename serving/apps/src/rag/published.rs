@@ -72,6 +72,9 @@ fn version(document: &Document, passages: Vec<kb::Passage>) -> kb::Version {
         blocks: Vec::new(),
         passages,
         replaced_from: None,
+        replaces_from: None,
+        findings: Vec::new(),
+        published_ms: 0,
     }
 }
 

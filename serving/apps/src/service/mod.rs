@@ -197,10 +197,10 @@ fn replay(base: &Base, answer: Answer) -> Replayed {
     places.push(None);
     places.sort();
     places.dedup();
-    let candidates = places.into_iter().flat_map(|place| question::breadths(&answer, place));
-    let found = candidates
-        .into_iter()
-        .find(|asked| question_digest(asked) == answer.hashes.question);
+    let mut candidates = places
+        .iter()
+        .flat_map(|place| question::breadths(&answer, place.as_deref()));
+    let found = candidates.find(|asked| question_digest(asked) == answer.hashes.question);
     let Some(asked) = found else {
         let why = "问题存档前遮去了个人号码，无法逐字重算，当时的回答按存档原样给出";
         return told(None, why, answer);
