@@ -8,7 +8,9 @@
 )]
 
 mod answers;
+mod browser;
 mod citations;
+mod console;
 mod guided;
 mod hostile;
 mod hotline;
