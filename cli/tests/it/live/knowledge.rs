@@ -11,7 +11,7 @@ fn an_answer_carries_its_sources() {
     let answer: Value = serde_json::from_str(&json.stdout).expect("JSON");
     assert_eq!(answer["outcome"], "answered", "{}", json.whole());
     let citation = &answer["sentences"][0]["citations"][0];
-    assert_eq!(citation["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(citation["text_sha256"].as_str().map(str::len), Some(64));
     let text = user.run(&["ask", "办理居住证需要什么材料"]);
     assert!(text.stdout.contains("[1]"), "{}", text.whole());
 }
@@ -22,7 +22,7 @@ fn without_a_source_there_is_no_answer() {
     let outcome = user.run(&["ask", "火星移民签证怎么办理", "-o", "name"]);
     assert_eq!(
         (outcome.exit, outcome.stdout.as_str()),
-        (0, "no_source\n"),
+        (0, "no_evidence\n"),
         "{}",
         outcome.whole()
     );
