@@ -146,6 +146,7 @@ fn endpoint(path: &str) -> &'static str {
         "/v1/embeddings" => "embeddings",
         "/v1/rerank" => "rerank",
         "/v1/tokenize" => "tokenize",
+        "/v1/detokenize" => "detokenize",
         "/v1/responses" => "responses",
         "/v1/messages" => "messages",
         "/v1/messages/count_tokens" => "count_tokens",

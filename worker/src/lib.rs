@@ -22,6 +22,7 @@ mod replica_metrics;
 mod rpc;
 mod session;
 mod usage;
+mod vectors;
 mod worker;
 
 pub use error::Error;

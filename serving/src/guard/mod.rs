@@ -200,6 +200,11 @@ impl Guard {
         (!decisions.is_idle()).then(|| (decisions, self.terms()))
     }
 
+    /// Whether anything is looked for in prompts of `tenant`.
+    pub(crate) fn screens_prompts(&self, tenant: &str) -> bool {
+        !self.policy(tenant).prompt.is_idle()
+    }
+
     /// Masks the texts of a prompt, or refuses them.
     pub(crate) fn prompt<'a>(
         &self,
@@ -231,7 +236,8 @@ impl Guard {
 /// Every text of an input.
 pub(crate) fn texts(input: &mut Option<Input>) -> Vec<&mut String> {
     match input {
-        None => Vec::new(),
+        // Tokens are told as texts where they are screened.
+        None | Some(Input::TokenIds(_)) => Vec::new(),
         Some(Input::Prompt(text)) => vec![text],
         Some(Input::Chat(chat)) => chat
             .messages

@@ -5,7 +5,8 @@ use super::body::{self, view};
 use super::fields::COMPLETIONS;
 use super::generate::answer;
 use super::replies::{Kind, Reply};
-use super::sampling::{Wish, max_tokens, prompt_bound, runs};
+use super::sampling::{Wish, max_tokens, runs};
+use super::texts::Texts;
 use super::types::{Common, CompletionRequest};
 use super::validate::{self, integer, invalid_value};
 use super::{ability, constraint};
@@ -15,7 +16,6 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use zhisuan_proto::v1::GenerateRequest;
-use zhisuan_proto::v1::generate_request::Input;
 
 /// What the official interface generates when nothing is asked for.
 const DEFAULT_MAX_TOKENS: i64 = 16;
@@ -48,7 +48,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
     let request: CompletionRequest = view(&body)?;
     let common: Common = view(&body)?;
     validate::model(&request.model)?;
-    let mut prompts = validate::texts("prompt", request.prompt.as_ref(), MAX_ANSWERS)?;
+    let prompts = Texts::read("prompt", request.prompt.as_ref(), MAX_ANSWERS)?;
     let (stream, include_usage) = common.stream()?;
     let (n, best_of) = runs(common.n, request.best_of, stream)?;
     if prompts.len() * best_of as usize > MAX_ANSWERS {
@@ -59,23 +59,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
             "一次请求至多 64 个回答",
         ));
     }
-    let bound = prompts
-        .iter()
-        .map(|prompt| prompt_bound(prompt.len(), 1))
-        .sum();
-    let first = prompts.remove(0);
     // The best answers are found by the probabilities of their tokens.
     let logprobs = integer("logprobs", request.logprobs, (0, 5))?;
     let mut asked = GenerateRequest {
-        input: Some(Input::Prompt(first)),
         top_logprobs: logprobs.or_else(|| (best_of > n).then_some(0)),
         ..GenerateRequest::default()
     };
     common.fill(&mut asked)?;
     let limit = common.max_tokens.or(Some(DEFAULT_MAX_TOKENS));
     let mut wish = Wish {
-        more_prompts: prompts,
-        max_prompt_tokens: bound,
         max_tokens: max_tokens(limit, None)?,
         n,
         best_of,
@@ -84,6 +76,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
         with_logprobs: logprobs.is_some(),
         ..Wish::new(request.model, asked, "prompt")
     };
+    wish.prompts(&prompts);
+    wish.by_tokens = matches!(prompts, Texts::Tokens(_)).then_some(prompts);
     wish.constrain(constraint::of(None, "response_format", &common)?)?;
     Ok(wish)
 }

@@ -7,6 +7,7 @@ pub(crate) mod body;
 mod chat;
 mod completions;
 pub(crate) mod constraint;
+mod detokenize;
 mod embeddings;
 mod error;
 pub(crate) mod fields;
@@ -28,6 +29,7 @@ mod responses;
 pub(crate) mod sampling;
 mod strands;
 pub(crate) mod stream;
+mod texts;
 pub(crate) mod tokenize;
 pub(crate) mod tools;
 pub(crate) mod trouble;
@@ -53,6 +55,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/responses", post(responses::create))
         .route("/v1/rerank", post(rerank::create))
         .route("/v1/tokenize", post(tokenize::create))
+        .route("/v1/detokenize", post(detokenize::create))
         .merge(files::router())
         .merge(batches::router())
         .layer(Extension(files::Tallies::default()))

@@ -110,7 +110,7 @@ async fn answers_with_one_end(client: &mut ReplicasClient<tonic::transport::Chan
                 assert!(prompt_tokens > 5 && usage.prompt_tokens == prompt_tokens);
                 ends += 1;
             }
-            Event::Failed(failed) => panic!("{failed:?}"),
+            other => panic!("{other:?}"),
         }
     }
     assert!(text.contains("blue") && ends == 1, "{text}");

@@ -7,8 +7,10 @@
     reason = "tests fail by panicking and report what they measured"
 )]
 
+mod answers;
 mod citations;
 mod hostile;
+mod hotline;
 mod ingest;
 mod pages;
 mod quality;

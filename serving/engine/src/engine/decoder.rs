@@ -2,7 +2,7 @@
 
 use super::judge::Judge;
 use super::request::{
-    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
+    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
 };
 use super::sequence::{Arrival, Sequence, Task};
 use super::shared::Shared;
@@ -135,6 +135,11 @@ impl DecoderEngine {
         self.shared.tokenizer.encode(text)
     }
 
+    pub(super) fn detokenize(&self, tokens: &[u32]) -> Result<String, EngineError> {
+        validate::in_vocabulary(tokens, self.shared.spec.vocab)?;
+        Ok(self.shared.tokenizer.decode(tokens))
+    }
+
     pub(super) fn load_adapter(&self, name: &str, dir: &Path) -> Result<(), EngineError> {
         if name.is_empty() {
             return Err(EngineError::invalid("adapter", "名称不能为空"));
@@ -197,7 +202,7 @@ impl DecoderEngine {
         }
     }
 
-    pub(super) fn shutdown(&self, drain: Duration) -> Vec<Unfinished> {
+    pub(super) fn shutdown(&self, drain: Duration) {
         self.shared.closed.store(true, Ordering::SeqCst);
         let _ = self.gate.commands.send(Command::Wake);
         let ended = lock(&self.gate.ended);
@@ -206,7 +211,6 @@ impl DecoderEngine {
             let _ = self.gate.commands.send(Command::Wake);
             let _ = ended.recv();
         }
-        std::mem::take(&mut lock(&self.shared.unfinished))
     }
 
     /// Hands a sequence over whose place is already taken by [`Shared::enter`].

@@ -36,6 +36,10 @@ pub(super) fn embed(
         let text = Prompt::Text(format!("{}{text}", request.instruction));
         prompts.push(validate::prompt_tokens(shared, text)?);
     }
+    for tokens in &request.tokens {
+        let tokens = Prompt::Tokens(tokens.clone());
+        prompts.push(validate::prompt_tokens(shared, tokens)?);
+    }
     let tokens = prompts.iter().map(Vec::len).sum();
     let wish = Wish {
         tenant: &request.tenant,
@@ -132,6 +136,7 @@ impl Texts<'_> {
             arrived_us: shared.now_us(),
             deadline_us: None,
             pin_us: 0,
+            resumed: None,
         };
         let task = Task::Embed(Embed {
             pooling,

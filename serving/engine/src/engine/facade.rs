@@ -5,7 +5,7 @@ use super::decoder::DecoderEngine;
 use super::encode::EncoderEngine;
 use super::judge;
 use super::request::{
-    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
+    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
 };
 use super::similar::{ScoreRequest, Scores, likeness};
 use crate::chat::{Chat, ChatAbilities, ChatMessage};
@@ -81,6 +81,16 @@ impl Engine {
         match &self.0 {
             Kind::Decoder(engine) => engine.tokenize(text),
             Kind::Encoder(engine) => engine.tokenize(text),
+        }
+    }
+
+    /// The text that tokens stand for; refuses those that are not in the vocabulary. Bytes that
+    /// are no character show as U+FFFD. A decoder's control tokens show as their text; an
+    /// encoder's are left out, as it puts them around every text again.
+    pub fn detokenize(&self, tokens: &[u32]) -> Result<String, EngineError> {
+        match &self.0 {
+            Kind::Decoder(engine) => engine.detokenize(tokens),
+            Kind::Encoder(engine) => engine.detokenize(tokens),
         }
     }
 
@@ -167,9 +177,9 @@ impl Engine {
         let query = std::iter::once(&request.query);
         let texts = EmbedRequest {
             texts: query.chain(&request.documents).cloned().collect(),
-            instruction: String::new(),
             tenant: request.tenant.clone(),
             priority: request.priority,
+            ..EmbedRequest::default()
         };
         let found = self.embed_while(&texts, wanted)?;
         Ok(Scores {
@@ -186,17 +196,14 @@ impl Engine {
         }
     }
 
-    /// Refuses new requests, lets those inside finish for at most `drain`, ends the rest with
-    /// [`EngineError::Stopped`] (an encoder: with [`EngineError::Cancelled`]), and returns when
-    /// the thread has ended: with all that another engine needs to go on with the answers that
-    /// were cut off (nothing on a second call).
-    pub fn shutdown(&self, drain: Duration) -> Vec<Unfinished> {
+    /// Refuses new requests, lets those inside finish for at most `drain`, ends answers that
+    /// are left with [`GenerateEvent::Unfinished`](super::request::GenerateEvent::Unfinished)
+    /// and texts with [`EngineError::Stopped`] (an encoder: with [`EngineError::Cancelled`]),
+    /// and returns when the thread has ended.
+    pub fn shutdown(&self, drain: Duration) {
         match &self.0 {
             Kind::Decoder(engine) => engine.shutdown(drain),
-            Kind::Encoder(engine) => {
-                engine.shutdown(drain);
-                Vec::new()
-            }
+            Kind::Encoder(engine) => engine.shutdown(drain),
         }
     }
 

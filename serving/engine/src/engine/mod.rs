@@ -1,6 +1,7 @@
 //! The engine: one thread owns model and batch; handles talk to it.
 
 mod answer;
+mod begun;
 mod decoder;
 mod embed;
 mod encode;

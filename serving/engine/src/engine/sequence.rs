@@ -82,6 +82,18 @@ impl Sequence {
         }
     }
 
+    /// Ends the sequence for another engine to go on with; `tokens` are its prompt and its
+    /// answer so far.
+    pub(super) fn hand_over(self, tokens: Vec<u32>) {
+        match self.task {
+            Task::Answer(mut answer) => {
+                let event = answer.unfinished(tokens);
+                answer.push(event);
+            }
+            Task::Embed(_) => self.fail(EngineError::Stopped),
+        }
+    }
+
     /// Ends the sequence because nobody wants it any more.
     pub(super) fn cancel(self) {
         match self.task {

@@ -2,7 +2,7 @@
 
 use super::judge::Judge;
 use super::lock;
-use super::request::{EngineStats, Unfinished};
+use super::request::EngineStats;
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::load::spec::DecoderSpec;
@@ -32,8 +32,6 @@ pub(super) struct Shared {
     pub(super) door: Mutex<Door>,
     /// As of the last step.
     pub(super) stats: Mutex<EngineStats>,
-    /// What the end cut off.
-    pub(super) unfinished: Mutex<Vec<Unfinished>>,
     pub(super) closed: AtomicBool,
     pub(super) abort: AtomicBool,
     pub(super) next_id: AtomicU64,
@@ -93,7 +91,6 @@ impl Shared {
             adapters: Mutex::default(),
             door: Mutex::new(Door::new(door)),
             stats: Mutex::default(),
-            unfinished: Mutex::default(),
             closed: AtomicBool::new(false),
             abort: AtomicBool::new(false),
             next_id: AtomicU64::new(1),

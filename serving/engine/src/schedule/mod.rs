@@ -14,7 +14,7 @@ mod plan;
 
 pub(crate) use cost::{CostModel, StepLoad};
 pub(crate) use door::{Door, DoorLimits, Refusal};
-pub(crate) use entry::{Entry, Submission};
+pub(crate) use entry::{Entry, Resumed, Submission};
 pub(crate) use plan::{Expired, StepPlan, Work};
 
 use crate::blocks::{BlockPool, PoolCounts};

@@ -109,6 +109,7 @@ impl World {
             arrived_us: self.now(),
             deadline_us: None,
             pin_us: 0,
+            resumed: None,
         };
         change(&mut submission);
         let now = self.now();

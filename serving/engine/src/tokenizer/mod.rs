@@ -285,6 +285,16 @@ impl TextTokenizer {
         })
     }
 
+    /// Text of tokens, control tokens included; broken UTF-8 is replaced.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let bytes: Vec<u8> = ids
+            .iter()
+            .flat_map(|id| self.raw_bytes(*id))
+            .copied()
+            .collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Whether the token ends a text.
     pub fn is_end(&self, id: u32) -> bool {
         self.end.contains(&id)

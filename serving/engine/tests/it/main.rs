@@ -4,6 +4,7 @@ mod batching;
 mod encoder;
 mod events;
 mod goldens;
+mod handover;
 mod hostile;
 mod likely;
 mod queueing;

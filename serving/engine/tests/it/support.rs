@@ -361,6 +361,14 @@ pub(crate) fn collect(events: &Receiver<GenerateEvent>) -> Outcome {
                     usage,
                 };
             }
+            GenerateEvent::Unfinished { usage, .. } => {
+                return Outcome {
+                    tokens,
+                    texts,
+                    end: Err("unfinished".to_owned()),
+                    usage,
+                };
+            }
         }
     }
 }

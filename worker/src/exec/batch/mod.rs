@@ -223,6 +223,8 @@ impl zhisuan_engine::TokenSink for Collector {
                 self.finish(Ok(answer));
             }
             GenerateEvent::Failed { error, .. } => self.finish(Err(error)),
+            // The job stops; its next attempt asks again.
+            GenerateEvent::Unfinished { .. } => self.finish(Err(EngineError::Stopped)),
         }
         if self.done.as_ref().is_some_and(oneshot::Sender::is_closed) {
             return ControlFlow::Break(());
