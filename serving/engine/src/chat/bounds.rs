@@ -45,7 +45,7 @@ pub(super) fn with_stack<T: Send>(
 /// Puts measures into a template.
 pub(super) fn bounded(source: &str, whitespace: WhitespaceConfig) -> Result<Bounded, EngineError> {
     check_tags(source)?;
-    let tree = parse(source, "chat", SyntaxConfig::default(), whitespace)
+    let tree = parse(source, "chat", SyntaxConfig, whitespace)
         .map_err(|e| EngineError::corrupt("chat_template", e.to_string()))?;
     let mut marks = Marks {
         source,

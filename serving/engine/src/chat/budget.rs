@@ -10,8 +10,10 @@ use std::cell::Cell;
 /// own bytes allow.
 const EACH: usize = 8 << 20;
 const ALL: usize = 256 << 20;
-/// A value inside another one is charged so much, for its place and for being looked at.
+/// What a value inside another one takes at least when it is written out or kept.
 const ITEM: usize = 32;
+/// Looking at a value is work, charged as if so many bytes were made.
+const WORK: usize = 128;
 const DEEPEST: usize = 64;
 
 #[derive(Clone, Copy)]
@@ -39,12 +41,18 @@ fn too_large() -> Error {
     )
 }
 
+/// Charges one value of so many bytes.
 fn spend(bytes: usize) -> Result<(), Error> {
-    let mut budget = BUDGET.get();
-    let within = bytes <= budget.each;
-    let left = budget.left.checked_sub(bytes).filter(|_| within);
-    budget.left = left.ok_or_else(too_large)?;
-    BUDGET.set(budget);
+    if bytes > BUDGET.get().each {
+        return Err(too_large());
+    }
+    charge(bytes)
+}
+
+fn charge(bytes: usize) -> Result<(), Error> {
+    let budget = BUDGET.get();
+    let left = budget.left.checked_sub(bytes).ok_or_else(too_large)?;
+    BUDGET.set(Budget { left, ..budget });
     Ok(())
 }
 
@@ -53,7 +61,7 @@ fn spend(bytes: usize) -> Result<(), Error> {
 struct Size {
     /// When it is written out.
     bytes: usize,
-    /// Values inside values: what the look itself costs, and what a list holds of its own.
+    /// Values inside values, each of which the look visits.
     items: usize,
 }
 
@@ -87,17 +95,36 @@ fn size_of(value: &Value, depth: usize) -> Result<Size, Error> {
     let mut size = Size::default();
     let outcome = look(value, depth, &mut size);
     // Looking was work, whatever it found.
-    spend(size.items.saturating_mul(ITEM))?;
+    charge(size.items.saturating_mul(WORK))?;
     outcome.map(|()| size)
 }
 
 /// Charges a value that was made of others: texts are new, the items of lists are shared.
 fn measured(value: Value) -> Result<Value, Error> {
+    let value = flat(value)?;
     let size = size_of(&value, 0)?;
     if value.as_str().is_some() {
         spend(size.bytes)?;
     }
     Ok(value)
+}
+
+/// Two lists that were added are one after the other to look at, and again one inside the other
+/// at the next addition; as one list, a look at it stays cheap.
+fn flat(value: Value) -> Result<Value, Error> {
+    let added = value
+        .as_object()
+        .is_some_and(|object| object.type_name().ends_with("MergeSeq"));
+    if !added {
+        return Ok(value);
+    }
+    let most = BUDGET.get().each / ITEM;
+    let items: Vec<Value> = value.try_iter()?.take(most + 1).collect();
+    if items.len() > most {
+        return Err(too_large());
+    }
+    charge(items.len().saturating_mul(WORK))?;
+    Ok(Value::from(items))
 }
 
 /// A value that goes into a namespace: no namespace is in it, so none holds itself.

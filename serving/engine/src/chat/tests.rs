@@ -326,7 +326,7 @@ fn measures_change_no_prompt() {
         "{{ 2 ** 2 * 3 - 1 + 4 }}",
         "{{ -3 + 2 * -1 }}",
         "{{ {'k': [1, 'a']}['k'][1] }}",
-        "{{ 'a' + 'b' is defined and [1, 2][0] == 1 }}",
+        "{{ ('a' + 'b') is defined and [1, 2][0] == 1 }}",
         "{{ \"'}}\" ~ '{%' }}{{ ('a' ~ 'b').upper() }}{{ ('a' ~ 'b')|upper }}",
         "{{ [1, 2]|length + 1 }}{{ not 'a' ~ 'b' }}{{ 1 + 2 if true else 3 + 4 }}",
         "{% macro f(x, y='q' ~ 'r') %}{{ x ~ y }}{% endmacro %}{{ f('é' ~ 1) }}",

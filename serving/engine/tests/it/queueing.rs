@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use zhisuan_engine::{
-    Engine, EngineError, FinishReason, GenerateEvent, GenerateRequest, LoadOptions, Prompt,
+    Engine, EngineError, FinishReason, GenerateEvent, GenerateRequest, LoadOptions,
     Sampling,
 };
 
