@@ -9,7 +9,12 @@
 
 mod citations;
 mod hostile;
+mod hostile_files;
 mod ingest;
+mod masking;
 mod pages;
 mod quality;
+mod read;
+mod seeds;
+mod structure;
 mod support;
