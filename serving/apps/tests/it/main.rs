@@ -9,6 +9,7 @@
 
 mod answers;
 mod citations;
+mod evaluation;
 mod hostile;
 mod ingest;
 mod pages;
