@@ -24,6 +24,7 @@ impl TokenSink for Stamps {
         let stamp = match event {
             GenerateEvent::Token { .. } => Ok(Instant::now()),
             GenerateEvent::Failed { error, .. } => Err(error.to_string()),
+            GenerateEvent::Unfinished { .. } => Err("the engine was shut down".to_owned()),
             GenerateEvent::Done { .. } => return ControlFlow::Continue(()),
         };
         match self.0.send(stamp) {

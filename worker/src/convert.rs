@@ -95,8 +95,13 @@ pub(crate) fn usage(usage: engine::Usage) -> v1::TokenCount {
     }
 }
 
-/// One event, on the wire; `stop` are the stop strings of its request.
-pub(crate) fn event(event: engine::GenerateEvent, stop: &[String]) -> v1::GenerateEvent {
+/// One event, on the wire; `stop` are the stop strings of its request, `weights` names the files
+/// that the engine runs.
+pub(crate) fn event(
+    event: engine::GenerateEvent,
+    stop: &[String],
+    weights: &str,
+) -> v1::GenerateEvent {
     use v1::generate_event::Event;
     let event = match event {
         engine::GenerateEvent::Token {
@@ -107,6 +112,7 @@ pub(crate) fn event(event: engine::GenerateEvent, stop: &[String]) -> v1::Genera
             logprob: logprob.map(|found| token_logprob(&text, token, found)),
             text,
             token,
+            attached: String::new(),
         }),
         engine::GenerateEvent::Done {
             finish,
@@ -122,6 +128,19 @@ pub(crate) fn event(event: engine::GenerateEvent, stop: &[String]) -> v1::Genera
         engine::GenerateEvent::Failed { error, usage: used } => Event::Failed(v1::Failed {
             code: error_code(&error),
             message: error.to_string(),
+            usage: Some(usage(used)),
+        }),
+        engine::GenerateEvent::Unfinished {
+            resume,
+            usage: used,
+        } => Event::Handover(v1::Handover {
+            resume: Some(v1::Resume {
+                cached_tokens: usage(used).cached_tokens,
+                prompt: resume.prompt,
+                answer: resume.answer,
+                seed: resume.seed,
+                weights: weights.to_owned(),
+            }),
             usage: Some(usage(used)),
         }),
     };

@@ -65,8 +65,31 @@ fn constraint(wire: Option<v1::Constraint>) -> Result<Option<engine::Constraint>
     Ok(Some(form))
 }
 
-/// Tokens of what shall be continued.
-pub(crate) fn tokens(engine: &Engine, input: Option<Input>) -> Result<Vec<u32>, EngineError> {
+/// What shall be continued, and how many tokens of it are the prompt.
+pub(crate) fn prompt(
+    engine: &Engine,
+    wire: &mut v1::GenerateRequest,
+) -> Result<(Prompt, usize), EngineError> {
+    if let Some(resume) = wire.resume.take() {
+        let count = resume.prompt.len();
+        return Ok((Prompt::Begun(begun(resume)), count));
+    }
+    let tokens = tokens(engine, wire.input.take())?;
+    let count = tokens.len();
+    Ok((Prompt::Tokens(tokens), count))
+}
+
+/// An answer that another replica began.
+fn begun(wire: v1::Resume) -> engine::Resume {
+    engine::Resume {
+        prompt: wire.prompt,
+        answer: wire.answer,
+        seed: wire.seed,
+        cached_tokens: wire.cached_tokens as usize,
+    }
+}
+
+fn tokens(engine: &Engine, input: Option<Input>) -> Result<Vec<u32>, EngineError> {
     match input {
         Some(Input::Prompt(text)) => encode(engine, &text),
         Some(Input::TokenIds(tokens)) => Ok(tokens.ids),
@@ -125,14 +148,14 @@ fn encode(engine: &Engine, text: &str) -> Result<Vec<u32>, EngineError> {
     engine.tokenize(text)
 }
 
-/// The request, its prompt as tokens already.
+/// The request with what it shall continue.
 pub(crate) fn generate(
     wire: v1::GenerateRequest,
     adapter: Option<String>,
-    prompt: Vec<u32>,
+    prompt: Prompt,
 ) -> Result<engine::GenerateRequest, EngineError> {
     Ok(engine::GenerateRequest {
-        prompt: Prompt::Tokens(prompt),
+        prompt,
         adapter,
         max_tokens: wire.max_tokens as usize,
         sampling: sampling(wire.sampling),
@@ -166,7 +189,7 @@ mod tests {
         reason = "tests fail by panicking"
     )]
     use super::{chat, generate};
-    use zhisuan_engine::Constraint;
+    use zhisuan_engine::{Constraint, Prompt};
     use zhisuan_proto::v1::{self, constraint::Form};
 
     #[test]
@@ -184,7 +207,7 @@ mod tests {
             prediction: "again".into(),
             ..v1::GenerateRequest::default()
         };
-        let request = generate(wire, Some("lora".into()), vec![1, 2]).unwrap();
+        let request = generate(wire, Some("lora".into()), Prompt::Tokens(vec![1, 2])).unwrap();
         assert_eq!(
             (request.tenant.as_str(), request.priority, request.queue_ms),
             ("acme", 2, 30)
@@ -205,7 +228,7 @@ mod tests {
                 constraint: constraint(form),
                 ..v1::GenerateRequest::default()
             };
-            let refused = generate(wire, None, vec![1]).unwrap_err();
+            let refused = generate(wire, None, Prompt::Tokens(vec![1])).unwrap_err();
             assert_eq!(refused.code(), "invalid_request");
         }
     }

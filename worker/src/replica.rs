@@ -16,6 +16,8 @@ use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
 use zhisuan_engine as engine;
@@ -37,6 +39,28 @@ pub(crate) struct Served {
     /// What each name for callers stands for: the base, or an adapter by its name in the engine.
     /// Requests that run are not touched by a change.
     pub(crate) names: RwLock<BTreeMap<String, Option<String>>>,
+    /// Which files the base (`None`) and each adapter were made from.
+    pub(crate) files: RwLock<BTreeMap<Option<String>, String>>,
+    /// Answers whose caller still listens.
+    pub(crate) answers: TaskTracker,
+}
+
+impl Served {
+    /// Remembers the files of adapters that were loaded.
+    pub(crate) fn know(&self, more: BTreeMap<Option<String>, String>) {
+        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        files.extend(more);
+    }
+
+    /// Names the files behind an answer: an answer that was begun with others is not gone on with.
+    fn weights(&self, adapter: Option<&String>) -> String {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |model: Option<&String>| files.get(&model.cloned()).cloned().unwrap_or_default();
+        match adapter {
+            None => of(None),
+            Some(_) => format!("{}+{}", of(None), of(adapter)),
+        }
+    }
 }
 
 /// Everything that is served now. Cheap to clone.
@@ -173,15 +197,30 @@ async fn while_wanted<T: Send + 'static>(
     result
 }
 
+/// An answer that was begun elsewhere is only gone on with by the same weights.
+fn same_weights(weights: &str, request: &GenerateRequest) -> Result<(), Status> {
+    let begun = request.resume.as_ref();
+    if begun.is_none_or(|begun| begun.weights == weights) {
+        return Ok(());
+    }
+    Err(refuse(
+        Code::NotFound,
+        "ZS-REPLICA-MODEL",
+        "this replica runs other weights than those that began the answer",
+        "本副本的模型文件与开始该回答的副本不同，不能接着回答",
+    ))
+}
+
 fn submit(
     engine: &Engine,
+    weights: String,
     adapter: Option<String>,
     mut request: GenerateRequest,
     events: mpsc::UnboundedSender<Result<GenerateEvent, Status>>,
 ) -> Result<RequestId, EngineError> {
-    let tokens = inbound::tokens(engine, request.input.take())?;
-    let prompt_tokens = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-    let request = inbound::generate(request, adapter, tokens)?;
+    let (prompt, count) = inbound::prompt(engine, &mut request)?;
+    let prompt_tokens = u32::try_from(count).unwrap_or(u32::MAX);
+    let request = inbound::generate(request, adapter, prompt)?;
     let stop = request.stop.clone();
     let accepted = generate_event::Event::Started(Started { prompt_tokens });
     // A caller that has gone already is noticed when the answer is dropped.
@@ -189,7 +228,7 @@ fn submit(
         event: Some(accepted),
     }));
     // The channel holds at most the answer's tokens, which the request bounds.
-    let sink = move |event| match events.send(Ok(convert::event(event, &stop))) {
+    let sink = move |event| match events.send(Ok(convert::event(event, &stop, &weights))) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     };
@@ -202,6 +241,7 @@ pub(crate) struct Answer {
     events: UnboundedReceiverStream<Result<GenerateEvent, Status>>,
     engine: Engine,
     id: RequestId,
+    _listened_to: TaskTrackerToken,
 }
 
 impl Stream for Answer {
@@ -230,13 +270,18 @@ impl Replicas for Service {
         let served = self.0.find(&request)?;
         let request = request.into_inner();
         let adapter = adapter_of(&served, &request.model)?;
+        let weights = served.weights(adapter.as_ref());
+        same_weights(&weights, &request)?;
+        let listened_to = served.answers.token();
         let (sender, receiver) = mpsc::unbounded_channel();
         let engine = served.engine.clone();
-        let id = blocking(move || submit(&served.engine, adapter, request, sender)).await?;
+        let id =
+            blocking(move || submit(&served.engine, weights, adapter, request, sender)).await?;
         Ok(Response::new(Answer {
             events: UnboundedReceiverStream::new(receiver),
             engine,
             id,
+            _listened_to: listened_to,
         }))
     }
 

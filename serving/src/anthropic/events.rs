@@ -143,6 +143,8 @@ impl Shape for Messaging {
                 .into_iter()
                 .flat_map(|piece| self.piece(piece))
                 .collect(),
+            // This interface has no place for them.
+            Said::Attached { .. } => Vec::new(),
             Said::Ended { reason, stop, .. } => {
                 self.reason = reason;
                 self.stop = stop;

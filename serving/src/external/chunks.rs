@@ -5,7 +5,7 @@
 //! `<tool_call>` with one JSON object, the forms that every reader of ours knows.
 
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::generate_request::Input;
@@ -95,13 +95,15 @@ impl Translator {
                 .map(str::to_owned);
         }
         let logprob = self.logprob(choice);
-        if text.is_empty() && logprob.is_none() {
+        let attached = attached(&choice["delta"]);
+        if text.is_empty() && logprob.is_none() && attached.is_empty() {
             return Vec::new();
         }
         self.pieces = self.pieces.saturating_add(1);
         vec![event(Event::Delta(Delta {
             text,
             logprob,
+            attached,
             ..Delta::default()
         }))]
     }
@@ -221,6 +223,20 @@ impl Translator {
 
 fn event(event: Event) -> GenerateEvent {
     GenerateEvent { event: Some(event) }
+}
+
+/// Citations beside the text: `annotations` in OpenAI's shape and the extension `zhisuan`.
+fn attached(delta: &Value) -> String {
+    let told = |name: &str| delta.get(name).filter(|value| !value.is_null());
+    let named = ["annotations", "zhisuan"].into_iter();
+    let kept: Map<String, Value> = named
+        .filter_map(|name| Some((name.to_owned(), told(name)?.clone())))
+        .collect();
+    if kept.is_empty() {
+        String::new()
+    } else {
+        Value::Object(kept).to_string()
+    }
 }
 
 /// Counts, where both are told.

@@ -53,7 +53,7 @@ pub(crate) fn outgoing(mut events: Events, trail: Trail, how: Outgoing) -> Event
                         tail.text.push_str(how.label.unwrap_or(""));
                     }
                 }
-                Event::Failed(_) => {}
+                Event::Failed(_) | Event::Handover(_) => {}
             }
             note(&trail, &tail);
             let refused = tail.refused;

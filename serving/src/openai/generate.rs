@@ -234,8 +234,9 @@ impl Generation {
                 let error = error.prompt_is(self.prompt_field);
                 return Some(self.fail(error));
             }
-            // The start is said once, before the first event; a repeat breaks the protocol.
-            Happened::Event(Event::Started(_)) | Happened::Lost(None) => {}
+            // The start is said once, before the first event, and replicas hand over among
+            // themselves: either here breaks the protocol.
+            Happened::Event(Event::Started(_) | Event::Handover(_)) | Happened::Lost(None) => {}
             Happened::Lost(Some(status)) => {
                 tracing::warn!(code = ?status.code(), message = status.message(), "replica lost");
             }

@@ -6,6 +6,7 @@ use super::generate::{Generation, Step};
 use super::sampling::Wish;
 use super::tools::Toolbox;
 use crate::parse::{AnswerParser, CallIds};
+use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use zhisuan_proto::v1::{Delta, TokenCount, TokenLogprob};
 
@@ -26,6 +27,11 @@ pub(crate) enum Said {
         choice: usize,
         pieces: Vec<Piece>,
         logprob: Option<TokenLogprob>,
+    },
+    /// What stands beside the text of a choice: members of its message.
+    Attached {
+        choice: usize,
+        members: Map<String, Value>,
     },
     /// A choice is whole: "stop", "length" or "tool_calls".
     Ended {
@@ -147,6 +153,9 @@ impl Talk {
                 logprob,
             };
             self.ready.push_back(said);
+        }
+        if let Ok(members) = serde_json::from_str(&delta.attached) {
+            self.ready.push_back(Said::Attached { choice, members });
         }
         if cut {
             self.generation.cut(choice);

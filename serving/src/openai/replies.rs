@@ -229,6 +229,12 @@ impl Shape for Reply {
                 pieces,
                 logprob,
             } => self.pieces(choice, pieces, logprob),
+            Said::Attached { choice, members } if self.kind == Kind::Chat => {
+                let delta = Value::Object(members);
+                let chunk = self.chat_chunk(choice, &delta, &Value::Null, &Value::Null);
+                vec![Frame::data(&chunk)]
+            }
+            Said::Attached { .. } => Vec::new(),
             Said::Ended {
                 choice,
                 reason,
@@ -277,6 +283,9 @@ fn message(choice: &Choice) -> Value {
     }
     if !choice.calls.is_empty() {
         message["tool_calls"] = choice.calls.iter().map(tool_call).collect();
+    }
+    for (name, value) in &choice.attached {
+        message[name] = value.clone();
     }
     message
 }

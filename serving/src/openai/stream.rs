@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::HeaderValue;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::convert::Infallible;
 use std::time::Duration;
 use zhisuan_proto::v1::{Route, TokenLogprob};
@@ -49,6 +49,8 @@ pub(crate) struct Choice {
     pub(crate) reason: &'static str,
     /// The stop string that ended it.
     pub(crate) stop: Option<String>,
+    /// Members of the message beside its text, such as `annotations`.
+    pub(crate) attached: Map<String, Value>,
 }
 
 /// A whole tool call.
@@ -129,6 +131,7 @@ async fn collect(talk: &mut Talk) -> Result<(Vec<Choice>, Usage), ApiError> {
                     add(choice, piece);
                 }
             }
+            Said::Attached { choice, members } => choices[choice].attached.extend(members),
             Said::Ended {
                 choice,
                 reason,

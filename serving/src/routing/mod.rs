@@ -5,6 +5,7 @@ mod choose;
 mod demand;
 mod dispatch;
 mod events;
+mod handover;
 mod load;
 mod prefix;
 mod unary;

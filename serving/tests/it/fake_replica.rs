@@ -12,7 +12,7 @@ use zhisuan_proto::v1::generate_request::Input;
 use zhisuan_proto::v1::replicas_server::Replicas;
 use zhisuan_proto::v1::{
     Delta, Done, EmbedRequest, EmbedResponse, Embedding, ErrorDetail, Failed, GenerateEvent,
-    GenerateRequest, Started, TokenCount, TokenLogprob, TopLogprob,
+    GenerateRequest, Handover, Resume, Started, TokenCount, TokenLogprob, TopLogprob,
 };
 
 pub(crate) const REPLICA_TOKEN: &str = "replica-token";
@@ -20,6 +20,8 @@ pub(crate) const REPLICA_TOKEN: &str = "replica-token";
 pub(crate) const WORDS: [&str; 6] = ["你好", "，", "世界", "🙂", "!", "\n第二行"];
 /// Begins an order for an answer word by word: "say <think>a</think> b".
 pub(crate) const SAY: &str = "say ";
+/// Begins an order to hand the answer over after so many words, again and again: "hand over 2".
+pub(crate) const HAND_OVER: &str = "hand over ";
 /// Prompt tokens that the fake counts for every prompt.
 pub(crate) const PROMPT_TOKENS: u32 = 7;
 
@@ -133,6 +135,32 @@ fn failed(code: &str, usage: Option<TokenCount>) -> Result<GenerateEvent, Status
     }))
 }
 
+/// Words from `from` on; after `every` of them the answer is handed over.
+fn relayed(from: usize, every: usize) -> impl Stream<Item = Result<GenerateEvent, Status>> {
+    let to = WORDS.len().min(from + every);
+    let mut events: Vec<_> = WORDS[from..to]
+        .iter()
+        .map(|word| delta(word, false))
+        .collect();
+    let told = to as u32;
+    events.push(if to == WORDS.len() {
+        done("stop", told)
+    } else {
+        event(Event::Handover(Handover {
+            resume: Some(Resume {
+                prompt: (0..PROMPT_TOKENS).collect(),
+                answer: (0..told).collect(),
+                // The fake's next piece is as long as this one.
+                seed: every as u64,
+                cached_tokens: 0,
+                weights: "fake".to_owned(),
+            }),
+            usage: Some(usage(told)),
+        }))
+    });
+    tokio_stream::iter(events)
+}
+
 /// The events that an order asks for.
 fn script(
     order: String,
@@ -223,13 +251,23 @@ impl Replicas for FakeReplica {
                 &detail,
             ));
         }
+        let accepted = event(Event::Started(Started {
+            prompt_tokens: PROMPT_TOKENS,
+        }));
+        let relay = match &request.resume {
+            Some(resume) => Some((resume.answer.len(), resume.seed as usize)),
+            None => order
+                .strip_prefix(HAND_OVER)
+                .map(|every| (0, every.parse().unwrap())),
+        };
+        if let Some((from, every)) = relay {
+            let stream = tokio_stream::once(accepted).chain(relayed(from, every));
+            return Ok(Response::new(Box::pin(stream)));
+        }
         let logprobs = request.top_logprobs.is_some();
         let most = request.max_tokens;
         let cancelled = Arc::clone(&self.cancelled);
         let stream = script(order, most, logprobs, cancelled);
-        let accepted = event(Event::Started(Started {
-            prompt_tokens: PROMPT_TOKENS,
-        }));
         let stream = tokio_stream::once(accepted).chain(stream);
         Ok(Response::new(Box::pin(stream)))
     }

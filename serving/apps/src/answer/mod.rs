@@ -17,6 +17,7 @@ mod reply;
 pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
 pub use base::{Base, BuildError, Hit};
 pub use cite::CitationFault;
+pub(crate) use hashes::of_question as question_digest;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };

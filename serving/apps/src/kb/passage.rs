@@ -48,6 +48,8 @@ pub struct Passage {
     pub responsible: Vec<String>,
     /// Byte range of the words that set a deadline, such as `2025年12月底前`.
     pub deadline: Option<Range<usize>>,
+    /// Byte range of the row that names the columns, where its sentences are rows of a table.
+    pub table_head: Option<Range<usize>>,
 }
 
 impl Passage {
@@ -59,6 +61,7 @@ impl Passage {
             sentences,
             responsible: Vec::new(),
             deadline: None,
+            table_head: None,
         }
     }
 }

@@ -10,8 +10,11 @@
 mod answers;
 mod citations;
 mod evaluation;
+mod guided;
 mod hostile;
+mod hotline;
 mod ingest;
+mod library;
 mod pages;
 mod quality;
 mod support;

@@ -1,6 +1,8 @@
 //! An answer being written: from rows of logits to tokens, text and the end.
 
-use super::request::{FinishReason, GenerateEvent, TokenLogprob, TokenSink, TopToken, Usage};
+use super::request::{
+    FinishReason, GenerateEvent, Resume, TokenLogprob, TokenSink, TopToken, Usage,
+};
 use super::validate::Plan;
 use crate::error::EngineError;
 use crate::output::grammar::Grammar;
@@ -57,27 +59,34 @@ pub(super) struct Advance {
 
 impl Answer {
     pub(super) fn new(plan: Plan, sink: Box<dyn TokenSink>) -> Self {
+        let (prompt, answer) = plan.tokens.split_at(plan.prompt);
+        let mut history = History::new(prompt);
+        let mut drafter = Drafter::new(prompt, &plan.prediction);
+        for token in answer {
+            history.push(*token);
+            drafter.push(*token);
+        }
         Self {
-            prompt_tokens: plan.tokens.len(),
-            written: 0,
+            prompt_tokens: plan.prompt,
+            written: answer.len(),
             max_tokens: plan.max_tokens,
             min_tokens: plan.min_tokens,
             sampling: plan.sampling,
             seed: plan.seed,
-            history: History::new(&plan.tokens),
-            detokenizer: Detokenizer::default(),
-            stop: StopMatcher::new(&plan.stop),
+            history,
+            detokenizer: plan.begun.detokenizer,
+            stop: plan.begun.stop,
             stop_tokens: plan.stop_tokens,
             ends: plan.ends,
             logprobs: plan.logprobs,
             ignore_eos: plan.ignore_eos,
-            grammar: plan.grammar,
+            grammar: plan.begun.grammar,
             masks: Vec::new(),
-            drafter: Drafter::new(&plan.tokens, &plan.prediction),
+            drafter,
             controller: Controller::default(),
             guess: None,
             sink,
-            cached_tokens: 0,
+            cached_tokens: plan.cached_tokens,
             queue_ms: plan.queue_ms,
         }
     }
@@ -311,6 +320,23 @@ impl Answer {
     pub(super) fn failed(&self, error: EngineError) -> GenerateEvent {
         GenerateEvent::Failed {
             error,
+            usage: self.usage(),
+        }
+    }
+
+    /// The event of an answer that another engine goes on with; `tokens` are its prompt and
+    /// what was written.
+    pub(super) fn unfinished(&self, mut tokens: Vec<u32>) -> GenerateEvent {
+        let answer = tokens.split_off(self.prompt_tokens.min(tokens.len()));
+        debug_assert_eq!(answer.len(), self.written);
+        let resume = Resume {
+            prompt: tokens,
+            answer,
+            seed: self.seed,
+            cached_tokens: self.cached_tokens,
+        };
+        GenerateEvent::Unfinished {
+            resume: Box::new(resume),
             usage: self.usage(),
         }
     }

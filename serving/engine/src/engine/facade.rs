@@ -3,8 +3,9 @@
 use super::LoadOptions;
 use super::decoder::DecoderEngine;
 use super::encode::EncoderEngine;
+use super::judge;
 use super::request::{
-    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
+    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
 };
 use super::similar::{ScoreRequest, Scores, likeness};
 use crate::chat::{Chat, ChatAbilities, ChatMessage};
@@ -166,8 +167,12 @@ impl Engine {
         request: &ScoreRequest,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Scores, EngineError> {
-        if let Kind::Encoder(engine) = &self.0 {
-            return engine.score(request, wanted);
+        let engine = match &self.0 {
+            Kind::Encoder(engine) => return engine.score(request, wanted),
+            Kind::Decoder(engine) => engine,
+        };
+        if let Some(judge) = &engine.shared.judge {
+            return judge::score(engine, judge, request, wanted);
         }
         let query = std::iter::once(&request.query);
         let texts = EmbedRequest {
@@ -191,17 +196,14 @@ impl Engine {
         }
     }
 
-    /// Refuses new requests, lets those inside finish for at most `drain`, ends the rest with
-    /// [`EngineError::Stopped`] (an encoder: with [`EngineError::Cancelled`]), and returns when
-    /// the thread has ended: with all that another engine needs to go on with the answers that
-    /// were cut off (nothing on a second call).
-    pub fn shutdown(&self, drain: Duration) -> Vec<Unfinished> {
+    /// Refuses new requests, lets those inside finish for at most `drain`, ends answers that
+    /// are left with [`GenerateEvent::Unfinished`](super::request::GenerateEvent::Unfinished)
+    /// and texts with [`EngineError::Stopped`] (an encoder: with [`EngineError::Cancelled`]),
+    /// and returns when the thread has ended.
+    pub fn shutdown(&self, drain: Duration) {
         match &self.0 {
             Kind::Decoder(engine) => engine.shutdown(drain),
-            Kind::Encoder(engine) => {
-                engine.shutdown(drain);
-                Vec::new()
-            }
+            Kind::Encoder(engine) => engine.shutdown(drain),
         }
     }
 

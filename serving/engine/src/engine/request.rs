@@ -16,6 +16,22 @@ pub enum Prompt {
     Text(String),
     /// Token ids.
     Tokens(Vec<u32>),
+    /// An answer that another engine began.
+    Begun(Resume),
+}
+
+/// All that another engine with the same weights needs to go on with an answer: it chooses the
+/// tokens that the first one would have chosen, and tells only those.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// Tokens of the prompt.
+    pub prompt: Vec<u32>,
+    /// Tokens of the answer that were told. Limits of the request count them in.
+    pub answer: Vec<u32>,
+    /// Where the answer's chance comes from; it wins over the request's own seed.
+    pub seed: u64,
+    /// What the first engine found of the prompt in its cache.
+    pub cached_tokens: usize,
 }
 
 /// A request for text.
@@ -40,7 +56,8 @@ pub struct GenerateRequest {
     pub tenant: String,
     /// Band: 0 is the most urgent, larger numbers yield; everything from 3 on is one band.
     pub priority: u32,
-    /// Milliseconds that the request may wait for its first step; 0 means no limit.
+    /// Milliseconds that the request may wait for its first step; 0 means no limit. An answer
+    /// that was begun elsewhere waits as long as it must.
     pub queue_ms: u32,
     /// Name of a prompt cache that several tenants agreed to share; empty means the tenant's
     /// own, so that the time of an answer tells nobody what another tenant asked.
@@ -126,7 +143,8 @@ pub struct Usage {
     pub cached_tokens: usize,
 }
 
-/// What a sink receives, in order. Exactly one `Done` or `Failed` ends every request.
+/// What a sink receives, in order. Exactly one `Done`, `Failed` or `Unfinished` ends every
+/// request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GenerateEvent {
     /// One token. Its text may be empty while bytes of a character, or text that may become
@@ -152,6 +170,13 @@ pub enum GenerateEvent {
         /// Why.
         error: EngineError,
         /// What it used.
+        usage: Usage,
+    },
+    /// The engine was shut down before the answer was complete. Another one can go on with it.
+    Unfinished {
+        /// What it needs.
+        resume: Box<Resume>,
+        /// What was used here.
         usage: Usage,
     },
 }
@@ -205,18 +230,6 @@ pub struct Embeddings {
     pub vectors: Vec<Vec<f32>>,
     /// Tokens of all texts together.
     pub tokens: usize,
-}
-
-/// A request that a shutdown cut off, with all that another engine needs to go on with it:
-/// the same model continues `prompt` followed by `answer` with the same tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
-    /// The request.
-    pub id: RequestId,
-    /// Tokens of its prompt.
-    pub prompt: Vec<u32>,
-    /// Tokens of the answer that were delivered.
-    pub answer: Vec<u32>,
 }
 
 /// Bands of priority that the engine tells apart.
