@@ -9,6 +9,7 @@
 
 mod answers;
 mod citations;
+mod evaluation;
 mod guided;
 mod hostile;
 mod hotline;
