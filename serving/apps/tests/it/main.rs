@@ -8,6 +8,7 @@
 )]
 
 mod citations;
+mod gate;
 mod hostile;
 mod ingest;
 mod library;
