@@ -10,6 +10,7 @@
 mod answers;
 mod citations;
 mod evaluation;
+mod gate;
 mod guided;
 mod hostile;
 mod hostile_files;
