@@ -13,6 +13,7 @@ use crate::keys::{Defaults, Keys};
 use crate::label::LabelOptions;
 use crate::limits::{Limits, Unit};
 use crate::lines::Lines;
+use crate::listener::{Presence, Waits, Watching, attended};
 use crate::metrics::Metrics;
 use crate::openai::{self, ApiError};
 use crate::openapi;
@@ -29,6 +30,7 @@ use axum::http::request::Parts;
 use axum::serve::ListenerExt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +47,10 @@ const FLUSH: Duration = Duration::from_secs(10);
 
 /// What handlers share; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Shared>);
+
+/// The parts of a gateway.
+pub(crate) struct Shared {
     pub(crate) scheduler: Scheduler,
     pub(crate) keys: Keys,
     pub(crate) routes: Routes,
@@ -69,6 +74,14 @@ pub(crate) struct App {
     pub(crate) draining: CancellationToken,
     /// Cancelled when the grace is over: answers under way end with an error.
     pub(crate) hard_stop: CancellationToken,
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 impl App {
@@ -152,7 +165,7 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let demand = Demand::default();
     let name = call::new_id("").map_err(|_| Error::Random)?;
     let reporting = demand.start(scheduler.clone(), name, draining.clone());
-    let app = App {
+    let app = App(Arc::new(Shared {
         keys: Keys::new(scheduler.clone(), defaults(&operations)),
         scheduler,
         routes,
@@ -181,9 +194,14 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
         metrics,
         draining: draining.clone(),
         hard_stop: CancellationToken::new(),
-    };
+    }));
     let router = router(app.clone(), options.extra);
-    let serving = tokio::spawn(serve(listener, router, draining));
+    let waits = Waits {
+        head: operations.request_head,
+        body: operations.request_body,
+        idle: operations.idle,
+    };
+    let serving = tokio::spawn(serve(listener, waits, router, draining));
     tracing::info!(%address, "gateway listens");
     Ok(Handle {
         address,
@@ -250,13 +268,15 @@ fn guard(operations: &Operations, stop: CancellationToken) -> Result<Guard, Erro
     Ok(guard)
 }
 
-async fn serve(listener: TcpListener, router: Router, draining: CancellationToken) {
+async fn serve(listener: TcpListener, waits: Waits, router: Router, draining: CancellationToken) {
     let listener = listener.tap_io(|connection| {
         // Tokens are small and should leave at once; a refusal of the system only costs latency.
         let _ = connection.set_nodelay(true);
     });
     let signal = draining.cancelled_owned();
-    let served = axum::serve(listener, router)
+    let router = router.layer(axum::middleware::from_fn_with_state(waits, attended));
+    let service = router.into_make_service_with_connect_info::<Presence>();
+    let served = axum::serve(Watching::new(listener, waits), service)
         .with_graceful_shutdown(signal)
         .await;
     if let Err(error) = served {

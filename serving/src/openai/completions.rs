@@ -10,11 +10,14 @@ use super::texts::Texts;
 use super::types::{Common, CompletionRequest};
 use super::validate::{self, integer, invalid_value};
 use super::{ability, constraint};
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::{Call, unix_s};
 use axum::Extension;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
+use serde_json::Value;
 use zhisuan_proto::v1::GenerateRequest;
 
 /// What the official interface generates when nothing is asked for.
@@ -25,10 +28,9 @@ const MAX_ANSWERS: usize = 64;
 pub(crate) async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let reply = Reply::new(Kind::Completion, &call.id, &wish, unix_s());
     Box::pin(answer(
@@ -44,9 +46,13 @@ pub(crate) async fn create(
 
 /// The wish in a body. Pure.
 pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
-    let body = body::parse(bytes, &COMPLETIONS)?;
-    let request: CompletionRequest = view(&body)?;
-    let common: Common = view(&body)?;
+    wish(&body::parse(bytes, &COMPLETIONS)?)
+}
+
+/// The wish in a parsed body whose fields were checked. Pure.
+pub(crate) fn wish(body: &Value) -> Result<Wish, ApiError> {
+    let request: CompletionRequest = view(body)?;
+    let common: Common = view(body)?;
     validate::model(&request.model)?;
     let prompts = Texts::read("prompt", request.prompt.as_ref(), MAX_ANSWERS)?;
     let (stream, include_usage) = common.stream()?;

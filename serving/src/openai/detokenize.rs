@@ -5,10 +5,11 @@ use super::body::{self, view};
 use super::fields::DETOKENIZE;
 use super::texts::{self, Tokens};
 use super::validate::{self, wrong_type};
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::routing;
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zhisuan_proto::v1::DetokenizeRequest;
@@ -22,10 +23,9 @@ struct Body {
 
 pub(crate) async fn create(
     State(app): State<App>,
-    request: Request,
+    admitted: Admitted,
+    body: axum::body::Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let (model, tokens) = read(&body::read(body).await?)?;
     let route = app.route(&model, &admitted, None).await?;
     let request = DetokenizeRequest {

@@ -13,7 +13,8 @@ use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::Call;
 use crate::routing;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,7 +29,7 @@ const MAX_DIMENSIONS: u32 = 1 << 20;
 /// What a body asks for.
 #[derive(Debug)]
 pub(crate) struct Wish {
-    model: String,
+    pub(crate) model: String,
     texts: Texts,
     instruction: String,
     priority: u32,
@@ -40,10 +41,9 @@ pub(crate) struct Wish {
 pub(crate) async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    body: Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let route = app.route(&wish.model, &admitted, None).await?;
     ability::check(&route, ability::EMBEDDINGS)?;
@@ -52,8 +52,12 @@ pub(crate) async fn create(
 
 /// The wish in a body. Pure.
 pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
-    let body = body::parse(bytes, &EMBEDDINGS)?;
-    let request: EmbeddingRequest = view(&body)?;
+    wish(&body::parse(bytes, &EMBEDDINGS)?)
+}
+
+/// The wish in a parsed body whose fields were checked. Pure.
+pub(crate) fn wish(body: &Value) -> Result<Wish, ApiError> {
+    let request: EmbeddingRequest = view(body)?;
     validate::model(&request.model)?;
     let texts = Texts::read("input", request.input.as_ref(), MAX_TEXTS)?;
     if let Texts::Plain(texts) = &texts

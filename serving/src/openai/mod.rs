@@ -2,13 +2,13 @@
 
 pub(crate) mod ability;
 mod asks;
-mod batches;
+pub(crate) mod batches;
 pub(crate) mod body;
-mod chat;
-mod completions;
+pub(crate) mod chat;
+pub(crate) mod completions;
 pub(crate) mod constraint;
-mod detokenize;
-mod embeddings;
+pub(crate) mod detokenize;
+pub(crate) mod embeddings;
 mod error;
 pub(crate) mod fields;
 mod files;
@@ -24,8 +24,8 @@ pub(crate) mod pieces;
 mod refusals;
 mod remote;
 mod replies;
-mod rerank;
-mod responses;
+pub(crate) mod rerank;
+pub(crate) mod responses;
 pub(crate) mod sampling;
 mod strands;
 pub(crate) mod stream;
@@ -33,6 +33,8 @@ mod texts;
 pub(crate) mod tokenize;
 pub(crate) mod tools;
 pub(crate) mod trouble;
+#[cfg(test)]
+mod trouble_tests;
 pub(crate) mod types;
 mod unary;
 pub(crate) mod validate;

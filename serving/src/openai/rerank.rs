@@ -11,7 +11,7 @@ use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::Call;
 use crate::routing;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,10 +44,9 @@ pub(crate) struct Wish {
 pub(crate) async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    body: axum::body::Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let route = app.route(&wish.model, &admitted, None).await?;
     ability::check(&route, ability::RERANK)?;

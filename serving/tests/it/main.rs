@@ -10,6 +10,7 @@
 mod answers;
 mod auditing;
 mod backends;
+mod batch_rules;
 mod batches;
 mod choices;
 mod clients;
@@ -26,6 +27,7 @@ mod limits;
 mod log_recorder;
 mod messaging;
 mod operations;
+mod patience;
 mod quotas;
 mod records;
 mod responding;

@@ -8,3 +8,5 @@ mod sheet;
 pub use dialogue::{Choice, Offer, Path, Step, next};
 pub use item::{Feature, Item, items};
 pub use sheet::{Line, Section, Sheet, sheet};
+
+pub(crate) use sheet::unmarked;

@@ -92,6 +92,19 @@ pub fn classify(text: &str) -> Judged {
     }
 }
 
+/// The part of a ticket that asks: its first sentence with a question mark or a word of asking, else
+/// the whole. What callers tell of themselves would only mislead a search.
+pub fn question_in(text: &str) -> &str {
+    const ASKING: [&str; 8] = ["吗", "多少", "怎么", "如何", "哪", "什么", "几", "能不能"];
+    let sentences = || text.split_inclusive(['。', '！', '；', '？', '?', '!', '\n']);
+    let marked = |sentence: &&str| sentence.ends_with(['？', '?']);
+    let asking = |sentence: &&str| ASKING.iter().any(|word| sentence.contains(word));
+    let found = sentences()
+        .find(marked)
+        .or_else(|| sentences().find(asking));
+    found.map_or(text, str::trim)
+}
+
 fn of_words(class: Class, text: &str) -> f32 {
     let own = TERMS.iter().filter(|term| term.class == class);
     own.filter(|term| text.contains(term.word))

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::answer::Answer;
 
-pub use class::{Class, Judged, classify};
+pub use class::{Class, Judged, classify, question_in};
 pub use draft::Draft;
 pub use route::{Routed, route};
 

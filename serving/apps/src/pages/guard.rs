@@ -18,3 +18,8 @@ pub(crate) fn own_form(headers: &HeaderMap) -> bool {
         (Some(_), None) => false,
     }
 }
+
+/// A text of a citizen as it may be kept and shown.
+pub(crate) fn masked(text: &str) -> String {
+    crate::kb::mask(text).text
+}

@@ -37,6 +37,8 @@ mod portable;
 pub(crate) mod probe;
 mod product;
 pub(crate) mod rows;
+#[cfg(target_arch = "x86_64")]
+mod rows_avx512;
 
 use std::sync::OnceLock;
 

@@ -73,6 +73,12 @@ pub(crate) struct Entry {
     pub(super) admitted: u64,
     /// Times it lost its blocks, at another engine included.
     pub(super) preempted: u32,
+    /// Of these, how often it gave way to a tenant with a smaller share.
+    pub(super) yielded: u32,
+    /// Most tokens that were ever computed of it.
+    reached: usize,
+    /// The same when it was admitted last.
+    reached_before: usize,
 }
 
 /// Blocks that hold so many tokens.
@@ -104,6 +110,9 @@ impl Entry {
             admitted: 0,
             // What is computed again after a hand-over is nobody's fault either.
             preempted: u32::from(resumed.is_some()),
+            yielded: 0,
+            reached: 0,
+            reached_before: 0,
         };
         entry.extend(&[]);
         entry
@@ -187,10 +196,27 @@ impl Entry {
     pub(super) fn compute(&mut self, rows: usize, pool: &mut BlockPool) {
         let from = self.computed / BLOCK_TOKENS;
         self.computed += rows;
+        self.reached = self.reached.max(self.computed);
         let to = (self.computed / BLOCK_TOKENS).min(self.chain.len());
         for at in from..to {
             pool.register(self.blocks[at], self.chain[at]);
         }
+    }
+
+    /// It has a place from now on.
+    pub(super) fn admit(&mut self, order: u64) {
+        self.admitted = order;
+        self.reached_before = self.reached;
+    }
+
+    /// Tokens that were computed for the first time since it has its place.
+    pub(super) fn advanced(&self) -> usize {
+        self.reached - self.reached_before
+    }
+
+    /// It lost its blocks, but not because another tenant had a smaller share.
+    pub(super) fn displaced(&self) -> bool {
+        self.preempted > self.yielded
     }
 
     /// Gives all blocks back, the last first.

@@ -104,7 +104,7 @@ fn limits_are_named_before_anything_runs() {
         (text_request("a", 0), "max_tokens"),
         (
             GenerateRequest::new(Prompt::Tokens(vec![1, 9999]), 1),
-            "prompt",
+            "tokens[1]",
         ),
         (
             GenerateRequest {

@@ -30,7 +30,7 @@ pub(crate) async fn page(
     match site.qa.ask(&asked).await {
         Ok(answer) => shell::page("回答", "/qa").body(html! {
             (field(&site, &asked))
-            (answer::part(&answer, site.qa.published().hand_over.as_ref()))
+            (answer::part(&answer, site.hand_over().as_ref()))
         }),
         Err(fault) => refused(&site, &asked, &fault),
     }
@@ -43,6 +43,7 @@ fn refused(site: &Site, asked: &Question, fault: &AskFault) -> Page {
         .status(match fault {
             AskFault::Field(_) => StatusCode::BAD_REQUEST,
             AskFault::Interrupted => StatusCode::INTERNAL_SERVER_ERROR,
+            AskFault::Log(_) => StatusCode::SERVICE_UNAVAILABLE,
         })
         .body(html! {
             (parts::alert(Tone::Warn, "请修改后再问", fault.to_string()))

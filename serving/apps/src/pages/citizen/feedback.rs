@@ -14,10 +14,10 @@ use crate::service::{Opinion, Verdict};
 /// Reasons offered with "not helpful".
 pub(crate) const REASONS: [(&str, &str); 5] = [
     ("wrong", "答得不对"),
-    ("old", "规定已经变了"),
-    ("part", "没有答全"),
+    ("outdated", "规定已经变了"),
+    ("incomplete", "没有答全"),
     ("unclear", "看不懂"),
-    ("source", "出处打不开或对不上"),
+    ("other", "其他"),
 ];
 
 /// The forms under an answer.
@@ -119,12 +119,11 @@ pub(crate) async fn person(
         words: String::new(),
     };
     let noted = site.qa.opinion(opinion).await.is_ok();
-    let published = site.qa.published();
     shell::page("转人工", "").trail("/qa", "提问").body(html! {
         section.card.help {
             @if noted { p { "您的问题已列入工作人员的待办清单（不含个人信息，因此不会回电）。" } }
             p { "要立即得到答复，请直接联系：" }
-            (shell::hand_over(published.hand_over.as_ref()))
+            (shell::hand_over(site.hand_over().as_ref()))
         }
         p { a href="/qa" { "继续提问" } }
     })

@@ -35,7 +35,7 @@ pub(crate) async fn page(
         Step::Pick { items } => pick(items, guide),
         Step::Nothing => html! {
             (parts::empty_state("没有符合的事项", "请后退改一个回答，或者直接提问。"))
-            (shell::hand_over(site.qa.published().hand_over.as_ref()))
+            (shell::hand_over(site.hand_over().as_ref()))
         },
     };
     shell::page("智能引导", "/qa/find")
@@ -55,7 +55,9 @@ fn path_of(query: &HashMap<String, String>) -> Path {
 }
 
 fn told(path: &Path) -> serde_json::Value {
-    let answers = path.iter().map(|(feature, value)| json!({"feature": feature, "value": value}));
+    let answers = path
+        .iter()
+        .map(|(feature, value)| json!({"feature": feature, "value": value}));
     answers.collect()
 }
 
