@@ -7,10 +7,14 @@
     reason = "tests fail by panicking and report what they measured"
 )]
 
+mod chain;
 mod citations;
+mod conflict;
+mod crash;
 mod gate;
 mod hostile;
 mod ingest;
+mod laws;
 mod library;
 mod pages;
 mod quality;

@@ -232,6 +232,32 @@ fn between(key: &Key, claims: Vec<Stated>) -> Option<Contradiction> {
     })
 }
 
+/// Endings of titles that say what kind of text it is.
+const ENDS: [&str; 22] = [
+    "的通知",
+    "的公告",
+    "的意见",
+    "办事指南",
+    "服务指南",
+    "申请指南",
+    "办理指南",
+    "使用指南",
+    "办理须知",
+    "须知",
+    "指南",
+    "管理办法",
+    "暂行办法",
+    "实施办法",
+    "试行办法",
+    "办法",
+    "实施细则",
+    "细则",
+    "规定",
+    "通告",
+    "申请",
+    "办理",
+];
+
 /// What a title is about, without the issuer before it and the kind of text behind it.
 pub fn matter(title: &str) -> String {
     let told = bare(title);
@@ -239,30 +265,6 @@ pub fn matter(title: &str) -> String {
         .rsplit_once("关于印发")
         .map_or(told.as_str(), |(_, rest)| rest);
     let mut told = told.rsplit_once("关于").map_or(told, |(_, rest)| rest);
-    const ENDS: [&str; 22] = [
-        "的通知",
-        "的公告",
-        "的意见",
-        "办事指南",
-        "服务指南",
-        "申请指南",
-        "办理指南",
-        "使用指南",
-        "办理须知",
-        "须知",
-        "指南",
-        "管理办法",
-        "暂行办法",
-        "实施办法",
-        "试行办法",
-        "办法",
-        "实施细则",
-        "细则",
-        "规定",
-        "通告",
-        "申请",
-        "办理",
-    ];
     while let Some(shorter) = ENDS.iter().find_map(|end| told.strip_suffix(end)) {
         if shorter.is_empty() {
             break;
