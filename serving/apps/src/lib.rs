@@ -7,7 +7,12 @@
 
 pub mod answer;
 pub mod audit;
+pub mod eval;
+pub mod guide;
+pub mod hotline;
 pub mod kb;
 pub mod pages;
 pub mod rag;
+pub mod retrieve;
+pub mod service;
 pub mod staff;

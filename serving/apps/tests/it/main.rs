@@ -7,15 +7,24 @@
     reason = "tests fail by panicking and report what they measured"
 )]
 
+mod answers;
 mod chain;
 mod citations;
 mod conflict;
 mod crash;
+mod evaluation;
 mod gate;
+mod guided;
 mod hostile;
+mod hostile_files;
+mod hotline;
 mod ingest;
 mod laws;
 mod library;
+mod masking;
 mod pages;
 mod quality;
+mod read;
+mod seeds;
+mod structure;
 mod support;

@@ -166,12 +166,14 @@ fn collect(version: &Version, claims: &mut BTreeMap<Key, Vec<Stated>>) {
                 range: range.clone(),
                 value: fact.words.clone(),
             };
-            let says_enough =
-                fact.subject.chars().filter(|char| is_han(*char)).count() >= LEAST_FRAME;
-            if says_enough {
+            // `自受理之日起十个工作日` is said of many matters; a sentence that names its own matter
+            // may be compared with any text, every other one with texts about the same matter.
+            let han = fact.subject.chars().filter(|char| is_han(*char)).count();
+            let named = han >= LEAST_FRAME && names(&fact.subject, &matter);
+            if named || !matter.is_empty() {
                 let key = Key {
                     place: place.clone(),
-                    matter: String::new(),
+                    matter: if named { String::new() } else { matter.clone() },
                     subject: fact.subject.clone(),
                     about: String::new(),
                 };
@@ -208,6 +210,18 @@ fn collect(version: &Version, claims: &mut BTreeMap<Key, Vec<Stated>>) {
             claims.entry(key).or_default().append(&mut stated);
         }
     }
+}
+
+/// Whether a sentence names the matter of its title: a word of two characters that is in both.
+fn names(subject: &str, matter: &str) -> bool {
+    const VAGUE: [&str; 10] = [
+        "管理", "服务", "申请", "办理", "登记", "工作", "使用", "中心", "规定", "标准",
+    ];
+    let chars: Vec<char> = matter.chars().collect();
+    chars.windows(2).any(|pair| {
+        let word: String = pair.iter().collect();
+        !VAGUE.contains(&word.as_str()) && subject.contains(&word)
+    })
 }
 
 fn between(key: &Key, claims: Vec<Stated>) -> Option<Contradiction> {
