@@ -17,6 +17,7 @@ mod metrics;
 pub mod models;
 mod options;
 mod outbox;
+mod pulse;
 mod replica;
 mod replica_metrics;
 mod rpc;

@@ -1,6 +1,7 @@
 //! The Replicas service: gateways call the models that this worker serves. A caller shows the
 //! token of the assignment; a caller that goes away frees its place within one step.
 
+use crate::pulse::Pulse;
 use crate::{convert, inbound, vectors};
 use axum::Router;
 use axum::routing::get;
@@ -10,8 +11,9 @@ use prometheus::{Registry, TextEncoder};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
+use std::time::Instant;
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -43,6 +45,10 @@ pub(crate) struct Served {
     pub(crate) files: RwLock<BTreeMap<Option<String>, String>>,
     /// Answers whose caller still listens.
     pub(crate) answers: TaskTracker,
+    pub(crate) epoch: u64,
+    /// Times of the pulse count from here.
+    pub(crate) born: Instant,
+    pub(crate) pulse: Mutex<Pulse>,
 }
 
 impl Served {
@@ -50,6 +56,31 @@ impl Served {
     pub(crate) fn know(&self, more: BTreeMap<Option<String>, String>) {
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
         files.extend(more);
+    }
+
+    fn pulse(&self) -> MutexGuard<'_, Pulse> {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> u64 {
+        millis(self.born)
+    }
+
+    /// What it does and what its callers feel.
+    fn load(&self) -> v1::ReplicaLoad {
+        let stats = self.engine.stats();
+        let felt = self.pulse().look(self.now_ms(), stats.tokens_out);
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        v1::ReplicaLoad {
+            job_id: self.job_id,
+            epoch: self.epoch,
+            running: count(stats.running),
+            waiting: count(stats.waiting),
+            kv_milli: count(stats.kv_blocks_used * 1000 / stats.kv_blocks_total.max(1)),
+            tokens_last_minute: felt.tokens,
+            first_token_p50_ms: felt.first_token_p50_ms,
+            first_token_p99_ms: felt.first_token_p99_ms,
+        }
     }
 
     /// Names the files behind an answer: an answer that was begun with others is not gone on with.
@@ -83,7 +114,12 @@ impl ReplicaTable {
         self.lock().clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Served>>> {
+    /// What each of them does.
+    pub(crate) fn loads(&self) -> Vec<v1::ReplicaLoad> {
+        self.all().iter().map(|served| served.load()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Served>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -111,6 +147,11 @@ impl ReplicaTable {
             )
         })
     }
+}
+
+/// Milliseconds since a moment.
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn refuse(code: Code, name: &str, english: &str, chinese: &str) -> Status {
@@ -212,12 +253,17 @@ fn same_weights(weights: &str, request: &GenerateRequest) -> Result<(), Status> 
 }
 
 fn submit(
-    engine: &Engine,
+    served: &Arc<Served>,
     weights: String,
     adapter: Option<String>,
     mut request: GenerateRequest,
     events: mpsc::UnboundedSender<Result<GenerateEvent, Status>>,
 ) -> Result<RequestId, EngineError> {
+    let engine = &served.engine;
+    let goes_on = request
+        .resume
+        .as_ref()
+        .is_some_and(|begun| !begun.answer.is_empty());
     let (prompt, count) = inbound::prompt(engine, &mut request)?;
     let prompt_tokens = u32::try_from(count).unwrap_or(u32::MAX);
     let request = inbound::generate(request, adapter, prompt)?;
@@ -228,9 +274,17 @@ fn submit(
         event: Some(accepted),
     }));
     // The channel holds at most the answer's tokens, which the request bounds.
-    let sink = move |event| match events.send(Ok(convert::event(event, &stop, &weights))) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+    let (came, to) = (Instant::now(), Arc::clone(served));
+    let mut first = !goes_on;
+    let sink = move |event| {
+        if std::mem::take(&mut first) {
+            let waited_ms = u32::try_from(millis(came)).unwrap_or(u32::MAX);
+            to.pulse().began(to.now_ms(), waited_ms);
+        }
+        match events.send(Ok(convert::event(event, &stop, &weights))) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
     };
     engine.generate(request, Box::new(sink))
 }
@@ -275,8 +329,7 @@ impl Replicas for Service {
         let listened_to = served.answers.token();
         let (sender, receiver) = mpsc::unbounded_channel();
         let engine = served.engine.clone();
-        let id =
-            blocking(move || submit(&served.engine, weights, adapter, request, sender)).await?;
+        let id = blocking(move || submit(&served, weights, adapter, request, sender)).await?;
         Ok(Response::new(Answer {
             events: UnboundedReceiverStream::new(receiver),
             engine,
