@@ -60,6 +60,8 @@ impl Target {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .tcp_nodelay(true)
+            // llama.cpp's server closes idle connections just as they are used again.
+            .pool_max_idle_per_host(0)
             .timeout(Duration::from_mins(10))
             .build()
             .context("no HTTP client")?;

@@ -92,8 +92,9 @@ fn begun(wire: v1::Resume) -> engine::Resume {
 fn tokens(engine: &Engine, input: Option<Input>) -> Result<Vec<u32>, EngineError> {
     match input {
         Some(Input::Prompt(text)) => encode(engine, &text),
+        Some(Input::TokenIds(tokens)) => Ok(tokens.ids),
         Some(Input::Chat(wire)) => encode(engine, &engine.prompt_of(&chat(wire))?),
-        None => Err(invalid("input", "chat 或 prompt 必须给出一个")),
+        None => Err(invalid("input", "chat、prompt、token_ids 必须给出一个")),
     }
 }
 
@@ -103,6 +104,34 @@ pub(crate) fn count(engine: &Engine, input: Option<Countable>) -> Result<Vec<u32
         Some(Countable::Text(text)) => encode(engine, &text),
         Some(Countable::Chat(wire)) => encode(engine, &engine.prompt_of(&chat(wire))?),
         None => Err(invalid("input", "chat 或 text 必须给出一个")),
+    }
+}
+
+/// Texts of lists of tokens; a refusal names the list and the place in it.
+pub(crate) fn detokenize(
+    engine: &Engine,
+    lists: &[v1::TokenIds],
+) -> Result<Vec<String>, EngineError> {
+    let text = |(list, tokens): (usize, &v1::TokenIds)| {
+        engine.detokenize(&tokens.ids).map_err(|error| match error {
+            EngineError::InvalidRequest { field, detail } => EngineError::InvalidRequest {
+                field: field.replacen("tokens", &format!("token_ids[{list}]"), 1),
+                detail,
+            },
+            other => other,
+        })
+    };
+    lists.iter().enumerate().map(text).collect()
+}
+
+/// Texts and tokens to embed.
+pub(crate) fn embed(wire: v1::EmbedRequest) -> engine::EmbedRequest {
+    engine::EmbedRequest {
+        texts: wire.texts,
+        tokens: wire.token_ids.into_iter().map(|list| list.ids).collect(),
+        instruction: wire.instruction,
+        tenant: wire.tenant,
+        priority: wire.priority,
     }
 }
 

@@ -21,8 +21,10 @@ mod pulse;
 mod replica;
 mod replica_metrics;
 mod rpc;
+mod served;
 mod session;
 mod usage;
+mod vectors;
 mod worker;
 
 pub use error::Error;

@@ -1,24 +1,22 @@
 //! The Replicas service: gateways call the models that this worker serves. A caller shows the
 //! token of the assignment; a caller that goes away frees its place within one step.
 
-use crate::pulse::Pulse;
-use crate::{convert, inbound};
+use crate::served::{Served, millis};
+use crate::{convert, inbound, vectors};
 use axum::Router;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use futures::Stream;
 use prometheus::{Registry, TextEncoder};
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
@@ -31,68 +29,6 @@ use zhisuan_proto::v1::{
     EmbedRequest, EmbedResponse, Embedding, ErrorDetail, GenerateEvent, GenerateRequest, Started,
     generate_event,
 };
-
-/// One model with its adapters, open to the holders of a token.
-pub(crate) struct Served {
-    pub(crate) token: String,
-    pub(crate) deployment: String,
-    pub(crate) job_id: u64,
-    pub(crate) engine: Engine,
-    /// What each name for callers stands for: the base, or an adapter by its name in the engine.
-    /// Requests that run are not touched by a change.
-    pub(crate) names: RwLock<BTreeMap<String, Option<String>>>,
-    /// Which files the base (`None`) and each adapter were made from.
-    pub(crate) files: RwLock<BTreeMap<Option<String>, String>>,
-    /// Answers whose caller still listens.
-    pub(crate) answers: TaskTracker,
-    pub(crate) epoch: u64,
-    /// Times of the pulse count from here.
-    pub(crate) born: Instant,
-    pub(crate) pulse: Mutex<Pulse>,
-}
-
-impl Served {
-    /// Remembers the files of adapters that were loaded.
-    pub(crate) fn know(&self, more: BTreeMap<Option<String>, String>) {
-        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
-        files.extend(more);
-    }
-
-    fn pulse(&self) -> MutexGuard<'_, Pulse> {
-        self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now_ms(&self) -> u64 {
-        millis(self.born)
-    }
-
-    /// What it does and what its callers feel.
-    fn load(&self) -> v1::ReplicaLoad {
-        let stats = self.engine.stats();
-        let felt = self.pulse().look(self.now_ms(), stats.tokens_out);
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        v1::ReplicaLoad {
-            job_id: self.job_id,
-            epoch: self.epoch,
-            running: count(stats.running),
-            waiting: count(stats.waiting),
-            kv_milli: count(stats.kv_blocks_used * 1000 / stats.kv_blocks_total.max(1)),
-            tokens_last_minute: felt.tokens,
-            first_token_p50_ms: felt.first_token_p50_ms,
-            first_token_p99_ms: felt.first_token_p99_ms,
-        }
-    }
-
-    /// Names the files behind an answer: an answer that was begun with others is not gone on with.
-    fn weights(&self, adapter: Option<&String>) -> String {
-        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
-        let of = |model: Option<&String>| files.get(&model.cloned()).cloned().unwrap_or_default();
-        match adapter {
-            None => of(None),
-            Some(_) => format!("{}+{}", of(None), of(adapter)),
-        }
-    }
-}
 
 /// Everything that is served now. Cheap to clone.
 #[derive(Clone, Default)]
@@ -147,11 +83,6 @@ impl ReplicaTable {
             )
         })
     }
-}
-
-/// Milliseconds since a moment.
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn refuse(code: Code, name: &str, english: &str, chinese: &str) -> Status {
@@ -267,6 +198,7 @@ fn submit(
     let (prompt, count) = inbound::prompt(engine, &mut request)?;
     let prompt_tokens = u32::try_from(count).unwrap_or(u32::MAX);
     let request = inbound::generate(request, adapter, prompt)?;
+    let stop = request.stop.clone();
     let accepted = generate_event::Event::Started(Started { prompt_tokens });
     // A caller that has gone already is noticed when the answer is dropped.
     let _ = events.send(Ok(GenerateEvent {
@@ -280,7 +212,7 @@ fn submit(
             let waited_ms = u32::try_from(millis(came)).unwrap_or(u32::MAX);
             to.pulse().began(to.now_ms(), waited_ms);
         }
-        match events.send(Ok(convert::event(event, &weights))) {
+        match events.send(Ok(convert::event(event, &stop, &weights))) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
@@ -344,14 +276,13 @@ impl Replicas for Service {
         let served = self.0.find(&request)?;
         let request = request.into_inner();
         base_only(&served, &request.model)?;
-        let wanted = engine::EmbedRequest {
-            texts: request.texts,
-            instruction: request.instruction,
-            tenant: request.tenant,
-            priority: request.priority,
-        };
+        let dimensions = vectors::width(request.dimensions, served.engine.info().hidden_size)
+            .map_err(|error| convert::status(&error))?;
+        let wanted = inbound::embed(request);
         let found = while_wanted(move |on| served.engine.embed_while(&wanted, on)).await?;
-        let embeddings = found.vectors.into_iter().map(|values| Embedding { values });
+        let shorten = |values| vectors::shorten(values, dimensions);
+        let embeddings = found.vectors.into_iter().map(shorten);
+        let embeddings = embeddings.map(|values| Embedding { values });
         Ok(Response::new(EmbedResponse {
             embeddings: embeddings.collect(),
             prompt_tokens: u32::try_from(found.tokens).unwrap_or(u32::MAX),
@@ -387,5 +318,17 @@ impl Replicas for Service {
         adapter_of(&served, &request.model)?;
         let tokens = blocking(move || inbound::count(&served.engine, request.input)).await?;
         Ok(Response::new(v1::TokenizeResponse { tokens }))
+    }
+
+    async fn detokenize(
+        &self,
+        request: Request<v1::DetokenizeRequest>,
+    ) -> Result<Response<v1::DetokenizeResponse>, Status> {
+        let served = self.0.find(&request)?;
+        let request = request.into_inner();
+        adapter_of(&served, &request.model)?;
+        let lists = request.token_ids;
+        let texts = blocking(move || inbound::detokenize(&served.engine, &lists)).await?;
+        Ok(Response::new(v1::DetokenizeResponse { texts }))
     }
 }

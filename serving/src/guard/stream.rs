@@ -114,6 +114,7 @@ fn filtered(rule: Rule, event: &Event, count: TokenCount) -> GenerateEvent {
         event: Some(Event::Done(Done {
             finish_reason: "content_filter".to_owned(),
             usage: Some(usage),
+            stop_sequence: String::new(),
         })),
     }
 }

@@ -15,4 +15,4 @@ pub(crate) use dispatch::{Started, start};
 pub(crate) use events::Events;
 pub(crate) use load::{Candidate, rank};
 pub(crate) use prefix::Memory;
-pub(crate) use unary::{embed, score, tokenize};
+pub(crate) use unary::{detokenize, embed, score, tokenize};

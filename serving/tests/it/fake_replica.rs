@@ -47,8 +47,25 @@ fn order(request: &GenerateRequest) -> String {
     match &request.input {
         Some(Input::Chat(chat)) => chat.messages.last().unwrap().content.clone(),
         Some(Input::Prompt(prompt)) => prompt.clone(),
+        Some(Input::TokenIds(tokens)) => characters(&tokens.ids).unwrap(),
         None => String::new(),
     }
+}
+
+/// The fake's vocabulary: every character, by its number; the place of a number that is none.
+fn characters(ids: &[u32]) -> Result<String, usize> {
+    let character = |(at, id): (usize, &u32)| char::from_u32(*id).ok_or(at);
+    ids.iter().enumerate().map(character).collect()
+}
+
+/// As the engine refuses a field.
+fn invalid(field: &str) -> Status {
+    let detail = ErrorDetail {
+        code: "ZS-ENGINE-INVALID-REQUEST".to_owned(),
+        field: field.to_owned(),
+        ..ErrorDetail::default()
+    };
+    zhisuan_proto::status(Code::InvalidArgument, "engine refused", &detail)
 }
 
 fn check<T>(request: &Request<T>) -> Result<(), Status> {
@@ -99,9 +116,14 @@ fn said(order: &str) -> Option<Vec<String>> {
 }
 
 fn done(reason: &str, tokens: u32) -> Result<GenerateEvent, Status> {
+    ended(reason, tokens, "")
+}
+
+fn ended(reason: &str, tokens: u32, stop: &str) -> Result<GenerateEvent, Status> {
     event(Event::Done(Done {
         finish_reason: reason.to_owned(),
         usage: Some(usage(tokens)),
+        stop_sequence: stop.to_owned(),
     }))
 }
 
@@ -180,6 +202,11 @@ fn script(
                 yield delta(WORDS[0], logprobs);
                 yield failed("ZS-ENGINE-NUMERIC-FAULT", Some(usage(1)));
             }
+            // Found "，" among the stop strings.
+            "stop" => {
+                yield delta(WORDS[0], logprobs);
+                yield ended("stop", 2, WORDS[1]);
+            }
             "evicted" => {
                 yield delta(WORDS[0], logprobs);
                 yield done("cancelled", 1);
@@ -250,11 +277,21 @@ impl Replicas for FakeReplica {
         request: Request<EmbedRequest>,
     ) -> Result<Response<EmbedResponse>, Status> {
         check(&request)?;
-        let texts = request.into_inner().texts;
+        let request = request.into_inner();
+        if request.dimensions > 3 {
+            return Err(invalid("dimensions"));
+        }
+        let lists = request.token_ids.iter();
+        let lists = lists.map(|list| characters(&list.ids).unwrap());
+        let texts: Vec<String> = request.texts.into_iter().chain(lists).collect();
+        let width = match request.dimensions {
+            0 => 3,
+            asked => asked as usize,
+        };
         let embeddings = texts
             .iter()
             .map(|text| Embedding {
-                values: vec![text.len() as f32, 0.5, -0.25],
+                values: [text.len() as f32, 0.5, -0.25][..width].to_vec(),
             })
             .collect();
         Ok(Response::new(EmbedResponse {
@@ -290,5 +327,21 @@ impl Replicas for FakeReplica {
             None => return Err(Status::invalid_argument("no input")),
         };
         Ok(Response::new(v1::TokenizeResponse { tokens }))
+    }
+
+    async fn detokenize(
+        &self,
+        request: Request<v1::DetokenizeRequest>,
+    ) -> Result<Response<v1::DetokenizeResponse>, Status> {
+        check(&request)?;
+        let lists = request.into_inner().token_ids;
+        let text = |(list, tokens): (usize, &v1::TokenIds)| {
+            let place = |at| invalid(&format!("token_ids[{list}][{at}]"));
+            characters(&tokens.ids).map_err(place)
+        };
+        let texts = lists.iter().enumerate().map(text);
+        Ok(Response::new(v1::DetokenizeResponse {
+            texts: texts.collect::<Result<_, _>>()?,
+        }))
     }
 }

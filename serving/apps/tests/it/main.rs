@@ -7,9 +7,13 @@
     reason = "tests fail by panicking and report what they measured"
 )]
 
+mod answers;
 mod citations;
+mod guided;
 mod hostile;
+mod hotline;
 mod ingest;
+mod library;
 mod pages;
 mod quality;
 mod support;

@@ -8,7 +8,7 @@ use crate::error::EngineError;
 use crate::output::grammar::Grammar;
 use crate::output::sample::{self, Allowed, History, Sampling};
 use crate::output::speculate::{Controller, Drafter, StepCosts};
-use crate::output::stop::StopMatcher;
+use crate::output::stop::{StopMatcher, StopStep};
 use crate::runner::TokenMask;
 use crate::tokenizer::{Detokenizer, TextTokenizer};
 use std::ops::ControlFlow;
@@ -225,7 +225,7 @@ impl Answer {
     ) -> Result<(), GenerateEvent> {
         let own_end = tokenizer.is_end(token) && (self.grammar.is_some() || !self.ignore_eos);
         if own_end || self.stop_tokens.contains(&token) {
-            let text = self.rest();
+            let (text, stopped) = self.rest();
             if !text.is_empty() {
                 let logprob = None;
                 self.push(GenerateEvent::Token {
@@ -234,7 +234,8 @@ impl Answer {
                     logprob,
                 });
             }
-            return Err(self.done(FinishReason::Stop));
+            let finish = stopped.map_or(FinishReason::Stop, FinishReason::StopString);
+            return Err(self.done(finish));
         }
         let mut complete = false;
         if let Some(grammar) = &mut self.grammar {
@@ -247,18 +248,24 @@ impl Answer {
         self.drafter.push(token);
         self.written += 1;
         let shown = self.detokenizer.push(tokenizer.token_bytes(token));
-        let step = self.stop.push(&shown);
+        let StopStep {
+            mut text,
+            mut stopped,
+        } = self.stop.push(&shown);
         let full = self.written >= self.max_tokens;
-        let mut text = step.text;
-        if (full || complete) && !step.stopped {
-            text.push_str(&self.rest());
+        if (full || complete) && stopped.is_none() {
+            let (rest, found) = self.rest();
+            text.push_str(&rest);
+            stopped = found;
         }
         let heard = self.push(GenerateEvent::Token {
             text,
             token,
             logprob,
         });
-        let finish = if step.stopped || complete {
+        let finish = if let Some(stop) = stopped {
+            FinishReason::StopString(stop)
+        } else if complete {
             FinishReason::Stop
         } else if full {
             FinishReason::Length
@@ -270,14 +277,13 @@ impl Answer {
         Err(self.done(finish))
     }
 
-    /// Text held back until now; a stop string in it still cuts it.
-    fn rest(&mut self) -> String {
+    /// Text held back until now, and the stop string that cut it, if one did.
+    fn rest(&mut self) -> (String, Option<usize>) {
         let tail = self.detokenizer.finish();
         let step = self.stop.push(&tail);
-        if step.stopped {
-            step.text
-        } else {
-            step.text + &self.stop.finish()
+        match step.stopped {
+            Some(_) => (step.text, step.stopped),
+            None => (step.text + &self.stop.finish(), None),
         }
     }
 

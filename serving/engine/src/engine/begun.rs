@@ -45,7 +45,7 @@ impl Begun {
                 }
             }
             let shown = self.detokenizer.push(tokenizer.token_bytes(*token));
-            if self.stop.push(&shown).stopped {
+            if self.stop.push(&shown).stopped.is_some() {
                 return refuse(at, "已到停止文本");
             }
         }

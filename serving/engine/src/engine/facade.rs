@@ -3,6 +3,7 @@
 use super::LoadOptions;
 use super::decoder::DecoderEngine;
 use super::encode::EncoderEngine;
+use super::judge;
 use super::request::{
     EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
 };
@@ -83,6 +84,16 @@ impl Engine {
         }
     }
 
+    /// The text that tokens stand for; refuses those that are not in the vocabulary. Bytes that
+    /// are no character show as U+FFFD. A decoder's control tokens show as their text; an
+    /// encoder's are left out, as it puts them around every text again.
+    pub fn detokenize(&self, tokens: &[u32]) -> Result<String, EngineError> {
+        match &self.0 {
+            Kind::Decoder(engine) => engine.detokenize(tokens),
+            Kind::Encoder(engine) => engine.detokenize(tokens),
+        }
+    }
+
     /// Loads (or replaces) an adapter in PEFT's layout; refuses one of another base shape.
     /// Requests that run keep the adapter they began with.
     pub fn load_adapter(&self, name: &str, dir: &Path) -> Result<(), EngineError> {
@@ -156,15 +167,19 @@ impl Engine {
         request: &ScoreRequest,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Scores, EngineError> {
-        if let Kind::Encoder(engine) = &self.0 {
-            return engine.score(request, wanted);
+        let engine = match &self.0 {
+            Kind::Encoder(engine) => return engine.score(request, wanted),
+            Kind::Decoder(engine) => engine,
+        };
+        if let Some(judge) = &engine.shared.judge {
+            return judge::score(engine, judge, request, wanted);
         }
         let query = std::iter::once(&request.query);
         let texts = EmbedRequest {
             texts: query.chain(&request.documents).cloned().collect(),
-            instruction: String::new(),
             tenant: request.tenant.clone(),
             priority: request.priority,
+            ..EmbedRequest::default()
         };
         let found = self.embed_while(&texts, wanted)?;
         Ok(Scores {

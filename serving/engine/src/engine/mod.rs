@@ -7,6 +7,7 @@ mod embed;
 mod encode;
 mod encode_queue;
 mod facade;
+mod judge;
 pub(crate) mod request;
 mod sequence;
 mod shared;

@@ -122,8 +122,10 @@ pub struct TokenLogprob {
 /// Why an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishReason {
-    /// An end token or a stop string.
+    /// An end token, or the end of what a constraint allows.
     Stop,
+    /// A stop string: the place of the one that matched in [`GenerateRequest::stop`].
+    StopString(usize),
     /// `max_tokens` or the context was used up.
     Length,
     /// The caller cancelled, or its sink broke off.
@@ -197,6 +199,9 @@ impl<F: FnMut(GenerateEvent) -> ControlFlow<()> + Send> TokenSink for F {
 pub struct EmbedRequest {
     /// The texts.
     pub texts: Vec<String>,
+    /// More texts, by their tokens; no instruction is put before them, and an encoder puts no
+    /// control tokens around them.
+    pub tokens: Vec<Vec<u32>>,
     /// Text that the model wants before each of them (`query: `); empty means none.
     pub instruction: String,
     /// Who is served; see [`GenerateRequest::tenant`].
@@ -221,7 +226,7 @@ impl EmbedRequest {
 /// unless they say otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
-    /// One vector of `hidden_size` numbers for each text.
+    /// One vector of `hidden_size` numbers for each text, then one for each list of tokens.
     pub vectors: Vec<Vec<f32>>,
     /// Tokens of all texts together.
     pub tokens: usize,

@@ -1,5 +1,6 @@
 //! What handles and the engine's thread both see.
 
+use super::judge::Judge;
 use super::lock;
 use super::request::EngineStats;
 use crate::chat::ChatTemplate;
@@ -21,6 +22,8 @@ pub(super) struct Shared {
     pub(super) tokenizer: Arc<TextTokenizer>,
     pub(super) template: ChatTemplate,
     pub(super) grammars: GrammarFactory,
+    /// How documents are scored, where the model can judge them.
+    pub(super) judge: Option<Judge>,
     /// Tokens that end an answer.
     pub(super) ends: Vec<u32>,
     /// Names the model in the hashes of cached blocks.
@@ -67,7 +70,12 @@ impl Adapters {
 
 impl Shared {
     /// State of an engine that has not begun.
-    pub(super) fn new(source: ModelSource, door: DoorLimits, speculation: bool) -> Self {
+    pub(super) fn new(
+        source: ModelSource,
+        door: DoorLimits,
+        speculation: bool,
+        judge: Option<Judge>,
+    ) -> Self {
         let vocab = source.spec.vocab;
         let tokenizer = Arc::new(source.tokenizer);
         let ends = (0..vocab as u32).filter(|id| tokenizer.is_end(*id));
@@ -77,6 +85,7 @@ impl Shared {
             spec: source.spec,
             ends: ends.collect(),
             grammars: GrammarFactory::new(Arc::clone(&tokenizer), vocab),
+            judge,
             tokenizer,
             template: source.template,
             adapters: Mutex::default(),

@@ -244,20 +244,33 @@ fn prediction(shared: &Shared, text: &str) -> Result<Vec<u32>, EngineError> {
 
 /// Token ids of a prompt that fits with at least one token to spare.
 pub(super) fn prompt_tokens(shared: &Shared, prompt: Prompt) -> Result<Vec<u32>, EngineError> {
-    let limit = shared.info.context_length;
     let tokens = match prompt {
         Prompt::Tokens(tokens) => tokens,
         // Its answer is the caller's concern.
         Prompt::Begun(resume) => resume.prompt,
-        Prompt::Text(text) if text.len() > limit.saturating_mul(BYTES_PER_TOKEN) => {
-            let prompt_tokens = text.len() / BYTES_PER_TOKEN;
-            return Err(EngineError::ContextExceeded {
-                prompt_tokens,
-                limit,
-            });
+        Prompt::Text(text) => {
+            text_fits(shared, text.len())?;
+            shared.tokenizer.encode(&text)?
         }
-        Prompt::Text(text) => shared.tokenizer.encode(&text)?,
     };
+    tokens_fit(shared, tokens)
+}
+
+/// Refuses a text of so many bytes that it cannot fit, before it is tokenised.
+pub(super) fn text_fits(shared: &Shared, bytes: usize) -> Result<(), EngineError> {
+    let limit = shared.info.context_length;
+    if bytes > limit.saturating_mul(BYTES_PER_TOKEN) {
+        return Err(EngineError::ContextExceeded {
+            prompt_tokens: bytes / BYTES_PER_TOKEN,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+/// Refuses tokens that leave no room for an answer or are none of the model's.
+pub(super) fn tokens_fit(shared: &Shared, tokens: Vec<u32>) -> Result<Vec<u32>, EngineError> {
+    let limit = shared.info.context_length;
     if tokens.is_empty() {
         return Err(EngineError::invalid("prompt", "为空，至少要有一个词元"));
     }
@@ -267,12 +280,17 @@ pub(super) fn prompt_tokens(shared: &Shared, prompt: Prompt) -> Result<Vec<u32>,
             limit,
         });
     }
-    let vocab = shared.spec.vocab;
-    if let Some(bad) = tokens.iter().find(|t| **t as usize >= vocab) {
-        return Err(EngineError::invalid(
-            "prompt",
-            format!("词元 {bad} 不在 0 到 {} 之间", vocab - 1),
-        ));
-    }
+    in_vocabulary(&tokens, shared.spec.vocab)?;
     Ok(tokens)
+}
+
+/// Refuses the first token that the vocabulary does not have, by its place.
+pub(super) fn in_vocabulary(tokens: &[u32], vocab: usize) -> Result<(), EngineError> {
+    match tokens.iter().position(|token| *token as usize >= vocab) {
+        None => Ok(()),
+        Some(at) => Err(EngineError::invalid(
+            format!("tokens[{at}]"),
+            format!("词元 {} 不在 0 到 {} 之间", tokens[at], vocab - 1),
+        )),
+    }
 }

@@ -8,6 +8,7 @@ mod handover;
 mod hostile;
 mod likely;
 mod queueing;
+mod qwen3;
 mod sharing;
 mod speed;
 mod structured;

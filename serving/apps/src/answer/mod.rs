@@ -1,0 +1,19 @@
+//! Questions in, answers made of verified sentences out.
+
+mod ask;
+mod base;
+mod cache;
+mod cite;
+mod compose;
+mod evidence;
+mod hashes;
+mod question;
+mod record;
+
+pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
+pub use base::{Base, BuildError, Hit};
+pub use cite::CitationFault;
+pub(crate) use hashes::of_question as question_digest;
+pub use record::{
+    Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
+};

@@ -1,0 +1,37 @@
+//! What answers come from at one moment: immutable, named by a digest.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::head::HandOver;
+use super::version::Version;
+
+/// What citizens say, and what the texts call it; reviewed like a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Synonym {
+    /// The citizens' word.
+    pub word: String,
+    /// The texts' words.
+    pub means: Vec<String>,
+}
+
+/// All published versions of a knowledge base, with what is needed to answer from them.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Published {
+    /// Name of the knowledge base.
+    pub base: String,
+    /// Versions, ordered by id. Superseded and repealed ones are among them: questions as of an
+    /// earlier day are answered from them.
+    pub versions: Vec<Arc<Version>>,
+    /// Reviewed synonyms.
+    pub synonyms: Vec<Synonym>,
+    /// Themes that are switched off: questions about them are handed over.
+    pub closed_themes: Vec<String>,
+    /// Where a person will help.
+    pub hand_over: Option<HandOver>,
+    /// Digest over the ids and text digests of all versions, the synonyms and the closed themes,
+    /// lower-case hexadecimal: two equal digests give equal answers.
+    pub digest: String,
+}
