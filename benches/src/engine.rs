@@ -3,15 +3,18 @@
 use crate::args::Args;
 use crate::peer::{self, Question, Times};
 use crate::report::{Report, Row};
+use crate::shape;
 use anyhow::{Context, Result, bail, ensure};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 use zhisuan_engine::{Engine, GenerateEvent, GenerateRequest, LoadOptions, Prompt, TokenSink};
 
 /// Default model of the product's cache (SmolLM2 135M, Q4_1).
 const MODEL: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+/// Whose vocabulary a shape with random weights gets (Qwen2.5 0.5B).
+const VOCABULARY: &str = "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32";
 
 /// When each token came.
 struct Stamps(Sender<Result<Instant, String>>);
@@ -21,6 +24,7 @@ impl TokenSink for Stamps {
         let stamp = match event {
             GenerateEvent::Token { .. } => Ok(Instant::now()),
             GenerateEvent::Failed { error, .. } => Err(error.to_string()),
+            GenerateEvent::Unfinished { .. } => Err("the engine was shut down".to_owned()),
             GenerateEvent::Done { .. } => return ControlFlow::Continue(()),
         };
         match self.0.send(stamp) {
@@ -32,7 +36,14 @@ impl TokenSink for Stamps {
 
 /// Runs the bench.
 pub(crate) fn run(args: &Args) -> Result<Report> {
-    let model = model_file(args)?;
+    let shape = args.text("shape");
+    let made = shape
+        .map(|shape| shape::write(shape, &cached(VOCABULARY)?))
+        .transpose()?;
+    let model = match &made {
+        Some(file) => file.path().to_owned(),
+        None => model_file(args)?,
+    };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.number("threads", cores)?;
     let (prompt, tokens) = (args.number("prompt", 256)?, args.number("tokens", 64)?);
@@ -92,21 +103,22 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         Row::new(name, "tokens/s", ours).against(&peer.name, theirs)
     };
     let rows = measured.map(row).collect();
-    let note = note(&engine, &model, threads);
+    let file = model.file_name().unwrap_or_default().to_string_lossy();
+    let shape = shape.map(|shape| format!("{shape} with random weights"));
+    let note = note(
+        &engine,
+        &shape.unwrap_or_else(|| file.into_owned()),
+        threads,
+    );
     Ok(Report::new("engine", note, rows))
 }
 
 /// What was run, and how far caches and drafts had a part in it.
-fn note(engine: &Engine, model: &Path, threads: usize) -> String {
-    let file = model
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+fn note(engine: &Engine, model: &str, threads: usize) -> String {
     let kind = engine.info().quantisation.clone();
     let stats = engine.stats();
     format!(
-        "{file} ({kind}), {threads} threads each, greedy, alternating in one process tree; \
+        "{model} ({kind}), {threads} threads each, greedy, alternating in one process tree; \
          prompts of random tokens: {} tokens from the prefix cache, {} of {} drafts accepted",
         stats.prefix_hit_tokens, stats.drafts_accepted, stats.drafts_proposed,
     )

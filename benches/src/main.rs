@@ -21,6 +21,7 @@ mod product;
 mod report;
 mod restart;
 mod serve;
+mod shape;
 
 use crate::args::Args;
 use anyhow::{Result, bail};
@@ -34,7 +35,8 @@ usage: cargo xtask bench <bench> [--name value]...
   restart   time to start again with a large history
             --finished 100000  --waiting 10000  --workers 32  --rounds 5
   engine    tokens per second against llama.cpp on the same file, alternating
-            --model PATH.gguf  --threads N  --prompt 256  --tokens 64  --streams 8  --rounds 5
+            --model PATH.gguf | --shape qwen3-0.6b | --shape qwen3-1.7b (random weights)
+            --threads N  --prompt 256  --tokens 64  --streams 8  --rounds 5
   kernels   products with each block format, beside the memory's speed
             --threads N (with 1 and N)  --rounds 5
   embed     texts per second against ONNX Runtime on the same encoder, alternating

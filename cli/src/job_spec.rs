@@ -96,6 +96,7 @@ fn batch_work(job: &JobFile, table: &BatchTable, files: &mut Vec<LocalFile>) -> 
         model: table.model.clone(),
         input_sha256: digest(job, "batch.input", &table.input, files)?,
         max_tokens: table.max_tokens,
+        ..BatchWork::default()
     })
 }
 

@@ -7,6 +7,8 @@ use crate::limits::{Limits, Unit};
 use crate::metrics::Counted;
 use crate::openai::ApiError;
 use crate::trail::Trail;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use dashmap::DashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -55,6 +57,15 @@ pub(crate) struct Admitted {
     pub(crate) trail: Trail,
     /// Tells conversations apart where the caller does so itself.
     pub(crate) session: Option<u64>,
+}
+
+/// Every call that does something for a tenant begins so.
+impl FromRequestParts<App> for Admitted {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(head: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        app.admit(head).await
+    }
 }
 
 /// The right to work: tokens taken from the limits by estimate, and a place. Dropped with the

@@ -13,6 +13,7 @@ use crate::keys::{Defaults, Keys};
 use crate::label::LabelOptions;
 use crate::limits::{Limits, Unit};
 use crate::lines::Lines;
+use crate::listener::{Presence, Waits, Watching, attended};
 use crate::metrics::Metrics;
 use crate::openai::{self, ApiError};
 use crate::openapi;
@@ -183,7 +184,12 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
         hard_stop: CancellationToken::new(),
     };
     let router = router(app.clone(), options.extra);
-    let serving = tokio::spawn(serve(listener, router, draining));
+    let waits = Waits {
+        head: operations.request_head,
+        body: operations.request_body,
+        idle: operations.idle,
+    };
+    let serving = tokio::spawn(serve(listener, waits, router, draining));
     tracing::info!(%address, "gateway listens");
     Ok(Handle {
         address,
@@ -250,13 +256,15 @@ fn guard(operations: &Operations, stop: CancellationToken) -> Result<Guard, Erro
     Ok(guard)
 }
 
-async fn serve(listener: TcpListener, router: Router, draining: CancellationToken) {
+async fn serve(listener: TcpListener, waits: Waits, router: Router, draining: CancellationToken) {
     let listener = listener.tap_io(|connection| {
         // Tokens are small and should leave at once; a refusal of the system only costs latency.
         let _ = connection.set_nodelay(true);
     });
     let signal = draining.cancelled_owned();
-    let served = axum::serve(listener, router)
+    let router = router.layer(axum::middleware::from_fn_with_state(waits, attended));
+    let service = router.into_make_service_with_connect_info::<Presence>();
+    let served = axum::serve(Watching::new(listener, waits), service)
         .with_graceful_shutdown(signal)
         .await;
     if let Err(error) = served {

@@ -83,7 +83,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Whether an id that a caller made may be shown and written down.
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     (1..=128).contains(&id.len())
         && id
             .bytes()
@@ -146,6 +146,7 @@ fn endpoint(path: &str) -> &'static str {
         "/v1/embeddings" => "embeddings",
         "/v1/rerank" => "rerank",
         "/v1/tokenize" => "tokenize",
+        "/v1/detokenize" => "detokenize",
         "/v1/responses" => "responses",
         "/v1/messages" => "messages",
         "/v1/messages/count_tokens" => "count_tokens",

@@ -14,12 +14,17 @@ mod call;
 mod envelope;
 mod external;
 mod fair;
+#[doc(hidden)]
+pub mod fuzz;
+#[cfg(test)]
+mod fuzz_tests;
 mod guard;
 mod keys;
 mod label;
 mod language;
 mod limits;
 mod lines;
+mod listener;
 mod metrics;
 mod openai;
 mod openapi;

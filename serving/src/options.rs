@@ -41,6 +41,15 @@ pub struct Operations {
     pub metrics_tenants: usize,
     /// File for one JSON line per request: who, what, how long; never content.
     pub access_log: Option<PathBuf>,
+    /// A head of a request that is not whole after so long ends its connection.
+    #[serde(rename = "request_head_s", deserialize_with = "seconds")]
+    pub request_head: Duration,
+    /// A body that is not whole after so long is refused; files have longer.
+    #[serde(rename = "request_body_s", deserialize_with = "seconds")]
+    pub request_body: Duration,
+    /// A connection that asks for nothing for so long is closed.
+    #[serde(rename = "idle_s", deserialize_with = "seconds")]
+    pub idle: Duration,
     /// A reader of a stream that takes nothing for so long loses it.
     #[serde(rename = "reader_stall_s", deserialize_with = "seconds")]
     pub reader_stall: Duration,
@@ -75,6 +84,9 @@ impl Default for Operations {
             queue: QueueBounds::default(),
             metrics_tenants: 0,
             access_log: None,
+            request_head: Duration::from_secs(15),
+            request_body: Duration::from_secs(30),
+            idle: Duration::from_mins(5),
             reader_stall: Duration::from_secs(30),
             guard: GuardOptions::default(),
             label: LabelOptions::default(),

@@ -68,6 +68,14 @@ impl Trace {
         format(&self.context)
     }
 
+    /// The same place, for what has no span of its own.
+    pub(crate) fn alike(&self) -> Self {
+        Self {
+            context: self.context.clone(),
+            span: None,
+        }
+    }
+
     /// Whether somebody collects spans.
     pub(crate) fn is_exported(&self) -> bool {
         self.span.is_some()

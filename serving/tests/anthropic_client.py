@@ -21,6 +21,9 @@ def whole():
     answer = client.messages.create(**ask("hello", system="brief", stop_sequences=["END"]), extra_body={"temperature": 0})
     assert answer.content[0].text == TEXT and answer.stop_reason == "end_turn"
     assert (answer.usage.input_tokens, answer.usage.output_tokens) == (7, 6)
+    stopped = client.messages.create(**ask("stop", stop_sequences=["，"]))
+    assert (stopped.stop_reason, stopped.stop_sequence) == ("stop_sequence", "，")
+    assert stopped.content[0].text == "你好" and stopped.usage.output_tokens == 2
     cut = client.messages.create(**{**ask("hello"), "max_tokens": 2})
     assert cut.stop_reason == "max_tokens"
 
@@ -30,6 +33,9 @@ def streamed():
         assert "".join(stream.text_stream) == TEXT
         final = stream.get_final_message()
     assert final.stop_reason == "end_turn" and final.usage.output_tokens == 6
+    with client.messages.stream(**ask("stop", stop_sequences=["，"])) as stream:
+        final = stream.get_final_message()
+    assert (final.stop_reason, final.stop_sequence) == ("stop_sequence", "，")
 
 
 def tools():

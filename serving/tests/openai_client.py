@@ -93,6 +93,27 @@ def embeddings():
         answer = client.embeddings.create(model="tiny", input=["ab", "c"], **wish)
         assert [item.embedding for item in answer.data] == [[2.0, 0.5, -0.25], [1.0, 0.5, -0.25]]
         assert answer.usage.prompt_tokens == 6
+        # The fake's tokens are characters.
+        by_tokens = client.embeddings.create(model="tiny", input=[[97, 98], [99]], dimensions=2, **wish)
+        assert [item.embedding for item in by_tokens.data] == [[2.0, 0.5], [1.0, 0.5]]
+    expect(
+        openai.BadRequestError,
+        "invalid_value",
+        lambda: client.embeddings.create(model="tiny", input="a", dimensions=4),
+        param="dimensions",
+    )
+
+
+def tokens():
+    prompt = [ord(char) for char in "hello"]
+    answer = client.completions.create(model="tiny", prompt=prompt)
+    assert answer.choices[0].text == TEXT
+    expect(
+        openai.BadRequestError,
+        "invalid_value",
+        lambda: client.completions.create(model="tiny", prompt=[[1], [2, 0xD800]]),
+        param="prompt[1][1]",
+    )
 
 
 CALL = 'say <tool_call>\n{"name": "weather", "arguments": {"city": "北京"}}\n</tool_call>'
@@ -195,7 +216,7 @@ def errors():
     )
 
 
-for check in (models, chat, chat_stream, broken_stream, completions, embeddings, tools, structured, responses,
+for check in (models, chat, chat_stream, broken_stream, completions, embeddings, tokens, tools, structured, responses,
               batches, errors):
     check()
     print("ok", check.__name__)

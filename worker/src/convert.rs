@@ -8,7 +8,7 @@ use zhisuan_proto::v1;
 /// The word on the wire for the end of an answer.
 pub(crate) fn finish_word(finish: engine::FinishReason) -> &'static str {
     match finish {
-        engine::FinishReason::Stop => "stop",
+        engine::FinishReason::Stop | engine::FinishReason::StopString(_) => "stop",
         engine::FinishReason::Length => "length",
         engine::FinishReason::Cancelled => "cancelled",
     }
@@ -95,8 +95,13 @@ pub(crate) fn usage(usage: engine::Usage) -> v1::TokenCount {
     }
 }
 
-/// One event, on the wire.
-pub(crate) fn event(event: engine::GenerateEvent) -> v1::GenerateEvent {
+/// One event, on the wire; `stop` are the stop strings of its request, `weights` names the files
+/// that the engine runs.
+pub(crate) fn event(
+    event: engine::GenerateEvent,
+    stop: &[String],
+    weights: &str,
+) -> v1::GenerateEvent {
     use v1::generate_event::Event;
     let event = match event {
         engine::GenerateEvent::Token {
@@ -107,6 +112,7 @@ pub(crate) fn event(event: engine::GenerateEvent) -> v1::GenerateEvent {
             logprob: logprob.map(|found| token_logprob(&text, token, found)),
             text,
             token,
+            attached: String::new(),
         }),
         engine::GenerateEvent::Done {
             finish,
@@ -114,10 +120,27 @@ pub(crate) fn event(event: engine::GenerateEvent) -> v1::GenerateEvent {
         } => Event::Done(v1::Done {
             finish_reason: finish_word(finish).into(),
             usage: Some(usage(used)),
+            stop_sequence: match finish {
+                engine::FinishReason::StopString(at) => stop.get(at).cloned().unwrap_or_default(),
+                _ => String::new(),
+            },
         }),
         engine::GenerateEvent::Failed { error, usage: used } => Event::Failed(v1::Failed {
             code: error_code(&error),
             message: error.to_string(),
+            usage: Some(usage(used)),
+        }),
+        engine::GenerateEvent::Unfinished {
+            resume,
+            usage: used,
+        } => Event::Handover(v1::Handover {
+            resume: Some(v1::Resume {
+                cached_tokens: usage(used).cached_tokens,
+                prompt: resume.prompt,
+                answer: resume.answer,
+                seed: resume.seed,
+                weights: weights.to_owned(),
+            }),
             usage: Some(usage(used)),
         }),
     };

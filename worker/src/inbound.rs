@@ -65,12 +65,36 @@ fn constraint(wire: Option<v1::Constraint>) -> Result<Option<engine::Constraint>
     Ok(Some(form))
 }
 
-/// Tokens of what shall be continued.
-pub(crate) fn tokens(engine: &Engine, input: Option<Input>) -> Result<Vec<u32>, EngineError> {
+/// What shall be continued, and how many tokens of it are the prompt.
+pub(crate) fn prompt(
+    engine: &Engine,
+    wire: &mut v1::GenerateRequest,
+) -> Result<(Prompt, usize), EngineError> {
+    if let Some(resume) = wire.resume.take() {
+        let count = resume.prompt.len();
+        return Ok((Prompt::Begun(begun(resume)), count));
+    }
+    let tokens = tokens(engine, wire.input.take())?;
+    let count = tokens.len();
+    Ok((Prompt::Tokens(tokens), count))
+}
+
+/// An answer that another replica began.
+fn begun(wire: v1::Resume) -> engine::Resume {
+    engine::Resume {
+        prompt: wire.prompt,
+        answer: wire.answer,
+        seed: wire.seed,
+        cached_tokens: wire.cached_tokens as usize,
+    }
+}
+
+fn tokens(engine: &Engine, input: Option<Input>) -> Result<Vec<u32>, EngineError> {
     match input {
         Some(Input::Prompt(text)) => encode(engine, &text),
+        Some(Input::TokenIds(tokens)) => Ok(tokens.ids),
         Some(Input::Chat(wire)) => encode(engine, &engine.prompt_of(&chat(wire))?),
-        None => Err(invalid("input", "chat 或 prompt 必须给出一个")),
+        None => Err(invalid("input", "chat、prompt、token_ids 必须给出一个")),
     }
 }
 
@@ -80,6 +104,34 @@ pub(crate) fn count(engine: &Engine, input: Option<Countable>) -> Result<Vec<u32
         Some(Countable::Text(text)) => encode(engine, &text),
         Some(Countable::Chat(wire)) => encode(engine, &engine.prompt_of(&chat(wire))?),
         None => Err(invalid("input", "chat 或 text 必须给出一个")),
+    }
+}
+
+/// Texts of lists of tokens; a refusal names the list and the place in it.
+pub(crate) fn detokenize(
+    engine: &Engine,
+    lists: &[v1::TokenIds],
+) -> Result<Vec<String>, EngineError> {
+    let text = |(list, tokens): (usize, &v1::TokenIds)| {
+        engine.detokenize(&tokens.ids).map_err(|error| match error {
+            EngineError::InvalidRequest { field, detail } => EngineError::InvalidRequest {
+                field: field.replacen("tokens", &format!("token_ids[{list}]"), 1),
+                detail,
+            },
+            other => other,
+        })
+    };
+    lists.iter().enumerate().map(text).collect()
+}
+
+/// Texts and tokens to embed.
+pub(crate) fn embed(wire: v1::EmbedRequest) -> engine::EmbedRequest {
+    engine::EmbedRequest {
+        texts: wire.texts,
+        tokens: wire.token_ids.into_iter().map(|list| list.ids).collect(),
+        instruction: wire.instruction,
+        tenant: wire.tenant,
+        priority: wire.priority,
     }
 }
 
@@ -96,14 +148,14 @@ fn encode(engine: &Engine, text: &str) -> Result<Vec<u32>, EngineError> {
     engine.tokenize(text)
 }
 
-/// The request, its prompt as tokens already.
+/// The request with what it shall continue.
 pub(crate) fn generate(
     wire: v1::GenerateRequest,
     adapter: Option<String>,
-    prompt: Vec<u32>,
+    prompt: Prompt,
 ) -> Result<engine::GenerateRequest, EngineError> {
     Ok(engine::GenerateRequest {
-        prompt: Prompt::Tokens(prompt),
+        prompt,
         adapter,
         max_tokens: wire.max_tokens as usize,
         sampling: sampling(wire.sampling),
@@ -137,7 +189,7 @@ mod tests {
         reason = "tests fail by panicking"
     )]
     use super::{chat, generate};
-    use zhisuan_engine::Constraint;
+    use zhisuan_engine::{Constraint, Prompt};
     use zhisuan_proto::v1::{self, constraint::Form};
 
     #[test]
@@ -155,7 +207,7 @@ mod tests {
             prediction: "again".into(),
             ..v1::GenerateRequest::default()
         };
-        let request = generate(wire, Some("lora".into()), vec![1, 2]).unwrap();
+        let request = generate(wire, Some("lora".into()), Prompt::Tokens(vec![1, 2])).unwrap();
         assert_eq!(
             (request.tenant.as_str(), request.priority, request.queue_ms),
             ("acme", 2, 30)
@@ -176,7 +228,7 @@ mod tests {
                 constraint: constraint(form),
                 ..v1::GenerateRequest::default()
             };
-            let refused = generate(wire, None, vec![1]).unwrap_err();
+            let refused = generate(wire, None, Prompt::Tokens(vec![1])).unwrap_err();
             assert_eq!(refused.code(), "invalid_request");
         }
     }

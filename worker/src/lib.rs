@@ -17,11 +17,13 @@ mod metrics;
 pub mod models;
 mod options;
 mod outbox;
+mod pulse;
 mod replica;
 mod replica_metrics;
 mod rpc;
 mod session;
 mod usage;
+mod vectors;
 mod worker;
 
 pub use error::Error;

@@ -1,7 +1,8 @@
 //! The Replicas service: gateways call the models that this worker serves. A caller shows the
 //! token of the assignment; a caller that goes away frees its place within one step.
 
-use crate::{convert, inbound};
+use crate::pulse::Pulse;
+use crate::{convert, inbound, vectors};
 use axum::Router;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
@@ -10,12 +11,15 @@ use prometheus::{Registry, TextEncoder};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
+use std::time::Instant;
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
 use zhisuan_engine as engine;
@@ -37,6 +41,57 @@ pub(crate) struct Served {
     /// What each name for callers stands for: the base, or an adapter by its name in the engine.
     /// Requests that run are not touched by a change.
     pub(crate) names: RwLock<BTreeMap<String, Option<String>>>,
+    /// Which files the base (`None`) and each adapter were made from.
+    pub(crate) files: RwLock<BTreeMap<Option<String>, String>>,
+    /// Answers whose caller still listens.
+    pub(crate) answers: TaskTracker,
+    pub(crate) epoch: u64,
+    /// Times of the pulse count from here.
+    pub(crate) born: Instant,
+    pub(crate) pulse: Mutex<Pulse>,
+}
+
+impl Served {
+    /// Remembers the files of adapters that were loaded.
+    pub(crate) fn know(&self, more: BTreeMap<Option<String>, String>) {
+        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        files.extend(more);
+    }
+
+    fn pulse(&self) -> MutexGuard<'_, Pulse> {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> u64 {
+        millis(self.born)
+    }
+
+    /// What it does and what its callers feel.
+    fn load(&self) -> v1::ReplicaLoad {
+        let stats = self.engine.stats();
+        let felt = self.pulse().look(self.now_ms(), stats.tokens_out);
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        v1::ReplicaLoad {
+            job_id: self.job_id,
+            epoch: self.epoch,
+            running: count(stats.running),
+            waiting: count(stats.waiting),
+            kv_milli: count(stats.kv_blocks_used * 1000 / stats.kv_blocks_total.max(1)),
+            tokens_last_minute: felt.tokens,
+            first_token_p50_ms: felt.first_token_p50_ms,
+            first_token_p99_ms: felt.first_token_p99_ms,
+        }
+    }
+
+    /// Names the files behind an answer: an answer that was begun with others is not gone on with.
+    fn weights(&self, adapter: Option<&String>) -> String {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |model: Option<&String>| files.get(&model.cloned()).cloned().unwrap_or_default();
+        match adapter {
+            None => of(None),
+            Some(_) => format!("{}+{}", of(None), of(adapter)),
+        }
+    }
 }
 
 /// Everything that is served now. Cheap to clone.
@@ -59,7 +114,12 @@ impl ReplicaTable {
         self.lock().clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Served>>> {
+    /// What each of them does.
+    pub(crate) fn loads(&self) -> Vec<v1::ReplicaLoad> {
+        self.all().iter().map(|served| served.load()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Served>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -87,6 +147,11 @@ impl ReplicaTable {
             )
         })
     }
+}
+
+/// Milliseconds since a moment.
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn refuse(code: Code, name: &str, english: &str, chinese: &str) -> Status {
@@ -173,24 +238,53 @@ async fn while_wanted<T: Send + 'static>(
     result
 }
 
+/// An answer that was begun elsewhere is only gone on with by the same weights.
+fn same_weights(weights: &str, request: &GenerateRequest) -> Result<(), Status> {
+    let begun = request.resume.as_ref();
+    if begun.is_none_or(|begun| begun.weights == weights) {
+        return Ok(());
+    }
+    Err(refuse(
+        Code::NotFound,
+        "ZS-REPLICA-MODEL",
+        "this replica runs other weights than those that began the answer",
+        "本副本的模型文件与开始该回答的副本不同，不能接着回答",
+    ))
+}
+
 fn submit(
-    engine: &Engine,
+    served: &Arc<Served>,
+    weights: String,
     adapter: Option<String>,
     mut request: GenerateRequest,
     events: mpsc::UnboundedSender<Result<GenerateEvent, Status>>,
 ) -> Result<RequestId, EngineError> {
-    let tokens = inbound::tokens(engine, request.input.take())?;
-    let prompt_tokens = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-    let request = inbound::generate(request, adapter, tokens)?;
+    let engine = &served.engine;
+    let goes_on = request
+        .resume
+        .as_ref()
+        .is_some_and(|begun| !begun.answer.is_empty());
+    let (prompt, count) = inbound::prompt(engine, &mut request)?;
+    let prompt_tokens = u32::try_from(count).unwrap_or(u32::MAX);
+    let request = inbound::generate(request, adapter, prompt)?;
+    let stop = request.stop.clone();
     let accepted = generate_event::Event::Started(Started { prompt_tokens });
     // A caller that has gone already is noticed when the answer is dropped.
     let _ = events.send(Ok(GenerateEvent {
         event: Some(accepted),
     }));
     // The channel holds at most the answer's tokens, which the request bounds.
-    let sink = move |event| match events.send(Ok(convert::event(event))) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+    let (came, to) = (Instant::now(), Arc::clone(served));
+    let mut first = !goes_on;
+    let sink = move |event| {
+        if std::mem::take(&mut first) {
+            let waited_ms = u32::try_from(millis(came)).unwrap_or(u32::MAX);
+            to.pulse().began(to.now_ms(), waited_ms);
+        }
+        match events.send(Ok(convert::event(event, &stop, &weights))) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
     };
     engine.generate(request, Box::new(sink))
 }
@@ -201,6 +295,7 @@ pub(crate) struct Answer {
     events: UnboundedReceiverStream<Result<GenerateEvent, Status>>,
     engine: Engine,
     id: RequestId,
+    _listened_to: TaskTrackerToken,
 }
 
 impl Stream for Answer {
@@ -229,13 +324,17 @@ impl Replicas for Service {
         let served = self.0.find(&request)?;
         let request = request.into_inner();
         let adapter = adapter_of(&served, &request.model)?;
+        let weights = served.weights(adapter.as_ref());
+        same_weights(&weights, &request)?;
+        let listened_to = served.answers.token();
         let (sender, receiver) = mpsc::unbounded_channel();
         let engine = served.engine.clone();
-        let id = blocking(move || submit(&served.engine, adapter, request, sender)).await?;
+        let id = blocking(move || submit(&served, weights, adapter, request, sender)).await?;
         Ok(Response::new(Answer {
             events: UnboundedReceiverStream::new(receiver),
             engine,
             id,
+            _listened_to: listened_to,
         }))
     }
 
@@ -246,14 +345,13 @@ impl Replicas for Service {
         let served = self.0.find(&request)?;
         let request = request.into_inner();
         base_only(&served, &request.model)?;
-        let wanted = engine::EmbedRequest {
-            texts: request.texts,
-            instruction: request.instruction,
-            tenant: request.tenant,
-            priority: request.priority,
-        };
+        let dimensions = vectors::width(request.dimensions, served.engine.info().hidden_size)
+            .map_err(|error| convert::status(&error))?;
+        let wanted = inbound::embed(request);
         let found = while_wanted(move |on| served.engine.embed_while(&wanted, on)).await?;
-        let embeddings = found.vectors.into_iter().map(|values| Embedding { values });
+        let shorten = |values| vectors::shorten(values, dimensions);
+        let embeddings = found.vectors.into_iter().map(shorten);
+        let embeddings = embeddings.map(|values| Embedding { values });
         Ok(Response::new(EmbedResponse {
             embeddings: embeddings.collect(),
             prompt_tokens: u32::try_from(found.tokens).unwrap_or(u32::MAX),
@@ -289,5 +387,17 @@ impl Replicas for Service {
         adapter_of(&served, &request.model)?;
         let tokens = blocking(move || inbound::count(&served.engine, request.input)).await?;
         Ok(Response::new(v1::TokenizeResponse { tokens }))
+    }
+
+    async fn detokenize(
+        &self,
+        request: Request<v1::DetokenizeRequest>,
+    ) -> Result<Response<v1::DetokenizeResponse>, Status> {
+        let served = self.0.find(&request)?;
+        let request = request.into_inner();
+        adapter_of(&served, &request.model)?;
+        let lists = request.token_ids;
+        let texts = blocking(move || inbound::detokenize(&served.engine, &lists)).await?;
+        Ok(Response::new(v1::DetokenizeResponse { texts }))
     }
 }

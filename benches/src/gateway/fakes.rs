@@ -21,8 +21,9 @@ use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::models_server::ModelsServer;
 use zhisuan_proto::v1::replicas_server::{Replicas, ReplicasServer};
 use zhisuan_proto::v1::{
-    Delta, Done, EmbedRequest, EmbedResponse, GenerateEvent, GenerateRequest, ScoreRequest,
-    ScoreResponse, Started, TokenCount, TokenizeRequest, TokenizeResponse,
+    Delta, DetokenizeRequest, DetokenizeResponse, Done, EmbedRequest, EmbedResponse, GenerateEvent,
+    GenerateRequest, ScoreRequest, ScoreResponse, Started, TokenCount, TokenizeRequest,
+    TokenizeResponse,
 };
 
 /// Says as many words as it may, without any model.
@@ -58,6 +59,7 @@ impl Replicas for FakeReplica {
         let done = event(Event::Done(Done {
             finish_reason: "length".to_owned(),
             usage: Some(usage),
+            ..Done::default()
         }));
         let events = stream::iter([accepted])
             .chain(stream::iter(0..most).map(move |_| word()))
@@ -77,6 +79,13 @@ impl Replicas for FakeReplica {
         &self,
         _: Request<TokenizeRequest>,
     ) -> Result<Response<TokenizeResponse>, Status> {
+        Err(Status::unimplemented("absent in the fake"))
+    }
+
+    async fn detokenize(
+        &self,
+        _: Request<DetokenizeRequest>,
+    ) -> Result<Response<DetokenizeResponse>, Status> {
         Err(Status::unimplemented("absent in the fake"))
     }
 }

@@ -163,7 +163,7 @@ pub(crate) struct TenantFlag {
 pub(crate) struct KeyCreateArgs {
     #[arg(long, help = tr("给人看的名称", "a name for people"))]
     pub(crate) name: String,
-    #[arg(long, default_value = "tenant", value_parser = ["tenant", "operator", "auditor", "app", "worker", "gateway"], help = tr("角色", "role"))]
+    #[arg(long, default_value = "tenant", value_parser = ["tenant", "operator", "auditor", "app", "worker", "gateway", "clerk"], help = tr("角色", "role"))]
     pub(crate) role: String,
     #[arg(long, help = tr("租户", "tenant"))]
     pub(crate) tenant: Option<String>,

@@ -18,16 +18,19 @@ pub enum Role {
     Worker,
     /// A gateway.
     Gateway,
+    /// Keeps a knowledge base: may only ask who it is, so that applications know it.
+    Clerk,
 }
 
 impl Role {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Tenant,
         Self::Operator,
         Self::Auditor,
         Self::App,
         Self::Worker,
         Self::Gateway,
+        Self::Clerk,
     ];
 
     /// The name on the wire.
@@ -39,6 +42,7 @@ impl Role {
             Self::App => "app",
             Self::Worker => "worker",
             Self::Gateway => "gateway",
+            Self::Clerk => "clerk",
         }
     }
 
@@ -74,6 +78,15 @@ const FILES: Who = Who::Roles(&[Role::Tenant, Role::Operator, Role::Worker]);
 const GATEWAY: Who = Who::Roles(&[Role::Gateway]);
 const WORKER: Who = Who::Roles(&[Role::Worker]);
 const ANY_KEY: Who = Who::Roles(&Role::ALL);
+/// Keys that do something here themselves.
+const ANY_DOER: Who = Who::Roles(&[
+    Role::Tenant,
+    Role::Operator,
+    Role::Auditor,
+    Role::App,
+    Role::Worker,
+    Role::Gateway,
+]);
 /// Workers answer these, with their own tokens; the scheduler never does.
 const NOBODY: Who = Who::Roles(&[]);
 
@@ -83,11 +96,11 @@ pub(crate) const METHODS: &[(&str, Who)] = &[
     ("/grpc.health.v1.Health/Watch", Who::Anyone),
     (
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        ANY_KEY,
+        ANY_DOER,
     ),
     (
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-        ANY_KEY,
+        ANY_DOER,
     ),
     ("/zhisuan.v1.Access/CreateTenant", OPERATOR),
     ("/zhisuan.v1.Access/ListTenants", OVERSEERS),

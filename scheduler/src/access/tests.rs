@@ -7,7 +7,7 @@
 )]
 
 use super::handle::NewKey;
-use super::roles::{METHODS, Role};
+use super::roles::{METHODS, Role, Who};
 use super::testing::{FakeClock, FakeRecords, FakeTenants, access, code, key, request};
 use super::{Access, AccessService, Caller, Denied};
 use prost::Message as _;
@@ -156,6 +156,18 @@ fn service(access: &Access) -> AccessService {
     )
 }
 
+#[test]
+fn a_clerk_may_only_ask_who_it_is() {
+    let allowed: Vec<&str> = METHODS
+        .iter()
+        .filter(|(_, who)| matches!(who, Who::Roles(roles) if roles.contains(&Role::Clerk)))
+        .map(|(path, _)| *path)
+        .collect();
+    assert_eq!(allowed, ["/zhisuan.v1.Access/WhoAmI"]);
+    assert!(!Role::Clerk.sees_all() && !Role::Clerk.of_tenant());
+    assert_eq!(Role::parse("clerk"), Some(Role::Clerk));
+}
+
 fn wanted(tenant: &str, role: &str) -> CreateKeyRequest {
     CreateKeyRequest {
         tenant: tenant.into(),
@@ -184,7 +196,7 @@ async fn tenants_make_keys_of_their_own_only() {
         .await
         .unwrap_err();
     assert_eq!(code(&refused), "ZS-TENANT-UNKNOWN");
-    for role in ["operator", "worker", "gateway", "auditor", "king"] {
+    for role in ["operator", "worker", "gateway", "auditor", "clerk", "king"] {
         let refused = service
             .create_key(request(wanted("", role), &acme))
             .await

@@ -139,6 +139,10 @@ fn batch_work(batch: &mut v1::BatchWork, path: &str) -> Result<WorkKind, Refusal
     name(&batch.model, &path, "model")?;
     digest(&batch.input_sha256, &path, "input_sha256")?;
     range(batch.max_tokens.into(), 1, 131_072, &path, "max_tokens")?;
+    range(batch.endpoint.len() as u64, 0, 64, &path, "endpoint")?;
+    if !batch.source_sha256.is_empty() {
+        digest(&batch.source_sha256, &path, "source_sha256")?;
+    }
     Ok(WorkKind::Batch)
 }
 

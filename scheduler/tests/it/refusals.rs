@@ -80,6 +80,7 @@ fn bad_work() -> Vec<Bad> {
         model: model.to_owned(),
         input_sha256: "0".repeat(64),
         max_tokens: 1,
+        ..v1::BatchWork::default()
     };
     let train = v1::TrainWork {
         base_model: "smollm2-135m-instruct".to_owned(),

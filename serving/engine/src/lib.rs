@@ -17,7 +17,8 @@
 //! 11. [`with_threads`] — the arithmetic of other threads' work, bounded to a number of cores.
 //!
 //! Promise kept by construction and by test: a batch neighbour, a chunk border or a
-//! restart of a request never changes a token of it (same machine, same seed).
+//! restart of a request, at another engine too, never changes a token of it (same machine,
+//! same seed).
 
 mod blocks;
 pub mod chat;
@@ -36,7 +37,7 @@ pub mod train;
 pub use chat::{Chat, ChatAbilities, ChatMessage, Tool, ToolCall};
 pub use engine::request::{
     BANDS, EmbedRequest, Embeddings, EngineStats, FinishReason, GenerateEvent, GenerateRequest,
-    Prompt, RequestId, STEP_BOUNDS_MS, TokenLogprob, TokenSink, TopToken, Unfinished, Usage,
+    Prompt, RequestId, Resume, STEP_BOUNDS_MS, TokenLogprob, TokenSink, TopToken, Usage,
 };
 pub use engine::similar::{ScoreRequest, Scores};
 pub use engine::{Engine, LoadOptions};

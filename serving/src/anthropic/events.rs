@@ -25,6 +25,7 @@ pub(super) struct Messaging {
     done: usize,
     open: Option<Open>,
     reason: &'static str,
+    stop: Option<String>,
 }
 
 impl Messaging {
@@ -35,10 +36,17 @@ impl Messaging {
             done: 0,
             open: None,
             reason: "stop",
+            stop: None,
         }
     }
 
-    fn message(&self, content: &[Value], reason: Option<&str>, usage: &Value) -> Value {
+    fn message(
+        &self,
+        content: &[Value],
+        reason: Option<&str>,
+        stop: Option<&str>,
+        usage: &Value,
+    ) -> Value {
         json!({
             "id": self.id,
             "type": "message",
@@ -46,7 +54,7 @@ impl Messaging {
             "model": self.model,
             "content": content,
             "stop_reason": reason,
-            "stop_sequence": null,
+            "stop_sequence": stop,
             "usage": usage,
         })
     }
@@ -102,13 +110,13 @@ impl Messaging {
     }
 }
 
-/// Why a message ended. Stop strings end it as the end of a turn does: replicas do not tell them
-/// apart.
-fn stop_reason(reason: &str) -> &'static str {
-    match reason {
-        "length" => "max_tokens",
-        "tool_calls" => "tool_use",
-        _ => "end_turn",
+/// Why a message ended.
+fn stop_reason(reason: &str, stop: Option<&str>) -> &'static str {
+    match (reason, stop) {
+        ("length", _) => "max_tokens",
+        ("tool_calls", _) => "tool_use",
+        (_, Some(_)) => "stop_sequence",
+        (_, None) => "end_turn",
     }
 }
 
@@ -121,7 +129,7 @@ impl Shape for Messaging {
             "input_tokens": plan.prompt_tokens, "output_tokens": 0,
             "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0,
         });
-        let message = self.message(&[], None, &usage);
+        let message = self.message(&[], None, None, &usage);
         let start = json!({"type": "message_start", "message": message});
         vec![
             Frame::named("message_start", &start),
@@ -135,14 +143,19 @@ impl Shape for Messaging {
                 .into_iter()
                 .flat_map(|piece| self.piece(piece))
                 .collect(),
-            Said::Ended { reason, .. } => {
+            // This interface has no place for them.
+            Said::Attached { .. } => Vec::new(),
+            Said::Ended { reason, stop, .. } => {
                 self.reason = reason;
+                self.stop = stop;
                 self.close()
             }
             Said::Done(usage) => {
+                let stop = self.stop.as_deref();
+                let reason = stop_reason(self.reason, stop);
                 let body = json!({
                     "type": "message_delta",
-                    "delta": {"stop_reason": stop_reason(self.reason), "stop_sequence": null},
+                    "delta": {"stop_reason": reason, "stop_sequence": stop},
                     "usage": usage_json(usage),
                 });
                 vec![
@@ -178,8 +191,9 @@ impl Shape for Messaging {
                 "type": "tool_use", "id": call.id, "name": call.name, "input": input,
             }));
         }
-        let reason = stop_reason(choice.reason);
-        self.message(&content, Some(reason), &usage_json(usage))
+        let stop = choice.stop.as_deref();
+        let reason = stop_reason(choice.reason, stop);
+        self.message(&content, Some(reason), stop, &usage_json(usage))
     }
 }
 

@@ -6,6 +6,7 @@ mod events;
 mod read;
 mod tools;
 
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::Call;
 use crate::language::Language;
@@ -14,7 +15,8 @@ use crate::openai::ability;
 use crate::openai::body;
 use crate::openai::generate::answer;
 use crate::openai::tokenize;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -22,7 +24,7 @@ use axum::{Extension, Json, Router};
 use events::Messaging;
 use serde_json::{Value, json};
 
-use read::{read, read_count};
+pub(crate) use read::{read, read_count};
 
 /// Versions whose shapes are the same in everything that is offered here.
 const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
@@ -42,21 +44,24 @@ pub(crate) fn speaks(path: &str) -> bool {
 async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
-    version(&head.headers)?;
+    version(&headers)?;
     let wish = read(&body::read(body).await?)?;
     let shape = Messaging::new(&call.id, &wish.model);
     Box::pin(answer(&app, &call, admitted, shape, wish, ability::CHAT)).await
 }
 
 /// Costs nothing: tokens are counted, none is computed.
-async fn count(State(app): State<App>, request: Request) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
-    version(&head.headers)?;
+async fn count(
+    State(app): State<App>,
+    admitted: Admitted,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, ApiError> {
+    version(&headers)?;
     let request = read_count(&body::read(body).await?)?;
     let route = app.route(&request.model, &admitted, None).await?;
     ability::check(&route, ability::CHAT)?;

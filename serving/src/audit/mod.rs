@@ -15,7 +15,7 @@ use sha2::Digest as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,6 +23,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const WAITING: usize = 65_536;
 /// Events that are written together.
 const TOGETHER: usize = 512;
+/// Between looks at a full queue.
+const TURN: Duration = Duration::from_millis(20);
 /// Between tries when the disk refuses.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -109,6 +111,24 @@ impl Audit {
             self.0.metrics.audit_failures.inc();
             tracing::error!(request_id = %record.id, "an audit event was lost: its queue is full");
         }
+    }
+}
+
+impl Audit {
+    /// Writes the event of one of many; waits while the queue is full, so that none is lost.
+    pub(crate) async fn push_in_turn(&self, record: &Record) {
+        let mut next = event(record);
+        while let Some(sender) = &self.0.sender {
+            match sender.try_send(next) {
+                Err(TrySendError::Full(refused)) => next = refused,
+                Ok(()) => return,
+                Err(TrySendError::Disconnected(_)) => break,
+            }
+            tokio::time::sleep(TURN).await;
+        }
+        self.0.failing.store(true, Ordering::Relaxed);
+        self.0.metrics.audit_failures.inc();
+        tracing::error!(request_id = %record.id, "an audit event was lost: nobody writes");
     }
 }
 

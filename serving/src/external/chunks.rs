@@ -5,7 +5,7 @@
 //! `<tool_call>` with one JSON object, the forms that every reader of ours knows.
 
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::generate_request::Input;
@@ -26,20 +26,29 @@ pub(super) struct Translator {
     pieces: u32,
     usage: Option<TokenCount>,
     reason: Option<String>,
+    /// The stop strings of the request, and the one that the server says it found.
+    stops: Vec<String>,
+    stop: Option<String>,
     thinking: bool,
     calls: BTreeMap<u64, (String, String)>,
 }
 
 impl Translator {
     pub(super) fn new(request: &GenerateRequest) -> Self {
-        let bytes = match &request.input {
-            Some(Input::Chat(chat)) => chat.messages.iter().map(|said| said.content.len()).sum(),
-            Some(Input::Prompt(text)) => text.len(),
+        let tokens = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN);
+        let prompt_tokens = match &request.input {
+            Some(Input::Chat(chat)) => {
+                tokens(chat.messages.iter().map(|said| said.content.len()).sum())
+            }
+            Some(Input::Prompt(text)) => tokens(text.len()),
+            Some(Input::TokenIds(tokens)) => tokens.ids.len(),
             None => 0,
         };
         Self {
             is_chat: matches!(request.input, Some(Input::Chat(_))),
-            prompt_tokens: u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX),
+            prompt_tokens: u32::try_from(prompt_tokens).unwrap_or(u32::MAX),
+            stops: request.stop.clone(),
+            stop: None,
             pieces: 0,
             usage: None,
             reason: None,
@@ -78,15 +87,23 @@ impl Translator {
         let text = self.text(choice);
         if let Some(reason) = choice["finish_reason"].as_str() {
             self.reason = Some(reason.to_owned());
+            // As vLLM and SGLang name it; a number is an end token.
+            let told = [&choice["stop_reason"], &choice["matched_stop"]];
+            let mut told = told.into_iter().filter_map(Value::as_str);
+            self.stop = told
+                .find(|told| self.stops.iter().any(|stop| stop == told))
+                .map(str::to_owned);
         }
         let logprob = self.logprob(choice);
-        if text.is_empty() && logprob.is_none() {
+        let attached = attached(&choice["delta"]);
+        if text.is_empty() && logprob.is_none() && attached.is_empty() {
             return Vec::new();
         }
         self.pieces = self.pieces.saturating_add(1);
         vec![event(Event::Delta(Delta {
             text,
             logprob,
+            attached,
             ..Delta::default()
         }))]
     }
@@ -161,6 +178,7 @@ impl Translator {
         events.push(event(Event::Done(Done {
             finish_reason: finish_reason.to_owned(),
             usage: Some(self.counted()),
+            stop_sequence: self.stop.take().unwrap_or_default(),
         })));
         events
     }
@@ -205,6 +223,20 @@ impl Translator {
 
 fn event(event: Event) -> GenerateEvent {
     GenerateEvent { event: Some(event) }
+}
+
+/// Citations beside the text: `annotations` in OpenAI's shape and the extension `zhisuan`.
+fn attached(delta: &Value) -> String {
+    let told = |name: &str| delta.get(name).filter(|value| !value.is_null());
+    let named = ["annotations", "zhisuan"].into_iter();
+    let kept: Map<String, Value> = named
+        .filter_map(|name| Some((name.to_owned(), told(name)?.clone())))
+        .collect();
+    if kept.is_empty() {
+        String::new()
+    } else {
+        Value::Object(kept).to_string()
+    }
 }
 
 /// Counts, where both are told.

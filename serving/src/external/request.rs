@@ -51,6 +51,10 @@ pub(super) fn generate(
             put("prompt", json!(prompt));
             "/completions"
         }
+        Some(Input::TokenIds(tokens)) => {
+            put("prompt", json!(tokens.ids));
+            "/completions"
+        }
         None => return Err(ApiError::internal()),
     };
     Ok((path, Value::Object(body)))

@@ -7,8 +7,8 @@ use crate::trail::Trail;
 use serde_json::{Value, json};
 use zhisuan_proto::v1::tokenize_request::Input;
 use zhisuan_proto::v1::{
-    EmbedRequest, EmbedResponse, Embedding, ExternalServer, Route, ScoreRequest, ScoreResponse,
-    TokenizeRequest, TokenizeResponse,
+    DetokenizeRequest, DetokenizeResponse, EmbedRequest, EmbedResponse, Embedding, ExternalServer,
+    Route, ScoreRequest, ScoreResponse, TokenizeRequest, TokenizeResponse,
 };
 
 /// Largest answer that is taken.
@@ -27,12 +27,22 @@ impl External {
     ) -> Result<EmbedResponse, Verdict> {
         let with_instruction = |text: &String| format!("{}{text}", request.instruction);
         let texts: Vec<String> = request.texts.iter().map(with_instruction).collect();
-        let bytes = texts.iter().map(String::len).sum();
-        let body = json!({"model": server.model, "input": texts, "encoding_format": "float"});
+        let lists: Vec<&[u32]> = request.token_ids.iter().map(|list| &*list.ids).collect();
+        let tokens: usize = lists.iter().map(|ids| ids.len()).sum();
+        let bytes = texts.iter().map(String::len).sum::<usize>() + tokens * BYTES_PER_TOKEN;
+        let input = if lists.is_empty() {
+            json!(texts)
+        } else {
+            json!(lists)
+        };
+        let mut body = json!({"model": server.model, "input": input, "encoding_format": "float"});
+        if request.dimensions > 0 {
+            body["dimensions"] = json!(request.dimensions);
+        }
         let answer = self
             .json(route, server, "/embeddings", &body, trail)
             .await?;
-        let mut embeddings = vec![Embedding::default(); request.texts.len()];
+        let mut embeddings = vec![Embedding::default(); texts.len() + lists.len()];
         for item in answer["data"].as_array().into_iter().flatten() {
             let index = item["index"].as_u64().and_then(|n| usize::try_from(n).ok());
             let place = index.and_then(|index| embeddings.get_mut(index));
@@ -100,21 +110,33 @@ impl External {
             )));
         };
         let body = json!({"model": server.model, "prompt": text});
-        let beside = ExternalServer {
-            url: server
-                .url
-                .trim_end_matches('/')
-                .trim_end_matches("/v1")
-                .to_owned(),
-            ..server.clone()
-        };
-        let answer = self.json(route, &beside, "/tokenize", &body, trail).await?;
+        let server = beside(server);
+        let answer = self.json(route, &server, "/tokenize", &body, trail).await?;
         let tokens = answer["tokens"].as_array().ok_or_else(malformed)?;
         let number = |token: &Value| token.as_u64().and_then(|token| u32::try_from(token).ok());
         let tokens: Option<Vec<u32>> = tokens.iter().map(number).collect();
         Ok(TokenizeResponse {
             tokens: tokens.ok_or_else(malformed)?,
         })
+    }
+
+    /// The texts of tokens, by vLLM's call.
+    pub(crate) async fn detokenize(
+        &self,
+        route: &Route,
+        server: &ExternalServer,
+        request: &DetokenizeRequest,
+        trail: &Trail,
+    ) -> Result<DetokenizeResponse, Verdict> {
+        let server = beside(server);
+        let mut texts = Vec::with_capacity(request.token_ids.len());
+        for list in &request.token_ids {
+            let body = json!({"model": server.model, "tokens": list.ids});
+            let answer = self.json(route, &server, "/detokenize", &body, trail);
+            let answer = answer.await?;
+            texts.push(answer["prompt"].as_str().ok_or_else(malformed)?.to_owned());
+        }
+        Ok(DetokenizeResponse { texts })
     }
 
     async fn json(
@@ -136,6 +158,15 @@ impl External {
             }
         }
         serde_json::from_slice(&bytes).map_err(|_| malformed())
+    }
+}
+
+/// The server at its root, where vLLM has the calls of its own.
+fn beside(server: &ExternalServer) -> ExternalServer {
+    let root = server.url.trim_end_matches('/').trim_end_matches("/v1");
+    ExternalServer {
+        url: root.to_owned(),
+        ..server.clone()
     }
 }
 

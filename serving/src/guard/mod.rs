@@ -16,7 +16,7 @@ pub(crate) use stream::{Outgoing, outgoing};
 pub(crate) use terms::Terms;
 
 use crate::openai::ApiError;
-use crate::trail::Trail;
+use crate::trail::{Finding, Trail};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -200,6 +200,11 @@ impl Guard {
         (!decisions.is_idle()).then(|| (decisions, self.terms()))
     }
 
+    /// Whether anything is looked for in prompts of `tenant`.
+    pub(crate) fn screens_prompts(&self, tenant: &str) -> bool {
+        !self.policy(tenant).prompt.is_idle()
+    }
+
     /// Masks the texts of a prompt, or refuses them.
     pub(crate) fn prompt<'a>(
         &self,
@@ -207,18 +212,27 @@ impl Guard {
         texts: impl IntoIterator<Item = &'a mut String>,
     ) -> Result<(), ApiError> {
         let tenant = trail.with(|record| record.tenant.clone());
-        let decisions = self.policy(&tenant).prompt;
+        let mut found = Vec::new();
+        let screened = self.screen_prompt(&tenant, texts, &mut found);
+        trail.with(|record| found.into_iter().for_each(|one| record.found(one)));
+        screened
+    }
+
+    /// The same for a tenant, with what was found.
+    pub(crate) fn screen_prompt<'a>(
+        &self,
+        tenant: &str,
+        texts: impl IntoIterator<Item = &'a mut String>,
+        found: &mut Vec<Finding>,
+    ) -> Result<(), ApiError> {
+        let decisions = self.policy(tenant).prompt;
         if decisions.is_idle() {
             return Ok(());
         }
         let terms = self.terms();
         for text in texts {
             let screened = screen(text, decisions, &terms, "prompt");
-            trail.with(|record| {
-                for finding in screened.findings {
-                    record.found(finding);
-                }
-            });
+            found.extend(screened.findings);
             match screened.refused {
                 Some(rule) => return Err(refused(rule)),
                 None => *text = screened.text,
@@ -231,7 +245,8 @@ impl Guard {
 /// Every text of an input.
 pub(crate) fn texts(input: &mut Option<Input>) -> Vec<&mut String> {
     match input {
-        None => Vec::new(),
+        // Tokens are told as texts where they are screened.
+        None | Some(Input::TokenIds(_)) => Vec::new(),
         Some(Input::Prompt(text)) => vec![text],
         Some(Input::Chat(chat)) => chat
             .messages

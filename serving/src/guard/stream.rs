@@ -53,7 +53,7 @@ pub(crate) fn outgoing(mut events: Events, trail: Trail, how: Outgoing) -> Event
                         tail.text.push_str(how.label.unwrap_or(""));
                     }
                 }
-                Event::Failed(_) => {}
+                Event::Failed(_) | Event::Handover(_) => {}
             }
             note(&trail, &tail);
             let refused = tail.refused;
@@ -114,6 +114,7 @@ fn filtered(rule: Rule, event: &Event, count: TokenCount) -> GenerateEvent {
         event: Some(Event::Done(Done {
             finish_reason: "content_filter".to_owned(),
             usage: Some(usage),
+            stop_sequence: String::new(),
         })),
     }
 }

@@ -51,7 +51,7 @@ pub(super) const HISTOGRAMS: [Histogram; 4] = [
     ),
 ];
 
-pub(super) const LABELLED_COUNTERS: [Family; 9] = [
+pub(super) const LABELLED_COUNTERS: [Family; 10] = [
     (
         "requests_total",
         "Requests answered, by endpoint and HTTP status.",
@@ -81,6 +81,11 @@ pub(super) const LABELLED_COUNTERS: [Family; 9] = [
         "requests_refused_total",
         "Requests refused for a limit, a full queue or a deadline.",
         &["code"],
+    ),
+    (
+        "handovers_total",
+        "Answers whose replica stopped: another one went on, or they were broken off.",
+        &["outcome"],
     ),
     (
         "guard_findings_total",

@@ -28,6 +28,7 @@ pub(crate) struct Metrics {
     cached_tokens: IntCounterVec,
     finished: IntCounterVec,
     refused: IntCounterVec,
+    handovers: IntCounterVec,
     findings: IntCounterVec,
     tenant_requests: IntCounterVec,
     tenant_tokens: IntCounterVec,
@@ -66,6 +67,7 @@ impl Metrics {
             cached_tokens,
             finished,
             refused,
+            handovers,
             findings,
             tenant_requests,
             tenant_tokens,
@@ -94,6 +96,7 @@ impl Metrics {
             cached_tokens,
             finished,
             refused,
+            handovers,
             findings,
             tenant_requests,
             tenant_tokens,
@@ -118,6 +121,12 @@ impl Metrics {
         self.requests
             .with_label_values(&[endpoint, status.to_string().as_str()])
             .inc();
+    }
+
+    /// An answer's replica stopped.
+    pub(crate) fn handed_over(&self, went_on: bool) {
+        let outcome = if went_on { "continued" } else { "broken" };
+        self.handovers.with_label_values(&[outcome]).inc();
     }
 
     pub(crate) fn queued(&self, model: &str, time: Duration) {

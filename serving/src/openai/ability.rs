@@ -46,7 +46,7 @@ pub(crate) fn manner(route: &Route, input: Option<&Input>) -> Manner {
     let style = words().find_map(|word| word.strip_prefix("tools="));
     let thinking = match input {
         // A bare prompt is answered by bare text.
-        None | Some(Input::Prompt(_)) => Thinking::Off,
+        None | Some(Input::Prompt(_) | Input::TokenIds(_)) => Thinking::Off,
         Some(Input::Chat(chat)) if chat.thinking != Some(false) && !chat.continue_last => {
             let opened = words().any(|word| word == "thinking=opened");
             if opened {

@@ -46,10 +46,7 @@ pub(super) fn strands(wish: Wish, id: &str, tenant: &str, max_tokens: u32) -> Ve
         max_tokens,
         ..wish.request
     };
-    let more = wish
-        .more_prompts
-        .into_iter()
-        .map(|prompt| Some(Input::Prompt(prompt)));
+    let more = wish.more_prompts.into_iter().map(Some);
     let inputs = std::iter::once(base.input.clone()).chain(more);
     let strand = |prompt: usize, input: &Option<Input>, run: usize| {
         let index = prompt * group + run;

@@ -2,44 +2,26 @@
 
 use super::ApiError;
 use super::fields::{self, Fields};
+use crate::listener::Late;
 use axum::body::Body;
 use axum::http::StatusCode;
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::time::Duration;
+use std::error::Error;
 
 /// Largest body of a request, bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// What is still read and thrown away of a larger one, so that its sender reads the refusal
 /// instead of a reset connection.
 const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads a whole body of at most [`MAX_BODY_BYTES`].
 pub(crate) async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
-    match tokio::time::timeout(READ_TIMEOUT, collect(body)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "invalid_request_error",
-            "body_timeout",
-            "The request body did not arrive within 30 s. Send it again.",
-            "请求正文未在 30 秒内收齐。请重新发送。",
-        )),
-    }
-}
-
-async fn collect(body: Body) -> Result<Vec<u8>, ApiError> {
     let mut chunks = body.into_data_stream();
     let (mut bytes, mut total) = (Vec::new(), 0_usize);
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| {
-            malformed(
-                "The request body broke off. Send it again.",
-                "请求正文中途断开。请重新发送。",
-            )
-        })?;
+        let chunk = chunk.map_err(|error| broken(&error))?;
         total = total.saturating_add(chunk.len());
         if total <= MAX_BODY_BYTES {
             bytes.extend_from_slice(&chunk);
@@ -61,6 +43,28 @@ async fn collect(body: Body) -> Result<Vec<u8>, ApiError> {
         ));
     }
     Ok(bytes)
+}
+
+/// Why a body did not come to its end.
+fn broken(error: &axum::Error) -> ApiError {
+    let first: &(dyn Error + 'static) = error;
+    let mut causes = std::iter::successors(Some(first), |&cause| cause.source());
+    match causes.find_map(|cause| cause.downcast_ref::<Late>()) {
+        Some(Late(limit)) => {
+            let seconds = limit.as_secs().max(1);
+            ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "invalid_request_error",
+                "body_timeout",
+                format!("The request body did not arrive within {seconds} s. Send it again."),
+                format!("请求正文未在 {seconds} 秒内收齐。请重新发送。"),
+            )
+        }
+        None => malformed(
+            "The request body broke off. Send it again.",
+            "请求正文中途断开。请重新发送。",
+        ),
+    }
 }
 
 fn malformed(english: impl Into<Box<str>>, chinese: impl Into<Box<str>>) -> ApiError {

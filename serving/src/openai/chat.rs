@@ -11,10 +11,12 @@ use super::tools;
 use super::types::{ChatRequest, Common, TemplateSwitches};
 use super::validate::{self, integer, invalid_value};
 use super::{ability, constraint};
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::{Call, unix_s};
 use axum::Extension;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 use zhisuan_proto::v1::generate_request::Input;
@@ -25,10 +27,9 @@ const MAX_PREDICTION_BYTES: usize = 256 * 1024;
 pub(crate) async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let reply = Reply::new(Kind::Chat, &call.id, &wish, unix_s());
     Box::pin(answer(&app, &call, admitted, reply, wish, ability::CHAT)).await

@@ -5,17 +5,20 @@ use super::body::{self, view};
 use super::fields::COMPLETIONS;
 use super::generate::answer;
 use super::replies::{Kind, Reply};
-use super::sampling::{Wish, max_tokens, prompt_bound, runs};
+use super::sampling::{Wish, max_tokens, runs};
+use super::texts::Texts;
 use super::types::{Common, CompletionRequest};
 use super::validate::{self, integer, invalid_value};
 use super::{ability, constraint};
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::{Call, unix_s};
 use axum::Extension;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
+use serde_json::Value;
 use zhisuan_proto::v1::GenerateRequest;
-use zhisuan_proto::v1::generate_request::Input;
 
 /// What the official interface generates when nothing is asked for.
 const DEFAULT_MAX_TOKENS: i64 = 16;
@@ -25,10 +28,9 @@ const MAX_ANSWERS: usize = 64;
 pub(crate) async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let reply = Reply::new(Kind::Completion, &call.id, &wish, unix_s());
     Box::pin(answer(
@@ -44,11 +46,15 @@ pub(crate) async fn create(
 
 /// The wish in a body. Pure.
 pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
-    let body = body::parse(bytes, &COMPLETIONS)?;
-    let request: CompletionRequest = view(&body)?;
-    let common: Common = view(&body)?;
+    wish(&body::parse(bytes, &COMPLETIONS)?)
+}
+
+/// The wish in a parsed body whose fields were checked. Pure.
+pub(crate) fn wish(body: &Value) -> Result<Wish, ApiError> {
+    let request: CompletionRequest = view(body)?;
+    let common: Common = view(body)?;
     validate::model(&request.model)?;
-    let mut prompts = validate::texts("prompt", request.prompt.as_ref(), MAX_ANSWERS)?;
+    let prompts = Texts::read("prompt", request.prompt.as_ref(), MAX_ANSWERS)?;
     let (stream, include_usage) = common.stream()?;
     let (n, best_of) = runs(common.n, request.best_of, stream)?;
     if prompts.len() * best_of as usize > MAX_ANSWERS {
@@ -59,23 +65,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
             "一次请求至多 64 个回答",
         ));
     }
-    let bound = prompts
-        .iter()
-        .map(|prompt| prompt_bound(prompt.len(), 1))
-        .sum();
-    let first = prompts.remove(0);
     // The best answers are found by the probabilities of their tokens.
     let logprobs = integer("logprobs", request.logprobs, (0, 5))?;
     let mut asked = GenerateRequest {
-        input: Some(Input::Prompt(first)),
         top_logprobs: logprobs.or_else(|| (best_of > n).then_some(0)),
         ..GenerateRequest::default()
     };
     common.fill(&mut asked)?;
     let limit = common.max_tokens.or(Some(DEFAULT_MAX_TOKENS));
     let mut wish = Wish {
-        more_prompts: prompts,
-        max_prompt_tokens: bound,
         max_tokens: max_tokens(limit, None)?,
         n,
         best_of,
@@ -84,6 +82,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Wish, ApiError> {
         with_logprobs: logprobs.is_some(),
         ..Wish::new(request.model, asked, "prompt")
     };
+    wish.prompts(&prompts);
+    wish.by_tokens = matches!(prompts, Texts::Tokens(_)).then_some(prompts);
     wish.constrain(constraint::of(None, "response_format", &common)?)?;
     Ok(wish)
 }

@@ -150,8 +150,9 @@ pub(crate) const EMBEDDINGS: Fields = Fields {
         "user",
         "instruction",
         "priority",
+        "dimensions",
     ]],
-    neutral: &[("dimensions", never)],
+    neutral: &[],
 };
 
 /// Of POST /v1/responses.
@@ -253,6 +254,12 @@ pub(crate) const TOKENIZE: Fields = Fields {
     ],
 };
 
+/// Of POST /v1/detokenize.
+pub(crate) const DETOKENIZE: Fields = Fields {
+    honoured: &[&["model", "tokens"]],
+    neutral: &[],
+};
+
 impl Fields {
     /// Refuses the first field of `object` that is unknown, or known and not offered at its value.
     pub(crate) fn check(&self, object: &Map<String, Value>) -> Result<(), ApiError> {
@@ -314,6 +321,7 @@ mod tests {
             ("EmbeddingRequest", &EMBEDDINGS),
             ("RerankRequest", &RERANK),
             ("TokenizeRequest", &TOKENIZE),
+            ("DetokenizeRequest", &DETOKENIZE),
             ("BatchRequest", &BATCHES),
         ];
         for (name, fields) in kinds {

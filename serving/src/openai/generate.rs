@@ -59,6 +59,8 @@ pub(crate) enum Step {
     Ended {
         strand: usize,
         reason: &'static str,
+        /// The stop string that ended it.
+        stop: Option<String>,
     },
     /// Every strand is whole.
     Done(TokenCount),
@@ -98,6 +100,7 @@ async fn open(
         .route(&wish.model, &admitted, wish.request.input.as_ref())
         .await?;
     ability::check(&route, ability)?;
+    wish.look_up(app, &admitted.trail, &route).await?;
     let manner = ability::manner(&route, wish.request.input.as_ref());
     if let Some(constraint) = wish.toolbox.constraint(manner)? {
         wish.request.constraint = Some(constraint);
@@ -218,7 +221,7 @@ impl Generation {
             }
             Happened::Event(Event::Done(done)) => {
                 self.begin_rest(strand);
-                return Some(self.strand_done(strand, &done));
+                return Some(self.strand_done(strand, done));
             }
             Happened::Event(Event::Failed(failed)) => {
                 if let Some(usage) = failed.usage {
@@ -231,8 +234,9 @@ impl Generation {
                 let error = error.prompt_is(self.prompt_field);
                 return Some(self.fail(error));
             }
-            // The start is said once, before the first event; a repeat breaks the protocol.
-            Happened::Event(Event::Started(_)) | Happened::Lost(None) => {}
+            // The start is said once, before the first event, and replicas hand over among
+            // themselves: either here breaks the protocol.
+            Happened::Event(Event::Started(_) | Event::Handover(_)) | Happened::Lost(None) => {}
             Happened::Lost(Some(status)) => {
                 tracing::warn!(code = ?status.code(), message = status.message(), "replica lost");
             }
@@ -287,14 +291,19 @@ impl Generation {
         total
     }
 
-    fn strand_done(&mut self, strand: usize, done: &Done) -> Step {
+    fn strand_done(&mut self, strand: usize, done: Done) -> Step {
         self.tallies[strand].count = done.usage.unwrap_or_default();
         self.meter.counted(self.total());
         let Some(reason) = trouble::reason(&done.finish_reason) else {
             return self.fail(ApiError::generation_cancelled());
         };
         self.tallies[strand].ended = true;
-        Step::Ended { strand, reason }
+        let stop = Some(done.stop_sequence).filter(|stop| !stop.is_empty());
+        Step::Ended {
+            strand,
+            reason,
+            stop,
+        }
     }
 
     fn fail(&mut self, error: ApiError) -> Step {

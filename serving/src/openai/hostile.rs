@@ -186,7 +186,7 @@ fn completions_take_prompts_and_sixteen_tokens_by_default() {
     let wish = read(json!({"model": "m", "prompt": ["a", "b"], "n": 2})).unwrap();
     assert_eq!(
         (wish.more_prompts.as_slice(), wish.n),
-        (["b".to_owned()].as_slice(), 2)
+        ([Input::Prompt("b".to_owned())].as_slice(), 2)
     );
     assert_eq!(wish.max_tokens, Some((16, "max_tokens")));
     let param = |body| read(body).unwrap_err().param.unwrap();
@@ -204,8 +204,8 @@ fn completions_take_prompts_and_sixteen_tokens_by_default() {
         "best_of"
     );
     assert_eq!(
-        &*param(json!({"model": "m", "prompt": [1, 2]})),
-        "prompt[0]"
+        &*param(json!({"model": "m", "prompt": [1, -2]})),
+        "prompt[1]"
     );
     assert_eq!(
         &*param(json!({"model": "m", "prompt": "a", "echo": true})),

@@ -2,12 +2,13 @@
 
 pub(crate) mod ability;
 mod asks;
-mod batches;
+pub(crate) mod batches;
 pub(crate) mod body;
-mod chat;
-mod completions;
+pub(crate) mod chat;
+pub(crate) mod completions;
 pub(crate) mod constraint;
-mod embeddings;
+pub(crate) mod detokenize;
+pub(crate) mod embeddings;
 mod error;
 pub(crate) mod fields;
 mod files;
@@ -23,14 +24,17 @@ pub(crate) mod pieces;
 mod refusals;
 mod remote;
 mod replies;
-mod rerank;
-mod responses;
+pub(crate) mod rerank;
+pub(crate) mod responses;
 pub(crate) mod sampling;
 mod strands;
 pub(crate) mod stream;
+mod texts;
 pub(crate) mod tokenize;
 pub(crate) mod tools;
 pub(crate) mod trouble;
+#[cfg(test)]
+mod trouble_tests;
 pub(crate) mod types;
 mod unary;
 pub(crate) mod validate;
@@ -53,6 +57,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/responses", post(responses::create))
         .route("/v1/rerank", post(rerank::create))
         .route("/v1/tokenize", post(tokenize::create))
+        .route("/v1/detokenize", post(detokenize::create))
         .merge(files::router())
         .merge(batches::router())
         .layer(Extension(files::Tallies::default()))

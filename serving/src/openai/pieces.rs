@@ -6,6 +6,7 @@ use super::generate::{Generation, Step};
 use super::sampling::Wish;
 use super::tools::Toolbox;
 use crate::parse::{AnswerParser, CallIds};
+use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use zhisuan_proto::v1::{Delta, TokenCount, TokenLogprob};
 
@@ -27,10 +28,17 @@ pub(crate) enum Said {
         pieces: Vec<Piece>,
         logprob: Option<TokenLogprob>,
     },
+    /// What stands beside the text of a choice: members of its message.
+    Attached {
+        choice: usize,
+        members: Map<String, Value>,
+    },
     /// A choice is whole: "stop", "length" or "tool_calls".
     Ended {
         choice: usize,
         reason: &'static str,
+        /// The stop string that ended it.
+        stop: Option<String>,
     },
     /// Every choice is whole.
     Done(Usage),
@@ -114,7 +122,11 @@ impl Talk {
     fn take(&mut self, step: Step) {
         match step {
             Step::Delta { strand, delta } => self.delta(strand, delta),
-            Step::Ended { strand, reason } => self.end(strand, reason),
+            Step::Ended {
+                strand,
+                reason,
+                stop,
+            } => self.end(strand, reason, stop),
             Step::Done(tokens) => {
                 let usage = Usage {
                     tokens,
@@ -142,13 +154,16 @@ impl Talk {
             };
             self.ready.push_back(said);
         }
+        if let Ok(members) = serde_json::from_str(&delta.attached) {
+            self.ready.push_back(Said::Attached { choice, members });
+        }
         if cut {
             self.generation.cut(choice);
-            self.ended(choice, "stop");
+            self.ended(choice, "stop", None);
         }
     }
 
-    fn end(&mut self, choice: usize, reason: &'static str) {
+    fn end(&mut self, choice: usize, reason: &'static str, stop: Option<String>) {
         let pieces = self.parsers[choice].finish();
         let (pieces, _) = self.allowed(pieces);
         if !pieces.is_empty() {
@@ -159,17 +174,21 @@ impl Talk {
             };
             self.ready.push_back(said);
         }
-        self.ended(choice, reason);
+        self.ended(choice, reason, stop);
     }
 
-    fn ended(&mut self, choice: usize, reason: &'static str) {
+    fn ended(&mut self, choice: usize, reason: &'static str, stop: Option<String>) {
         let called = self.parsers[choice].calls() > 0;
-        let reason = if called && reason == "stop" {
-            "tool_calls"
+        let (reason, stop) = if called && reason == "stop" {
+            ("tool_calls", None)
         } else {
-            reason
+            (reason, stop)
         };
-        self.ready.push_back(Said::Ended { choice, reason });
+        self.ready.push_back(Said::Ended {
+            choice,
+            reason,
+            stop,
+        });
     }
 
     /// Pieces up to a second call, where only one is wanted, and whether there was one.

@@ -106,6 +106,32 @@ impl ApiError {
         .retry_after(retry_after_s)
     }
 
+    /// The engine waited as long as the request allowed, and its turn did not come.
+    pub(crate) fn waited_too_long(retry_after_s: u64) -> Self {
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            SERVER,
+            "queue_timeout",
+            format!("The request waited for its turn as long as it may, and nothing was computed. Retry after {retry_after_s} s."),
+            format!("请求排队已到最长时限，尚未开始计算。请在 {retry_after_s} 秒后重试。"),
+        )
+        .retry_after(retry_after_s)
+    }
+
+    /// The model is of another kind than the request.
+    pub(crate) fn incapable(chinese: &str) -> Self {
+        Self::field(
+            "operation_not_offered",
+            "model",
+            "The model does not offer this operation. GET /v1/models tells the abilities of each.",
+            if chinese.is_empty() {
+                "该模型不提供此项功能。各模型的能力见 GET /v1/models。"
+            } else {
+                chinese
+            },
+        )
+    }
+
     pub(crate) fn context_exceeded(prompt_tokens: u64, context: u32) -> Self {
         let (counted, counted_zh) = if prompt_tokens == 0 {
             ("more".to_owned(), "超出上限".to_owned())

@@ -6,27 +6,27 @@ use crate::admit::Admitted;
 use crate::app::App;
 use crate::keys::secret;
 use crate::scheduler::CallerWire;
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use tonic::{Code, Status};
 
 /// Who asks, and its clients.
 pub(crate) struct Remote {
-    /// Its room at the gateway.
-    _admitted: Admitted,
+    /// Who it is, and its room at the gateway.
+    pub(crate) admitted: Admitted,
     pub(crate) wire: CallerWire,
 }
 
-impl Remote {
+impl FromRequestParts<App> for Remote {
+    type Rejection = ApiError;
+
     /// Checks key and limits as every other path does; the scheduler checks the key's rights.
-    pub(crate) async fn open(app: &App, head: &Parts) -> Result<Self, ApiError> {
+    async fn from_request_parts(head: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let admitted = app.admit(head).await?;
         let wire = app.scheduler.of_caller(secret(&head.headers)?);
         let wire = wire.ok_or_else(ApiError::internal)?;
-        Ok(Self {
-            _admitted: admitted,
-            wire,
-        })
+        Ok(Self { admitted, wire })
     }
 }
 

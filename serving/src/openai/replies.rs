@@ -106,12 +106,14 @@ impl Reply {
         self.offsets.get(choice).copied().unwrap_or(0)
     }
 
-    fn finish(&self, choice: usize, reason: &str) -> Value {
+    fn finish(&self, choice: usize, reason: &str, stop: Option<String>) -> Value {
         let reason = json!(reason);
-        match self.kind {
+        let mut chunk = match self.kind {
             Kind::Chat => self.chat_chunk(choice, &json!({}), &Value::Null, &reason),
             Kind::Completion => self.text_chunk(choice, "", &Value::Null, &reason),
-        }
+        };
+        tell_stop(&mut chunk["choices"][0], stop);
+        chunk
     }
 
     /// The counts, after the reasons and before the end.
@@ -133,7 +135,7 @@ impl Reply {
         let tokens = self.with_logprobs.then_some(choice.logprobs.as_slice());
         let logprobs = self.logprobs(tokens, 0);
         let reason = choice.reason;
-        match self.kind {
+        let mut value = match self.kind {
             Kind::Chat => json!({
                 "index": index,
                 "message": message(choice),
@@ -146,7 +148,9 @@ impl Reply {
                 "logprobs": logprobs,
                 "finish_reason": reason,
             }),
-        }
+        };
+        tell_stop(&mut value, choice.stop.clone());
+        value
     }
 
     fn logprobs(&self, tokens: Option<&[TokenLogprob]>, offset: usize) -> Value {
@@ -225,7 +229,17 @@ impl Shape for Reply {
                 pieces,
                 logprob,
             } => self.pieces(choice, pieces, logprob),
-            Said::Ended { choice, reason } => vec![Frame::data(&self.finish(choice, reason))],
+            Said::Attached { choice, members } if self.kind == Kind::Chat => {
+                let delta = Value::Object(members);
+                let chunk = self.chat_chunk(choice, &delta, &Value::Null, &Value::Null);
+                vec![Frame::data(&chunk)]
+            }
+            Said::Attached { .. } => Vec::new(),
+            Said::Ended {
+                choice,
+                reason,
+                stop,
+            } => vec![Frame::data(&self.finish(choice, reason, stop))],
             Said::Done(usage) => self.done(usage),
             Said::Failed(error) => self.failed(&error, Language::default()),
         }
@@ -250,6 +264,13 @@ impl Shape for Reply {
     }
 }
 
+/// The stop string of a choice under vLLM's name; the official interface has no field for it.
+fn tell_stop(choice: &mut Value, stop: Option<String>) {
+    if let Some(stop) = stop {
+        choice["stop_reason"] = json!(stop);
+    }
+}
+
 fn message(choice: &Choice) -> Value {
     let content = if choice.text.is_empty() && !choice.calls.is_empty() {
         Value::Null
@@ -262,6 +283,9 @@ fn message(choice: &Choice) -> Value {
     }
     if !choice.calls.is_empty() {
         message["tool_calls"] = choice.calls.iter().map(tool_call).collect();
+    }
+    for (name, value) in &choice.attached {
+        message[name] = value.clone();
     }
     message
 }

@@ -4,19 +4,18 @@ use super::ApiError;
 use super::ability;
 use super::body::{self, missing_parameter, view};
 use super::fields::RERANK;
-use super::open::authorize;
 use super::sampling::{priority, prompt_bound};
-use super::unary::to_its_end;
+use super::unary::{charged, hold, to_its_end};
 use super::validate::{self, integer, invalid_value, wrong_type};
 use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::Call;
 use crate::routing;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use zhisuan_proto::v1::{AuthorizeRequest, Route, ScoreRequest, ScoreResponse, TokenCount};
+use zhisuan_proto::v1::{Route, ScoreRequest, ScoreResponse};
 
 const MAX_DOCUMENTS: usize = 1_000;
 
@@ -45,10 +44,9 @@ pub(crate) struct Wish {
 pub(crate) async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    body: axum::body::Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let wish = read(&body::read(body).await?)?;
     let route = app.route(&wish.model, &admitted, None).await?;
     ability::check(&route, ability::RERANK)?;
@@ -122,15 +120,7 @@ async fn rerank(
     let count = wish.documents.len();
     // The query is read again beside every document.
     let bytes: usize = wish.documents.iter().map(String::len).sum();
-    let hold = AuthorizeRequest {
-        request_id: call.id.clone(),
-        tenant: admitted.caller.tenant.clone(),
-        model: wish.model.clone(),
-        max_prompt_tokens: prompt_bound(bytes + count * (wish.query.len() + 256), count),
-        max_completion_tokens: 0,
-        deployment: route.deployment.clone(),
-    };
-    let mut meter = authorize(app, &admitted, hold).await?;
+    let bound = prompt_bound(bytes + count * (wish.query.len() + 256), count);
     let request = ScoreRequest {
         request_id: call.id.clone(),
         model: wish.model.clone(),
@@ -139,17 +129,16 @@ async fn rerank(
         tenant: admitted.caller.tenant.clone(),
         priority: wish.priority.max(admitted.caller.band),
     };
-    let answer = routing::score(app, &admitted.trail, route, request);
-    let answer = answer.await.map_err(|error| error.prompt_is("documents"))?;
-    meter.counted(TokenCount {
-        prompt_tokens: answer.prompt_tokens,
-        ..TokenCount::default()
-    });
-    let finite = answer.scores.iter().all(|score| score.is_finite());
-    if answer.scores.len() != count || !finite {
-        meter.refused();
-        return Err(ApiError::replica_failed("scores_malformed", ""));
-    }
+    let work = async {
+        let answer = routing::score(app, &admitted.trail, route, request).await;
+        answer.map_err(|error| error.prompt_is("documents"))
+    };
+    let tokens = |answer: &ScoreResponse| {
+        let finite = answer.scores.iter().all(|score| score.is_finite());
+        (answer.scores.len() == count && finite).then_some(answer.prompt_tokens)
+    };
+    let hold = hold(call, &admitted, route, &wish.model, bound);
+    let answer = charged(app, &admitted, hold, work, tokens).await?;
     Ok(Json(render(&call.id, &answer, &wish)))
 }
 

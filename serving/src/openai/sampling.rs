@@ -3,10 +3,12 @@
 use super::ApiError;
 use super::constraint::Named;
 use super::fields::unsupported;
+use super::texts::Texts;
 use super::tools::Toolbox;
 use super::types::Common;
 use super::validate::{integer, invalid_value, real, stops};
 use std::collections::{BTreeMap, HashMap};
+use zhisuan_proto::v1::generate_request::Input;
 use zhisuan_proto::v1::{Chat, GenerateRequest, Sampling};
 
 const MAX_BIASES: usize = 1_024;
@@ -25,7 +27,9 @@ pub(crate) struct Wish {
     /// What replicas are asked; id, tenant and bound are filled in when it is sent.
     pub(crate) request: GenerateRequest,
     /// Prompts after the first, each answered as it is.
-    pub(crate) more_prompts: Vec<String>,
+    pub(crate) more_prompts: Vec<Input>,
+    /// All prompts, where they came by tokens that nobody has looked up yet.
+    pub(crate) by_tokens: Option<Texts>,
     /// Upper bound of the tokens of all prompts together.
     pub(crate) max_prompt_tokens: u64,
     /// `None`: as many as the context has room for. With it the name of its field.
@@ -53,6 +57,7 @@ impl Wish {
             model,
             request,
             more_prompts: Vec::new(),
+            by_tokens: None,
             max_prompt_tokens: 0,
             max_tokens: None,
             n: 1,

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::HeaderValue;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::convert::Infallible;
 use std::time::Duration;
 use zhisuan_proto::v1::{Route, TokenLogprob};
@@ -47,6 +47,10 @@ pub(crate) struct Choice {
     pub(crate) calls: Vec<Called>,
     pub(crate) logprobs: Vec<TokenLogprob>,
     pub(crate) reason: &'static str,
+    /// The stop string that ended it.
+    pub(crate) stop: Option<String>,
+    /// Members of the message beside its text, such as `annotations`.
+    pub(crate) attached: Map<String, Value>,
 }
 
 /// A whole tool call.
@@ -127,7 +131,15 @@ async fn collect(talk: &mut Talk) -> Result<(Vec<Choice>, Usage), ApiError> {
                     add(choice, piece);
                 }
             }
-            Said::Ended { choice, reason } => choices[choice].reason = reason,
+            Said::Attached { choice, members } => choices[choice].attached.extend(members),
+            Said::Ended {
+                choice,
+                reason,
+                stop,
+            } => {
+                choices[choice].reason = reason;
+                choices[choice].stop = stop;
+            }
             Said::Done(usage) => return Ok((choices, usage)),
             Said::Failed(error) => {
                 talk.nothing_delivered();

@@ -6,11 +6,12 @@ use super::body::{self, view};
 use super::fields::TOKENIZE;
 use super::validate::{self, invalid_value};
 use super::{messages, tools};
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::routing;
 use crate::trail::Trail;
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use zhisuan_proto::v1::tokenize_request::Input;
@@ -27,10 +28,9 @@ struct Body {
 
 pub(crate) async fn create(
     State(app): State<App>,
-    request: Request,
+    admitted: Admitted,
+    body: axum::body::Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let request = read(&body::read(body).await?)?;
     let route = app.route(&request.model, &admitted, None).await?;
     let tokens = count(&app, &admitted.trail, &route, request).await?;

@@ -4,6 +4,9 @@ use super::ApiError;
 use tonic::{Code, Status};
 use zhisuan_proto::v1::{Failed, Route};
 
+/// A wait that a replica predicts is told as no longer than this.
+const MAX_RETRY_S: u64 = 600;
+
 /// Whether another replica might do better.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -68,52 +71,103 @@ fn engine_code(code: &str) -> String {
     code.to_ascii_lowercase().replace('-', "_")
 }
 
-/// What a failure that a replica reports means.
-pub(crate) fn of_failed(failed: &Failed, route: &Route, retry_after_s: u64) -> Verdict {
-    let code = engine_code(&failed.code);
-    match code.as_str() {
-        "overloaded" => Verdict::Elsewhere(ApiError::replicas_full(&route.model, retry_after_s)),
-        "cancelled" | "stopped" | "engine_stopped" => {
-            Verdict::Elsewhere(ApiError::generation_cancelled())
-        }
-        "context_exceeded" => {
-            let counted = failed.usage.as_ref().map_or(0, |usage| usage.prompt_tokens);
-            Verdict::Final(too_long(
-                u64::from(counted),
-                route.context_length,
-                &failed.message,
-            ))
-        }
-        "invalid_request" | "template_failed" => {
-            Verdict::Final(ApiError::replica_refused("", &code, &failed.message))
-        }
-        other => Verdict::Final(ApiError::replica_failed(other, &failed.message)),
-    }
+/// What a replica says of a refusal or a failure.
+struct Told<'a> {
+    /// As the engine names it; empty where nobody said one.
+    code: String,
+    /// The field of the wire at fault; may be empty.
+    field: &'a str,
+    chinese: &'a str,
+    /// Tokens of a prompt that is too long, and how many there may be; 0 where nobody said.
+    counted: u64,
+    limit: u32,
+    /// Seconds until another try may go better.
+    retry_after_s: u64,
 }
 
-/// What a refused or broken call to a replica means.
+/// What a code of the engine means to a caller; `None` for a code that is not the engine's.
+fn of_code(told: &Told<'_>, route: &Route) -> Option<Verdict> {
+    let retry = told.retry_after_s;
+    let verdict = match told.code.as_str() {
+        "overloaded" => Verdict::Elsewhere(ApiError::replicas_full(&route.model, retry)),
+        // The caller's own limit has passed: another replica would only add to the wait.
+        "deadline_exceeded" => Verdict::Final(ApiError::waited_too_long(retry)),
+        "cancelled" | "engine_stopped" => Verdict::Elsewhere(ApiError::generation_cancelled()),
+        // The route names an adapter that is still on its way there, or on its way out.
+        "adapter_unknown" => Verdict::Elsewhere(ApiError::model_not_ready(&route.model)),
+        "context_exceeded" => {
+            let limit = match told.limit {
+                0 => route.context_length,
+                limit => limit,
+            };
+            Verdict::Final(too_long(told.counted, limit, told.chinese))
+        }
+        "invalid_request" | "template_failed" | "constraint_failed" => Verdict::Final(
+            ApiError::replica_refused(told.field, &told.code, told.chinese),
+        ),
+        "model_incapable" => Verdict::Final(ApiError::incapable(told.chinese)),
+        "model_corrupt"
+        | "model_unsupported"
+        | "io"
+        | "adapter_mismatch"
+        | "numeric_fault"
+        | "internal"
+        | "data_invalid"
+        | "checkpoint_mismatch" => {
+            Verdict::Final(ApiError::replica_failed(&told.code, told.chinese))
+        }
+        _ => return None,
+    };
+    Some(verdict)
+}
+
+/// What a failure that a replica reports means.
+pub(crate) fn of_failed(failed: &Failed, route: &Route, retry_after_s: u64) -> Verdict {
+    let told = Told {
+        code: engine_code(&failed.code),
+        field: "",
+        chinese: &failed.message,
+        counted: failed
+            .usage
+            .as_ref()
+            .map_or(0, |usage| u64::from(usage.prompt_tokens)),
+        limit: 0,
+        retry_after_s,
+    };
+    of_code(&told, route)
+        .unwrap_or_else(|| Verdict::Final(ApiError::replica_failed(&told.code, told.chinese)))
+}
+
+/// What a refused or broken call to a replica means. How long to wait it knows better than the
+/// gateway, where it says so.
 pub(crate) fn of_replica(status: &Status, route: &Route, retry_after_s: u64) -> Verdict {
     let detail = zhisuan_proto::detail_of(status).unwrap_or_default();
-    let code = engine_code(&detail.code);
-    match status.code() {
-        _ if code == "context_exceeded" => {
-            let counted = detail.value.parse().unwrap_or(0);
-            let limit = detail.accepted.parse().unwrap_or(route.context_length);
-            Verdict::Final(too_long(counted, limit, &detail.message_zh))
-        }
+    let told = Told {
+        code: engine_code(&detail.code),
+        field: &detail.field,
+        chinese: &detail.message_zh,
+        counted: detail.value.parse().unwrap_or(0),
+        limit: detail.accepted.parse().unwrap_or(0),
+        retry_after_s: match detail.retry_ms {
+            0 => retry_after_s,
+            ms => ms.div_ceil(1_000).min(MAX_RETRY_S),
+        },
+    };
+    of_code(&told, route).unwrap_or_else(|| of_status(status.code(), &told, route))
+}
+
+/// What a status means whose code is not the engine's.
+fn of_status(status: Code, told: &Told<'_>, route: &Route) -> Verdict {
+    match status {
         Code::ResourceExhausted => {
-            Verdict::Elsewhere(ApiError::replicas_full(&route.model, retry_after_s))
+            Verdict::Elsewhere(ApiError::replicas_full(&route.model, told.retry_after_s))
         }
         Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => Verdict::Final(
-            ApiError::replica_refused(&detail.field, &code, &detail.message_zh),
+            ApiError::replica_refused(told.field, &told.code, told.chinese),
         ),
-        Code::Unimplemented => Verdict::Final(ApiError::replica_refused(
-            "model",
-            "operation_not_offered",
-            "该模型不提供此项功能。",
-        )),
-        Code::Internal if !code.is_empty() => {
-            Verdict::Final(ApiError::replica_failed(&code, &detail.message_zh))
+        Code::Unimplemented => Verdict::Final(ApiError::incapable("该模型不提供此项功能。")),
+        Code::Internal if !told.code.is_empty() => {
+            Verdict::Final(ApiError::replica_failed(&told.code, told.chinese))
         }
         _ => Verdict::Elsewhere(ApiError::model_not_ready(&route.model)),
     }
@@ -130,88 +184,11 @@ fn too_long(counted: u64, limit: u32, message: &str) -> ApiError {
 }
 
 /// The largest number of a message that is at least `least`; 0 when it has none.
-fn largest_number(message: &str, least: u32) -> u64 {
+pub(super) fn largest_number(message: &str, least: u32) -> u64 {
     message
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|digits| digits.parse().ok())
         .filter(|&number| number >= u64::from(least))
         .max()
         .unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Verdict, largest_number, of_failed, of_replica, reason};
-    use tonic::{Code, Status};
-    use zhisuan_proto::v1::{Failed, Route, TokenCount};
-
-    fn failed(code: &str) -> Failed {
-        Failed {
-            code: code.to_owned(),
-            message: "细节".to_owned(),
-            usage: Some(TokenCount {
-                prompt_tokens: 900,
-                ..TokenCount::default()
-            }),
-        }
-    }
-
-    #[test]
-    fn failures_keep_their_meaning() {
-        let route = Route {
-            model: "m".to_owned(),
-            context_length: 512,
-            ..Route::default()
-        };
-        let code = |failed: &Failed| of_failed(failed, &route, 3).into_error().code;
-        assert_eq!(code(&failed("context_exceeded")), "context_length_exceeded");
-        assert_eq!(
-            code(&failed("ZS-ENGINE-CONTEXT-EXCEEDED")),
-            "context_length_exceeded"
-        );
-        assert_eq!(code(&failed("overloaded")), "overloaded");
-        assert_eq!(code(&failed("template_failed")), "invalid_value");
-        assert_eq!(code(&failed("numeric_fault")), "replica_error");
-        assert!(matches!(
-            of_failed(&failed("overloaded"), &route, 1),
-            Verdict::Elsewhere(_)
-        ));
-        let english = of_failed(&failed("context_exceeded"), &route, 1)
-            .into_error()
-            .english;
-        assert!(
-            english.contains("512") && english.contains("900"),
-            "{english}"
-        );
-        // As workers refuse it: numbers in the Chinese message, the limit as what is accepted.
-        let detail = zhisuan_proto::v1::ErrorDetail {
-            code: "ZS-ENGINE-CONTEXT-EXCEEDED".to_owned(),
-            accepted: "256".to_owned(),
-            message_zh: "提示有 700 个词元，上限为 256 个（须为回答至少留 1 个）".to_owned(),
-            ..Default::default()
-        };
-        let status = zhisuan_proto::status(Code::InvalidArgument, "refused", &detail);
-        let english = of_replica(&status, &route, 1).into_error().english;
-        assert!(
-            english.contains("256") && english.contains("700"),
-            "{english}"
-        );
-        for status in [Code::Unavailable, Code::Unknown, Code::Unauthenticated] {
-            let verdict = of_replica(&Status::new(status, ""), &route, 1);
-            assert!(matches!(verdict, Verdict::Elsewhere(_)), "{status:?}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_found_in_messages() {
-        assert_eq!(largest_number("提示有 700 个词元，上限为 512 个", 512), 700);
-        assert_eq!(largest_number("no numbers", 512), 0);
-        assert_eq!(largest_number("99999999999999999999999", 512), 0);
-    }
-
-    #[test]
-    fn only_whole_answers_have_a_reason() {
-        assert_eq!(reason("stop"), Some("stop"));
-        assert_eq!(reason("cancelled"), None);
-    }
 }

@@ -54,6 +54,7 @@ pub(crate) struct EmbeddingRequest {
     pub(crate) model: String,
     pub(crate) input: Option<Value>,
     pub(crate) encoding_format: Option<String>,
+    pub(crate) dimensions: Option<i64>,
     /// Put before every text, for models that were trained so.
     pub(crate) instruction: Option<String>,
     pub(crate) priority: Option<i64>,

@@ -1,7 +1,7 @@
 //! Values to accepted values, or a 400 that names the field, the value and the bounds. Pure.
 
 use super::ApiError;
-use super::body::{invalid_type, missing_parameter};
+use super::body::invalid_type;
 use serde_json::Value;
 
 const MAX_STOPS: usize = 4;
@@ -111,41 +111,6 @@ pub(crate) fn stops(field: &str, value: Option<&Value>) -> Result<Vec<String>, A
         }
     }
     Ok(listed.into_iter().map(|(_, text)| text).collect())
-}
-
-/// A text, or an array of texts; arrays of token numbers are refused.
-pub(crate) fn texts(
-    path: &str,
-    value: Option<&Value>,
-    most: usize,
-) -> Result<Vec<String>, ApiError> {
-    let items = match value {
-        None | Some(Value::Null) => return Err(missing_parameter(path)),
-        Some(Value::String(text)) => return Ok(vec![text.clone()]),
-        Some(Value::Array(items)) => items,
-        Some(other) => return Err(wrong_type(path, other, "a string or an array of strings")),
-    };
-    if items.is_empty() || items.len() > most {
-        return Err(invalid_value(
-            path,
-            format!("{} texts", items.len()),
-            &format!("1 to {most} texts"),
-            &format!("1 到 {most} 段文本"),
-        ));
-    }
-    let mut texts = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        let Some(text) = item.as_str() else {
-            let path = format!("{path}[{index}]");
-            return Err(wrong_type(
-                &path,
-                item,
-                "a string; token numbers are not supported",
-            ));
-        };
-        texts.push(text.to_owned());
-    }
-    Ok(texts)
 }
 
 pub(crate) fn wrong_type(path: &str, value: &Value, expected: &str) -> ApiError {

@@ -99,6 +99,10 @@ fn conversation(key_id: &str, input: Option<&Input>) -> u64 {
             let leading = &text.as_bytes()[..text.len().min(LEADING_BYTES)];
             leading.hash(&mut hasher);
         }
+        Some(Input::TokenIds(tokens)) => {
+            let leading = &tokens.ids[..tokens.ids.len().min(LEADING_BYTES / size_of::<u32>())];
+            leading.hash(&mut hasher);
+        }
         Some(Input::Chat(chat)) => {
             for message in &chat.messages {
                 (&message.role, &message.content).hash(&mut hasher);

@@ -2,6 +2,7 @@
 
 use super::demand::RouteName;
 use super::events::{Events, watched};
+use super::handover::{Relay, seamless};
 use super::prefix::{Chain, chain};
 use crate::app::App;
 use crate::backoff::spread;
@@ -9,7 +10,7 @@ use crate::guard::{self, Outgoing, outgoing};
 use crate::label::EXPLICIT;
 use crate::metrics::Counted;
 use crate::openai::{ApiError, Verdict, trouble};
-use crate::replica::{self, Outstanding, ReplicaKey};
+use crate::replica::{self, Leased, Outstanding, ReplicaKey};
 use crate::trace;
 use crate::trail::Trail;
 use futures::StreamExt as _;
@@ -105,6 +106,27 @@ pub(crate) async fn start(
     Err(last)
 }
 
+/// Asks a replica for an answer.
+pub(super) async fn ask(
+    mut leased: Leased,
+    trail: &Trail,
+    request: GenerateRequest,
+) -> Result<(Events, Outstanding), Status> {
+    let mut request = tonic::Request::new(request);
+    if let Ok(value) = trail.with(|record| record.trace.header()).parse() {
+        request.metadata_mut().insert(trace::HEADER, value);
+    }
+    match leased.client.generate(request).await {
+        Ok(answer) => Ok((answer.into_inner().boxed(), leased.outstanding)),
+        Err(status) => {
+            if status.code() == Code::Unavailable {
+                leased.outstanding.failed();
+            }
+            Err(status)
+        }
+    }
+}
+
 enum Somebody<'a> {
     Replica(&'a Replica),
     Else(&'a ExternalServer),
@@ -113,22 +135,16 @@ enum Somebody<'a> {
 impl Dispatch<'_> {
     async fn at_replica(&self, route: &Route, replica: &Replica) -> Result<Started, Verdict> {
         let unusable = || Verdict::Elsewhere(ApiError::model_not_ready(&route.model));
-        let mut leased = self.app.replicas.lease(replica).ok_or_else(unusable)?;
+        let leased = self.app.replicas.lease(replica).ok_or_else(unusable)?;
         let began = Instant::now();
-        let mut request = tonic::Request::new(self.request.clone());
-        if let Ok(value) = self.trail.with(|record| record.trace.header()).parse() {
-            request.metadata_mut().insert(trace::HEADER, value);
-        }
-        let answer = leased.client.generate(request).await;
-        let answer = answer.map_err(|status| {
-            if status.code() == Code::Unavailable {
-                leased.outstanding.failed();
-            }
-            self.refused(route, &replica.address, &status)
-        })?;
+        let request = self.request.clone();
+        let (events, outstanding) = ask(leased, self.trail, request)
+            .await
+            .map_err(|status| self.refused(route, &replica.address, &status))?;
         let key = replica::key(replica);
-        let events = answer.into_inner().boxed();
-        let started = self.first(route, key, events, leased.outstanding).await?;
+        let relay = Relay::new(self.app, self.trail, route, &self.chain, &self.request);
+        let events = seamless(relay, replica.clone(), events);
+        let started = self.first(route, key, events, outstanding).await?;
         started.outstanding.answered(began.elapsed());
         self.app.replicas.learn(&self.chain, &started.outstanding);
         Ok(started)

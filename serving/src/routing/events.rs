@@ -28,7 +28,8 @@ pub(super) fn watched(events: Events, trail: Trail, running: (Counted, Wanted)) 
 
 fn note(trail: &Trail, event: &Event) {
     match event {
-        Event::Started(_) => {}
+        // A replica that hands over is followed by one that goes on: nothing has ended.
+        Event::Started(_) | Event::Handover(_) => {}
         Event::Delta(_) => trail.with(|record| {
             if record.first_token.is_none() {
                 record.first_token = Some(record.started.elapsed());

@@ -23,6 +23,11 @@ pub(crate) fn chain(model: &str, tenant: &str, input: Option<&Input>) -> Chain {
     match input {
         None => {}
         Some(Input::Prompt(text)) => cutter.push(text.as_bytes()),
+        Some(Input::TokenIds(tokens)) => {
+            for id in &tokens.ids {
+                cutter.push(&id.to_le_bytes());
+            }
+        }
         Some(Input::Chat(chat)) => {
             for tool in &chat.tools {
                 cutter.push(tool.name.as_bytes());

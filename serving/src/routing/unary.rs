@@ -12,8 +12,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 use zhisuan_proto::v1::replicas_client::ReplicasClient;
 use zhisuan_proto::v1::{
-    EmbedRequest, EmbedResponse, Replica, Route, ScoreRequest, ScoreResponse, TokenizeRequest,
-    TokenizeResponse,
+    DetokenizeRequest, DetokenizeResponse, EmbedRequest, EmbedResponse, Replica, Route,
+    ScoreRequest, ScoreResponse, TokenizeRequest, TokenizeResponse,
 };
 
 type Client = ReplicasClient<InterceptedService<Channel, Bearer>>;
@@ -72,6 +72,24 @@ pub(crate) async fn tokenize(
     ask(app, trail, route, |mut client| {
         let request = request.clone();
         async move { client.tokenize(request).await }
+    })
+    .await
+}
+
+/// The texts of tokens.
+pub(crate) async fn detokenize(
+    app: &App,
+    trail: &Trail,
+    route: &Route,
+    request: DetokenizeRequest,
+) -> Result<DetokenizeResponse, ApiError> {
+    if let Some(server) = &route.external {
+        let answer = app.external.detokenize(route, server, &request, trail);
+        return answer.await.map_err(Verdict::into_error);
+    }
+    ask(app, trail, route, |mut client| {
+        let request = request.clone();
+        async move { client.detokenize(request).await }
     })
     .await
 }

@@ -134,6 +134,28 @@ async fn logprobs_have_the_shape_of_each_interface_and_no_infinities() {
 }
 
 #[tokio::test]
+async fn the_stop_string_that_ended_an_answer_is_told() {
+    let world = world().await;
+    let mut body = chat("stop");
+    body["stop"] = json!(["，"]);
+    let answer: Value = world.chat(&body).await.json().await.unwrap();
+    let choice = &answer["choices"][0];
+    assert_eq!(
+        (&choice["finish_reason"], &choice["stop_reason"]),
+        (&json!("stop"), &json!("，"))
+    );
+    body["stream"] = json!(true);
+    let text = world.chat(&body).await.text().await.unwrap();
+    assert_eq!(text.matches(r#""stop_reason":"，""#).count(), 1, "{text}");
+    let body = json!({"model": "tiny", "prompt": "stop", "stop": "，"});
+    let request = world.post("/v1/completions").json(&body);
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["choices"][0]["stop_reason"], "，");
+    let plain: Value = world.chat(&chat("hello")).await.json().await.unwrap();
+    assert!(plain["choices"][0].get("stop_reason").is_none());
+}
+
+#[tokio::test]
 async fn a_completion_answer_is_exact() {
     let world = world().await;
     let body = json!({"model": "tiny", "prompt": "once", "max_tokens": 6});

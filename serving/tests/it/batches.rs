@@ -38,14 +38,20 @@ async fn send(world: &World, key: &str, body: String) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
-async fn upload(world: &World, content: &str) -> String {
+pub(crate) async fn upload(world: &World, content: &str) -> String {
     let body = form(&[("purpose", "", "batch"), ("file", "asks.jsonl", content)]);
     let (status, card) = send(world, KEY, body).await;
     assert_eq!(status, 200, "{card}");
     card["id"].as_str().unwrap().to_owned()
 }
 
-async fn call(world: &World, method: Method, path: &str, key: &str, body: &Value) -> (u16, Value) {
+pub(crate) async fn call(
+    world: &World,
+    method: Method,
+    path: &str,
+    key: &str,
+    body: &Value,
+) -> (u16, Value) {
     let url = format!("{}{path}", world.base);
     let mut request = world.http.request(method, url).bearer_auth(key);
     if !body.is_null() {
@@ -55,7 +61,7 @@ async fn call(world: &World, method: Method, path: &str, key: &str, body: &Value
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
-async fn get(world: &World, path: &str) -> (u16, Value) {
+pub(crate) async fn get(world: &World, path: &str) -> (u16, Value) {
     call(world, Method::GET, path, KEY, &Value::Null).await
 }
 
@@ -249,11 +255,11 @@ async fn nothing_is_queued_of_a_file_with_a_bad_line() {
     );
     let message = error["error"]["message"].as_str().unwrap();
     assert!(
-        message.starts_with("Line 2 of the input: ") && message.contains("body.messages[0].role"),
+        message.starts_with("Line 3 of the input: ") && message.contains("body.messages[0].role"),
         "{message}"
     );
     let cases = [
-        ("endpoint", json!("/v1/embeddings"), "endpoint"),
+        ("endpoint", json!("/v1/moderations"), "endpoint"),
         ("endpoint", json!("/v2"), "endpoint"),
         ("completion_window", json!("25h"), "completion_window"),
         ("input_file_id", json!("file-x"), "input_file_id"),

@@ -12,7 +12,7 @@ use zhisuan_proto::v1::generate_request::Input;
 use zhisuan_proto::v1::replicas_server::Replicas;
 use zhisuan_proto::v1::{
     Delta, Done, EmbedRequest, EmbedResponse, Embedding, ErrorDetail, Failed, GenerateEvent,
-    GenerateRequest, Started, TokenCount, TokenLogprob, TopLogprob,
+    GenerateRequest, Handover, Resume, Started, TokenCount, TokenLogprob, TopLogprob,
 };
 
 pub(crate) const REPLICA_TOKEN: &str = "replica-token";
@@ -20,6 +20,8 @@ pub(crate) const REPLICA_TOKEN: &str = "replica-token";
 pub(crate) const WORDS: [&str; 6] = ["你好", "，", "世界", "🙂", "!", "\n第二行"];
 /// Begins an order for an answer word by word: "say <think>a</think> b".
 pub(crate) const SAY: &str = "say ";
+/// Begins an order to hand the answer over after so many words, again and again: "hand over 2".
+pub(crate) const HAND_OVER: &str = "hand over ";
 /// Prompt tokens that the fake counts for every prompt.
 pub(crate) const PROMPT_TOKENS: u32 = 7;
 
@@ -45,8 +47,25 @@ fn order(request: &GenerateRequest) -> String {
     match &request.input {
         Some(Input::Chat(chat)) => chat.messages.last().unwrap().content.clone(),
         Some(Input::Prompt(prompt)) => prompt.clone(),
+        Some(Input::TokenIds(tokens)) => characters(&tokens.ids).unwrap(),
         None => String::new(),
     }
+}
+
+/// The fake's vocabulary: every character, by its number; the place of a number that is none.
+fn characters(ids: &[u32]) -> Result<String, usize> {
+    let character = |(at, id): (usize, &u32)| char::from_u32(*id).ok_or(at);
+    ids.iter().enumerate().map(character).collect()
+}
+
+/// As the engine refuses a field.
+fn invalid(field: &str) -> Status {
+    let detail = ErrorDetail {
+        code: "ZS-ENGINE-INVALID-REQUEST".to_owned(),
+        field: field.to_owned(),
+        ..ErrorDetail::default()
+    };
+    zhisuan_proto::status(Code::InvalidArgument, "engine refused", &detail)
 }
 
 fn check<T>(request: &Request<T>) -> Result<(), Status> {
@@ -97,9 +116,14 @@ fn said(order: &str) -> Option<Vec<String>> {
 }
 
 fn done(reason: &str, tokens: u32) -> Result<GenerateEvent, Status> {
+    ended(reason, tokens, "")
+}
+
+fn ended(reason: &str, tokens: u32, stop: &str) -> Result<GenerateEvent, Status> {
     event(Event::Done(Done {
         finish_reason: reason.to_owned(),
         usage: Some(usage(tokens)),
+        stop_sequence: stop.to_owned(),
     }))
 }
 
@@ -109,6 +133,32 @@ fn failed(code: &str, usage: Option<TokenCount>) -> Result<GenerateEvent, Status
         message: "细节".to_owned(),
         usage,
     }))
+}
+
+/// Words from `from` on; after `every` of them the answer is handed over.
+fn relayed(from: usize, every: usize) -> impl Stream<Item = Result<GenerateEvent, Status>> {
+    let to = WORDS.len().min(from + every);
+    let mut events: Vec<_> = WORDS[from..to]
+        .iter()
+        .map(|word| delta(word, false))
+        .collect();
+    let told = to as u32;
+    events.push(if to == WORDS.len() {
+        done("stop", told)
+    } else {
+        event(Event::Handover(Handover {
+            resume: Some(Resume {
+                prompt: (0..PROMPT_TOKENS).collect(),
+                answer: (0..told).collect(),
+                // The fake's next piece is as long as this one.
+                seed: every as u64,
+                cached_tokens: 0,
+                weights: "fake".to_owned(),
+            }),
+            usage: Some(usage(told)),
+        }))
+    });
+    tokio_stream::iter(events)
 }
 
 /// The events that an order asks for.
@@ -151,6 +201,11 @@ fn script(
             "fault" => {
                 yield delta(WORDS[0], logprobs);
                 yield failed("ZS-ENGINE-NUMERIC-FAULT", Some(usage(1)));
+            }
+            // Found "，" among the stop strings.
+            "stop" => {
+                yield delta(WORDS[0], logprobs);
+                yield ended("stop", 2, WORDS[1]);
             }
             "evicted" => {
                 yield delta(WORDS[0], logprobs);
@@ -196,13 +251,23 @@ impl Replicas for FakeReplica {
                 &detail,
             ));
         }
+        let accepted = event(Event::Started(Started {
+            prompt_tokens: PROMPT_TOKENS,
+        }));
+        let relay = match &request.resume {
+            Some(resume) => Some((resume.answer.len(), resume.seed as usize)),
+            None => order
+                .strip_prefix(HAND_OVER)
+                .map(|every| (0, every.parse().unwrap())),
+        };
+        if let Some((from, every)) = relay {
+            let stream = tokio_stream::once(accepted).chain(relayed(from, every));
+            return Ok(Response::new(Box::pin(stream)));
+        }
         let logprobs = request.top_logprobs.is_some();
         let most = request.max_tokens;
         let cancelled = Arc::clone(&self.cancelled);
         let stream = script(order, most, logprobs, cancelled);
-        let accepted = event(Event::Started(Started {
-            prompt_tokens: PROMPT_TOKENS,
-        }));
         let stream = tokio_stream::once(accepted).chain(stream);
         Ok(Response::new(Box::pin(stream)))
     }
@@ -212,11 +277,21 @@ impl Replicas for FakeReplica {
         request: Request<EmbedRequest>,
     ) -> Result<Response<EmbedResponse>, Status> {
         check(&request)?;
-        let texts = request.into_inner().texts;
+        let request = request.into_inner();
+        if request.dimensions > 3 {
+            return Err(invalid("dimensions"));
+        }
+        let lists = request.token_ids.iter();
+        let lists = lists.map(|list| characters(&list.ids).unwrap());
+        let texts: Vec<String> = request.texts.into_iter().chain(lists).collect();
+        let width = match request.dimensions {
+            0 => 3,
+            asked => asked as usize,
+        };
         let embeddings = texts
             .iter()
             .map(|text| Embedding {
-                values: vec![text.len() as f32, 0.5, -0.25],
+                values: [text.len() as f32, 0.5, -0.25][..width].to_vec(),
             })
             .collect();
         Ok(Response::new(EmbedResponse {
@@ -252,5 +327,21 @@ impl Replicas for FakeReplica {
             None => return Err(Status::invalid_argument("no input")),
         };
         Ok(Response::new(v1::TokenizeResponse { tokens }))
+    }
+
+    async fn detokenize(
+        &self,
+        request: Request<v1::DetokenizeRequest>,
+    ) -> Result<Response<v1::DetokenizeResponse>, Status> {
+        check(&request)?;
+        let lists = request.into_inner().token_ids;
+        let text = |(list, tokens): (usize, &v1::TokenIds)| {
+            let place = |at| invalid(&format!("token_ids[{list}][{at}]"));
+            characters(&tokens.ids).map_err(place)
+        };
+        let texts = lists.iter().enumerate().map(text);
+        Ok(Response::new(v1::DetokenizeResponse {
+            texts: texts.collect::<Result<_, _>>()?,
+        }))
     }
 }

@@ -5,10 +5,18 @@ use super::engine::{self, Limits};
 use super::{Context, ExecError, Finish, StopOrder, TaskEvent, prepare};
 use crate::lease::Outcome;
 use crate::replica::Served;
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::time::Instant;
-use zhisuan_proto::v1::{ModelKind, ServeWork, UpdateReplica};
+use tokio_util::task::TaskTracker;
+use zhisuan_proto::v1::{ModelKind, ModelManifest, ServeWork, UpdateReplica};
+
+/// Part of the grace that is kept for handing over what is not finished, and its bounds.
+const HANDOVER_PART: u32 = 4;
+const HANDOVER_LEAST: Duration = Duration::from_secs(1);
+const HANDOVER_MOST: Duration = Duration::from_secs(3);
 
 /// Serves until a stop.
 pub(crate) async fn run(mut context: Context, work: ServeWork) -> Result<Finish, ExecError> {
@@ -32,6 +40,11 @@ pub(crate) async fn run(mut context: Context, work: ServeWork) -> Result<Finish,
             job_id: context.assign.task.unwrap_or_default().job_id,
             engine: loaded.engine,
             names: RwLock::new(names),
+            files: RwLock::new(files(&context.assign.models)),
+            answers: TaskTracker::new(),
+            epoch: context.assign.task.unwrap_or_default().epoch,
+            born: std::time::Instant::now(),
+            pulse: Mutex::default(),
         }),
         base: loaded.base,
     };
@@ -55,6 +68,22 @@ fn names(work: &ServeWork, base: &str, adapters: &[String]) -> BTreeMap<String, 
         .map(|adapter| (public(adapter), Some(adapter.clone())));
     std::iter::once((public(base), None))
         .chain(adapters)
+        .collect()
+}
+
+/// Which files each model was made from: the base (`None`), and adapters by name.
+fn files(manifests: &[ModelManifest]) -> BTreeMap<Option<String>, String> {
+    let digest = |manifest: &ModelManifest| {
+        let mut hash = Sha256::new();
+        for file in &manifest.files {
+            hash.update(format!("{}\n{}\n", file.path, file.sha256));
+        }
+        hex::encode(hash.finalize())
+    };
+    let adapter = |manifest: &ModelManifest| manifest.kind == i32::from(ModelKind::Adapter);
+    manifests
+        .iter()
+        .map(|one| (adapter(one).then(|| one.name.clone()), digest(one)))
         .collect()
 }
 
@@ -135,6 +164,7 @@ impl Replica {
                 .spawn_blocking(move || served.engine.load_adapter(&name, &folder));
             let done = context.stop.unless_stopped(loading).await?;
             done.map_err(|error| ExecError::new("ZS-WORKER-PANIC", error.to_string()))??;
+            self.served.know(files(std::slice::from_ref(manifest)));
         }
         let mut names_now = self
             .served
@@ -151,16 +181,28 @@ impl Replica {
 
     async fn drain(self, context: &Context, order: StopOrder) {
         context.replicas.remove(&self.served);
-        let drain = order.deadline.saturating_duration_since(Instant::now());
+        let grace = order.deadline.saturating_duration_since(Instant::now());
+        let handover = (grace / HANDOVER_PART).min(HANDOVER_MOST);
+        let drain = grace.saturating_sub(handover);
         context.log.line(&format!(
-            "[zhisuan] 不再接受新请求，等待进行中的请求，最多 {} 秒",
+            "[zhisuan] 不再接受新请求，等待进行中的请求，最多 {} 秒；届时未完成的回答移交其他副本",
             drain.as_secs()
         ));
+        let engine = self.served.engine.clone();
         let drained = context.blocking.spawn_blocking(move || {
-            self.served.engine.shutdown(drain);
-            self.served.engine.stats()
+            engine.shutdown(drain);
+            engine.stats()
         });
-        if let Ok(stats) = drained.await {
+        let drained = drained.await;
+        // What was not finished has been told to its callers; they must also have heard it.
+        self.served.answers.close();
+        let heard = tokio::time::timeout(handover.max(HANDOVER_LEAST), self.served.answers.wait());
+        if heard.await.is_err() {
+            context
+                .log
+                .line("[zhisuan] 仍有调用方没有读完回答，不再等待");
+        }
+        if let Ok(stats) = drained {
             context.log.line(&format!(
                 "[zhisuan] 共完成 {} 个请求，输入 {} 词元，输出 {} 词元",
                 stats.finished, stats.tokens_in, stats.tokens_out

@@ -10,8 +10,9 @@ use zhisuan_proto::v1::model_source::Source;
 use zhisuan_proto::v1::replicas_client::ReplicasClient;
 use zhisuan_proto::v1::scheduler_message::Message as Order;
 use zhisuan_proto::v1::{
-    EmbedRequest, GenerateRequest, ModelFile, ModelKind, ModelManifest, ModelSource, ScoreRequest,
-    ServeWork, generate_request,
+    DetokenizeRequest, EmbedRequest, GenerateRequest, ModelFile, ModelKind, ModelManifest,
+    ModelSource, ScoreRequest, ServeWork, TokenIds, TokenizeRequest, generate_request,
+    tokenize_request,
 };
 
 /// all-MiniLM-L6-v2, as the catalogue names it by content.
@@ -91,6 +92,51 @@ async fn an_encoder_makes_vectors_and_scores_and_refuses_chat() {
         vectors[a].iter().zip(&vectors[b]).map(|(x, y)| x * y).sum()
     };
     assert!(likeness(0, 2) > likeness(0, 1) + 0.2);
+
+    // What `Tokenize` tells is what a text's vector is made of; shorter vectors have length 1.
+    let ask = TokenizeRequest {
+        model: "minilm".into(),
+        input: Some(tokenize_request::Input::Text(texts[0].into())),
+    };
+    let tokenized = client.tokenize(request(ask, TOKEN)).await.unwrap();
+    let ids = TokenIds {
+        ids: tokenized.into_inner().tokens,
+    };
+    let ask = DetokenizeRequest {
+        model: "minilm".into(),
+        token_ids: vec![ids.clone()],
+    };
+    let told = client.detokenize(request(ask, TOKEN)).await.unwrap();
+    assert_eq!(told.into_inner().texts, ["a cat sleeps."]);
+    let ask = |token_ids, dimensions| EmbedRequest {
+        model: "minilm".into(),
+        token_ids,
+        dimensions,
+        ..EmbedRequest::default()
+    };
+    let again = client
+        .embed(request(ask(vec![ids.clone()], 64), TOKEN))
+        .await;
+    let short = again.unwrap().into_inner().embeddings.remove(0).values;
+    let length = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let scale = length(&vectors[0][..64]);
+    assert!((length(&short) - 1.0).abs() < 1e-5 && short.len() == 64);
+    let pairs = short.iter().zip(&vectors[0]);
+    assert!(pairs.clone().all(|(a, b)| (a - b / scale).abs() < 1e-5));
+    let refused = |status: tonic::Status| zhisuan_proto::detail_of(&status).unwrap().field;
+    let wide = client.embed(request(ask(vec![ids], 385), TOKEN)).await;
+    assert_eq!(refused(wide.unwrap_err()), "dimensions");
+    let ask = DetokenizeRequest {
+        model: "minilm".into(),
+        token_ids: vec![
+            TokenIds::default(),
+            TokenIds {
+                ids: vec![7, 1 << 30],
+            },
+        ],
+    };
+    let unknown = client.detokenize(request(ask, TOKEN)).await;
+    assert_eq!(refused(unknown.unwrap_err()), "token_ids[1][1]");
 
     let ask = ScoreRequest {
         model: "minilm".into(),

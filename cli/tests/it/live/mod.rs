@@ -2,6 +2,7 @@
 
 mod access;
 mod demo;
+mod handover;
 mod jobs;
 mod knowledge;
 mod models;

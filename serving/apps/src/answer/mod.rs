@@ -1,7 +1,23 @@
 //! Questions in, answers made of verified sentences out.
 
+mod ask;
+mod base;
+mod cache;
+mod cite;
+mod clash;
+mod compose;
+mod evidence;
+mod find;
+mod hashes;
+mod numbers;
+mod question;
 mod record;
+mod reply;
 
+pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
+pub use base::{Base, BuildError, Hit};
+pub use cite::CitationFault;
+pub(crate) use hashes::of_question as question_digest;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };

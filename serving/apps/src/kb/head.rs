@@ -1,7 +1,19 @@
 //! What a text says of itself: title, number, issuer, place, dates.
 
+mod dates;
+mod fields;
+mod lines;
+mod names;
+mod read;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+
+pub use read::{head_end, read_head};
+
+pub(super) use fields::{declares_state, unread_fields};
+pub(super) use lines::top_lines;
+pub(super) use names::{issuer_of_title, place_of};
 
 /// The state that a text declares, before its dates are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -16,6 +28,22 @@ pub enum Declared {
     /// The text does not say (未注明).
     #[default]
     Unstated,
+}
+
+/// The years that a plan is for (规划期), both inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Period {
+    /// First year.
+    pub from: i16,
+    /// Last year.
+    pub to: i16,
+}
+
+impl Period {
+    /// Whether the years are over on a day.
+    pub fn is_over(self, day: Date) -> bool {
+        day.year() > self.to
+    }
 }
 
 /// Where a person will help.
@@ -51,6 +79,9 @@ pub struct Head {
     pub effective: Option<Date>,
     /// First day out of force (失效、废止日期).
     pub repealed: Option<Date>,
+    /// The years that it plans for. A plan whose years are over may still be in force; readers are
+    /// told so.
+    pub period: Option<Period>,
     /// The state it declares.
     pub declared: Declared,
     /// Names of the documents that it replaces.

@@ -30,7 +30,9 @@ impl State {
     /// by the first day of the version that took its place.
     pub fn on(day: Date, head: &Head, replaced_from: Option<Date>) -> Self {
         if head.declared == Declared::Draft {
-            return Self::Draft;
+            // The text that came of it is the one to read.
+            let done = replaced_from.is_some_and(|from| from <= day);
+            return if done { Self::Superseded } else { Self::Draft };
         }
         if head.repealed.is_some_and(|ended| ended <= day) {
             return Self::Repealed;

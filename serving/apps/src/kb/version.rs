@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::extract::{Block, Format};
-use super::finding::Repair;
+use super::finding::{Finding, Repair};
 use super::head::Head;
 use super::passage::Passage;
 use super::state::State;
@@ -60,13 +60,25 @@ pub struct Version {
     pub blocks: Vec<Block>,
     /// Passages of `text`.
     pub passages: Vec<Passage>,
+    /// First day on which it took the place of an earlier version; none where there is none.
+    pub replaces_from: Option<Date>,
     /// First day on which another version or document took its place.
     pub replaced_from: Option<Date>,
+    /// What the gate found that still stands in the text; readers are told of repairs and gaps.
+    pub findings: Vec<Finding>,
+    /// When it was published in the base, milliseconds since 1970.
+    pub published_ms: i64,
 }
 
 impl Version {
     /// Its state on a day.
     pub fn state_on(&self, day: Date) -> State {
-        State::on(day, &self.head, self.replaced_from)
+        match State::on(day, &self.head, self.replaced_from) {
+            // It has no first day of its own, but before this one an earlier version holds.
+            State::InForce | State::Unstated if self.replaces_from.is_some_and(|f| day < f) => {
+                State::NotYet
+            }
+            state => state,
+        }
     }
 }

@@ -1,66 +1,128 @@
-//! Pages and the JSON address of knowledge questions.
+//! Pages and JSON addresses of the knowledge service, for citizens, staff and programs.
 //!
 //! The style sheet is not merged here: the listener merges `zhisuan_web::assets::router()` once.
 
 mod api;
-mod ask;
+mod citizen;
+mod gov_qa;
+mod guard;
 mod href;
 mod shell;
-mod source;
+mod staff;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
-use jiff::Zoned;
-use jiff::civil::Date;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
 use zhisuan_web::headers;
 
-use crate::rag::{Answer, AskError, AskOptions, KnowledgeBase};
+use crate::kb::HandOver;
+use crate::service::Qa;
+
+pub use staff::Desk;
 
 /// Largest accepted request body, in bytes: the longest question with room for JSON escapes.
-const MAX_BODY_BYTES: usize = 32 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// What the handlers share.
-pub(crate) type Kb = Arc<KnowledgeBase>;
-
-/// `GET /qa` for citizens, `GET /qa/source/{document}` for the cited text, and
-/// `GET`/`POST /api/qa/ask` for programs, all with the strict headers.
-pub fn router(base: Arc<KnowledgeBase>) -> Router {
-    let routes = Router::new()
-        .route("/qa", get(ask::page))
-        .route("/qa/source/{*document}", get(source::page))
-        .route("/api/qa/ask", get(api::get_ask).post(api::post_ask))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(base);
-    headers::protect(routes)
+/// What the handlers share; cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    /// Questions and answers.
+    pub(crate) qa: Qa,
+    /// What a gateway must show to use the base as a model; none closes that address.
+    pub(crate) gateway_secret: Option<String>,
+    /// Stands before links in citations that leave this site; unset until the listener is known.
+    pub(crate) public_url: Arc<OnceLock<String>>,
+    /// The staff's side; none closes it.
+    pub(crate) desk: Option<Desk>,
 }
 
-/// The day on which answers hold unless the question names one.
-fn today() -> Date {
-    Zoned::now().date()
-}
-
-/// Reads a day, or explains what would be one.
-fn day(field: &'static str, value: Option<&str>) -> Result<Date, AskError> {
-    let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
-        return Ok(today());
-    };
-    value.parse().map_err(|_| {
-        let shown: String = value.chars().take(40).collect();
-        AskError::BadField {
-            field,
-            message: format!("{field} 是“{shown}”，应写成 2025-01-31 这样的日期"),
+impl Site {
+    /// The pages of a service.
+    pub fn new(qa: Qa) -> Self {
+        Self {
+            qa,
+            gateway_secret: None,
+            public_url: Arc::default(),
+            desk: None,
         }
-    })
+    }
+
+    /// Where a person will help: as the base says, else as the first of its texts does.
+    pub(crate) fn hand_over(&self) -> Option<HandOver> {
+        let published = self.qa.published();
+        let mut heads = published.versions.iter().map(|version| &version.head);
+        let told = published.hand_over.clone();
+        told.or_else(|| heads.find_map(|head| head.hand_over.clone()))
+    }
+
+    /// Lets a gateway that shows a secret use the base as a model.
+    #[must_use]
+    pub fn behind_gateway(mut self, secret: &str) -> Self {
+        self.gateway_secret = Some(secret.to_owned());
+        self
+    }
+
+    /// Opens the staff's side.
+    #[must_use]
+    pub fn with_desk(mut self, desk: Desk) -> Self {
+        self.desk = Some(desk);
+        self
+    }
+
+    /// Tells the address under which the pages are reached; the first one stays.
+    pub fn published_at(&self, url: &str) {
+        drop(self.public_url.set(url.trim_end_matches('/').to_owned()));
+    }
 }
 
-/// Asks away from the async threads: verifying reads files.
-async fn ask_apart(base: Kb, question: String, options: AskOptions) -> Result<Answer, AskError> {
-    let asked = tokio::task::spawn_blocking(move || base.ask(&question, options));
-    asked.await.map_err(|error| {
-        tracing::error!(%error, "question task failed");
-        AskError::Interrupted
-    })?
+/// Lets through who may ask the base: everybody for a public one, else people of the staff. The
+/// gateway's own address has its own secret.
+async fn permitted(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let Some(desk) = &site.desk else {
+        return next.run(request).await;
+    };
+    let open = desk.library.admits(&desk.base, None) || request.uri().path().starts_with("/qa/v1/");
+    if open || staff::knows(desk, request.headers()).await {
+        return next.run(request).await;
+    }
+    let message = "这个知识库只供内部使用，请先登录（/kb/signin）".to_owned();
+    api::error(StatusCode::FORBIDDEN, "ZS-AUTH", None, message)
+}
+
+/// Pages for citizens under `/qa`, JSON under `/api/qa`, and the base as a model under `/qa/v1`,
+/// all with the strict headers.
+pub fn router(site: Site) -> Router {
+    let routes = Router::new()
+        .route("/qa", get(citizen::ask::page))
+        .route("/qa/source/{*document}", get(citizen::source::page))
+        .route("/qa/answer/{id}", get(citizen::answer::page))
+        .route("/qa/answer/{id}/text", get(citizen::export::text))
+        .route("/qa/answer/{id}/json", get(citizen::export::json))
+        .route("/qa/feedback", post(citizen::feedback::take))
+        .route("/qa/person", post(citizen::feedback::person))
+        .route("/qa/guides", get(citizen::guide::list))
+        .route("/qa/guide/{*document}", get(citizen::guide::page))
+        .route("/qa/find", get(citizen::find::page))
+        .route("/qa/v1/chat/completions", post(gov_qa::chat))
+        .route("/api/qa/ask", get(api::get_ask).post(api::post_ask))
+        .route("/api/qa/search", get(api::search))
+        .route("/api/qa/status", get(api::status))
+        .route("/api/qa/answers/{id}", get(api::kept))
+        .route("/api/qa/answers/{id}/replay", get(api::replay))
+        .route("/api/qa/feedback", post(api::feedback))
+        .route("/api/qa/ticket", post(api::ticket))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(site.clone(), permitted));
+    let routes = match &site.desk {
+        Some(desk) => routes
+            .route("/kb/tickets", get(staff::tickets::ask).post(staff::tickets::take))
+            .merge(staff::router(desk)),
+        None => routes,
+    };
+    headers::protect(routes.with_state(site))
 }

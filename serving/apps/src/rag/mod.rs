@@ -9,6 +9,7 @@ mod fold;
 mod front_matter;
 mod index;
 mod passage;
+mod published;
 mod question;
 mod search;
 mod select;

@@ -7,7 +7,9 @@ use crate::support::{base_of, sample};
 #[test]
 fn the_sample_base_is_read_whole() {
     let base = sample();
-    assert!(base.refused().is_empty(), "{:?}", base.refused());
+    // The one HTML page of the sample base is for the governed base (`kb`), not for this reader.
+    let only_html = base.refused().iter().all(|r| r.file.ends_with(".html"));
+    assert!(only_html, "{:?}", base.refused());
     let declared = |status| {
         base.documents()
             .iter()

@@ -7,10 +7,16 @@
     reason = "tests fail by panicking and report what they measured"
 )]
 
+mod answers;
 mod citations;
+mod evaluation;
+mod gate;
+mod guided;
 mod hostile;
 mod hostile_files;
+mod hotline;
 mod ingest;
+mod library;
 mod masking;
 mod pages;
 mod quality;

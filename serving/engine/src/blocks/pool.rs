@@ -88,6 +88,12 @@ impl BlockPool {
         Some(id)
     }
 
+    /// How many of these blocks become free when one reference to each is given back.
+    pub(crate) fn held_once(&self, blocks: &[BlockId]) -> usize {
+        let once = |id: &&BlockId| self.slots[**id as usize].refs == 1;
+        blocks.iter().filter(once).count()
+    }
+
     /// Whether the content is there, and whether its block is free.
     pub(crate) fn peek(&self, hash: BlockHash) -> Option<bool> {
         let id = self.by_hash.get(&hash)?;

@@ -1,12 +1,14 @@
 //! An answer being written: from rows of logits to tokens, text and the end.
 
-use super::request::{FinishReason, GenerateEvent, TokenLogprob, TokenSink, TopToken, Usage};
+use super::request::{
+    FinishReason, GenerateEvent, Resume, TokenLogprob, TokenSink, TopToken, Usage,
+};
 use super::validate::Plan;
 use crate::error::EngineError;
 use crate::output::grammar::Grammar;
 use crate::output::sample::{self, Allowed, History, Sampling};
 use crate::output::speculate::{Controller, Drafter, StepCosts};
-use crate::output::stop::StopMatcher;
+use crate::output::stop::{StopMatcher, StopStep};
 use crate::runner::TokenMask;
 use crate::tokenizer::{Detokenizer, TextTokenizer};
 use std::ops::ControlFlow;
@@ -57,27 +59,34 @@ pub(super) struct Advance {
 
 impl Answer {
     pub(super) fn new(plan: Plan, sink: Box<dyn TokenSink>) -> Self {
+        let (prompt, answer) = plan.tokens.split_at(plan.prompt);
+        let mut history = History::new(prompt);
+        let mut drafter = Drafter::new(prompt, &plan.prediction);
+        for token in answer {
+            history.push(*token);
+            drafter.push(*token);
+        }
         Self {
-            prompt_tokens: plan.tokens.len(),
-            written: 0,
+            prompt_tokens: plan.prompt,
+            written: answer.len(),
             max_tokens: plan.max_tokens,
             min_tokens: plan.min_tokens,
             sampling: plan.sampling,
             seed: plan.seed,
-            history: History::new(&plan.tokens),
-            detokenizer: Detokenizer::default(),
-            stop: StopMatcher::new(&plan.stop),
+            history,
+            detokenizer: plan.begun.detokenizer,
+            stop: plan.begun.stop,
             stop_tokens: plan.stop_tokens,
             ends: plan.ends,
             logprobs: plan.logprobs,
             ignore_eos: plan.ignore_eos,
-            grammar: plan.grammar,
+            grammar: plan.begun.grammar,
             masks: Vec::new(),
-            drafter: Drafter::new(&plan.tokens, &plan.prediction),
+            drafter,
             controller: Controller::default(),
             guess: None,
             sink,
-            cached_tokens: 0,
+            cached_tokens: plan.cached_tokens,
             queue_ms: plan.queue_ms,
         }
     }
@@ -216,7 +225,7 @@ impl Answer {
     ) -> Result<(), GenerateEvent> {
         let own_end = tokenizer.is_end(token) && (self.grammar.is_some() || !self.ignore_eos);
         if own_end || self.stop_tokens.contains(&token) {
-            let text = self.rest();
+            let (text, stopped) = self.rest();
             if !text.is_empty() {
                 let logprob = None;
                 self.push(GenerateEvent::Token {
@@ -225,7 +234,8 @@ impl Answer {
                     logprob,
                 });
             }
-            return Err(self.done(FinishReason::Stop));
+            let finish = stopped.map_or(FinishReason::Stop, FinishReason::StopString);
+            return Err(self.done(finish));
         }
         let mut complete = false;
         if let Some(grammar) = &mut self.grammar {
@@ -238,18 +248,24 @@ impl Answer {
         self.drafter.push(token);
         self.written += 1;
         let shown = self.detokenizer.push(tokenizer.token_bytes(token));
-        let step = self.stop.push(&shown);
+        let StopStep {
+            mut text,
+            mut stopped,
+        } = self.stop.push(&shown);
         let full = self.written >= self.max_tokens;
-        let mut text = step.text;
-        if (full || complete) && !step.stopped {
-            text.push_str(&self.rest());
+        if (full || complete) && stopped.is_none() {
+            let (rest, found) = self.rest();
+            text.push_str(&rest);
+            stopped = found;
         }
         let heard = self.push(GenerateEvent::Token {
             text,
             token,
             logprob,
         });
-        let finish = if step.stopped || complete {
+        let finish = if let Some(stop) = stopped {
+            FinishReason::StopString(stop)
+        } else if complete {
             FinishReason::Stop
         } else if full {
             FinishReason::Length
@@ -261,14 +277,13 @@ impl Answer {
         Err(self.done(finish))
     }
 
-    /// Text held back until now; a stop string in it still cuts it.
-    fn rest(&mut self) -> String {
+    /// Text held back until now, and the stop string that cut it, if one did.
+    fn rest(&mut self) -> (String, Option<usize>) {
         let tail = self.detokenizer.finish();
         let step = self.stop.push(&tail);
-        if step.stopped {
-            step.text
-        } else {
-            step.text + &self.stop.finish()
+        match step.stopped {
+            Some(_) => (step.text, step.stopped),
+            None => (step.text + &self.stop.finish(), None),
         }
     }
 
@@ -305,6 +320,23 @@ impl Answer {
     pub(super) fn failed(&self, error: EngineError) -> GenerateEvent {
         GenerateEvent::Failed {
             error,
+            usage: self.usage(),
+        }
+    }
+
+    /// The event of an answer that another engine goes on with; `tokens` are its prompt and
+    /// what was written.
+    pub(super) fn unfinished(&self, mut tokens: Vec<u32>) -> GenerateEvent {
+        let answer = tokens.split_off(self.prompt_tokens.min(tokens.len()));
+        debug_assert_eq!(answer.len(), self.written);
+        let resume = Resume {
+            prompt: tokens,
+            answer,
+            seed: self.seed,
+            cached_tokens: self.cached_tokens,
+        };
+        GenerateEvent::Unfinished {
+            resume: Box::new(resume),
             usage: self.usage(),
         }
     }

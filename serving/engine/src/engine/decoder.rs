@@ -1,7 +1,8 @@
 //! The engine of a decoder: a handle on the thread that owns model and batch.
 
+use super::judge::Judge;
 use super::request::{
-    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
+    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
 };
 use super::sequence::{Arrival, Sequence, Task};
 use super::shared::Shared;
@@ -85,7 +86,8 @@ impl DecoderEngine {
             waiting: options.max_waiting,
             waiting_tenant: options.max_waiting_tenant,
         };
-        let shared = Arc::new(Shared::new(source, door, options.speculation));
+        let judge = Judge::load(&source)?;
+        let shared = Arc::new(Shared::new(source, door, options.speculation, judge));
         let (commands, inbox) = channel();
         let (end, ended) = channel();
         let mut worker = Worker::new(Arc::clone(&shared), inbox, pool, runner, scheduler);
@@ -126,6 +128,11 @@ impl DecoderEngine {
 
     pub(super) fn tokenize(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         self.shared.tokenizer.encode(text)
+    }
+
+    pub(super) fn detokenize(&self, tokens: &[u32]) -> Result<String, EngineError> {
+        validate::in_vocabulary(tokens, self.shared.spec.vocab)?;
+        Ok(self.shared.tokenizer.decode(tokens))
     }
 
     pub(super) fn load_adapter(&self, name: &str, dir: &Path) -> Result<(), EngineError> {
@@ -190,7 +197,7 @@ impl DecoderEngine {
         }
     }
 
-    pub(super) fn shutdown(&self, drain: Duration) -> Vec<Unfinished> {
+    pub(super) fn shutdown(&self, drain: Duration) {
         self.shared.closed.store(true, Ordering::SeqCst);
         let _ = self.gate.commands.send(Command::Wake);
         let ended = lock(&self.gate.ended);
@@ -199,7 +206,6 @@ impl DecoderEngine {
             let _ = self.gate.commands.send(Command::Wake);
             let _ = ended.recv();
         }
-        std::mem::take(&mut lock(&self.shared.unfinished))
     }
 
     /// Hands a sequence over whose place is already taken by [`Shared::enter`].

@@ -12,13 +12,19 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-type Reply = (usize, Result<Vec<f32>, EngineError>);
+type Reply = (usize, Result<Vec<f64>, EngineError>);
 
 /// How often a caller is asked whether it still waits.
 const ASK: Duration = Duration::from_millis(20);
 
-/// Embeds all texts. Takes as many places of the batch as are free and refills them as its
-/// own texts end; when not even one place is free, the engine is overloaded.
+/// Who asks for states, and of which tokens.
+pub(super) struct Wish<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) priority: u32,
+    pub(super) pooling: Pooling,
+}
+
+/// Embeds all texts.
 pub(super) fn embed(
     engine: &DecoderEngine,
     request: &EmbedRequest,
@@ -30,16 +36,42 @@ pub(super) fn embed(
         let text = Prompt::Text(format!("{}{text}", request.instruction));
         prompts.push(validate::prompt_tokens(shared, text)?);
     }
+    for tokens in &request.tokens {
+        let tokens = Prompt::Tokens(tokens.clone());
+        prompts.push(validate::prompt_tokens(shared, tokens)?);
+    }
     let tokens = prompts.iter().map(Vec::len).sum();
+    let wish = Wish {
+        tenant: &request.tenant,
+        priority: request.priority,
+        pooling: shared.spec.pooling.unwrap_or(Pooling::Mean),
+    };
+    let states = states(engine, &wish, prompts, wanted)?;
+    let vectors = states.iter().map(|state| to_length_one(state));
+    Ok(Embeddings {
+        vectors: vectors.collect::<Result<_, _>>()?,
+        tokens,
+    })
+}
+
+/// The pooled hidden states of all prompts (of a mean, their sum). Takes as many places of the
+/// batch as are free and refills them as its own texts end; when not even one place is free,
+/// the engine is overloaded.
+pub(super) fn states(
+    engine: &DecoderEngine,
+    wish: &Wish<'_>,
+    prompts: Vec<Vec<u32>>,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Vec<Vec<f64>>, EngineError> {
     let (reply, replies) = channel();
     let mut texts = Texts {
         engine,
-        request,
-        tenant: request.tenant.as_str().into(),
+        wish,
+        tenant: wish.tenant.into(),
         reply,
         open: BTreeMap::new(),
     };
-    let mut vectors = vec![Vec::new(); prompts.len()];
+    let mut states = vec![Vec::new(); prompts.len()];
     let mut next = prompts.into_iter().enumerate().peekable();
     while !texts.open.is_empty() || next.peek().is_some() {
         if let Some((index, tokens)) = next.peek() {
@@ -55,23 +87,33 @@ pub(super) fn embed(
             }
         }
         match replies.recv_timeout(ASK) {
-            Ok((index, vector)) => {
+            Ok((index, state)) => {
                 texts.open.remove(&index);
-                vectors[index] = vector?;
+                states[index] = state?;
             }
             // `texts` holds a sender, so the other case is only that of time.
             Err(_) if !wanted() => return Err(EngineError::Cancelled),
             Err(_) => {}
         }
     }
-    Ok(Embeddings { vectors, tokens })
+    Ok(states)
+}
+
+/// A state as a vector of length 1 (for a mean the count of tokens cancels out).
+fn to_length_one(state: &[f64]) -> Result<Vec<f32>, EngineError> {
+    let length = state.iter().map(|v| v * v).sum::<f64>().sqrt();
+    if length.is_finite() && length > 0.0 {
+        Ok(state.iter().map(|v| (v / length) as f32).collect())
+    } else {
+        Err(EngineError::NumericFault)
+    }
 }
 
 /// Texts of one request on their way through the batch; those that are open when it is
 /// dropped are cancelled.
 struct Texts<'a> {
     engine: &'a DecoderEngine,
-    request: &'a EmbedRequest,
+    wish: &'a Wish<'a>,
     tenant: Arc<str>,
     reply: Sender<Reply>,
     /// Requests by text.
@@ -82,18 +124,19 @@ impl Texts<'_> {
     fn submit(&mut self, index: usize, tokens: &[u32]) -> Result<(), EngineError> {
         let shared = &self.engine.shared;
         let id = shared.enter(&self.tenant, tokens.len(), 0)?;
-        let pooling = shared.spec.pooling.unwrap_or(Pooling::Mean);
+        let pooling = self.wish.pooling;
         let scope = validate::root(shared, None, "", &self.tenant);
         let submission = Submission {
             id,
             tenant: Arc::clone(&self.tenant),
-            band: (self.request.priority as usize).min(BANDS - 1),
+            band: (self.wish.priority as usize).min(BANDS - 1),
             tokens: tokens.to_vec(),
             // A mean needs the states of all tokens, so nothing can be reused.
             root: (pooling == Pooling::LastToken).then_some(scope),
             arrived_us: shared.now_us(),
             deadline_us: None,
             pin_us: 0,
+            resumed: None,
         };
         let task = Task::Embed(Embed {
             pooling,

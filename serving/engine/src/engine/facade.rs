@@ -3,8 +3,9 @@
 use super::LoadOptions;
 use super::decoder::DecoderEngine;
 use super::encode::EncoderEngine;
+use super::judge;
 use super::request::{
-    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink, Unfinished,
+    EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
 };
 use super::similar::{ScoreRequest, Scores, likeness};
 use crate::chat::{Chat, ChatAbilities, ChatMessage};
@@ -83,6 +84,16 @@ impl Engine {
         }
     }
 
+    /// The text that tokens stand for; refuses those that are not in the vocabulary. Bytes that
+    /// are no character show as U+FFFD. A decoder's control tokens show as their text; an
+    /// encoder's are left out, as it puts them around every text again.
+    pub fn detokenize(&self, tokens: &[u32]) -> Result<String, EngineError> {
+        match &self.0 {
+            Kind::Decoder(engine) => engine.detokenize(tokens),
+            Kind::Encoder(engine) => engine.detokenize(tokens),
+        }
+    }
+
     /// Loads (or replaces) an adapter in PEFT's layout; refuses one of another base shape.
     /// Requests that run keep the adapter they began with.
     pub fn load_adapter(&self, name: &str, dir: &Path) -> Result<(), EngineError> {
@@ -156,15 +167,19 @@ impl Engine {
         request: &ScoreRequest,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Scores, EngineError> {
-        if let Kind::Encoder(engine) = &self.0 {
-            return engine.score(request, wanted);
+        let engine = match &self.0 {
+            Kind::Encoder(engine) => return engine.score(request, wanted),
+            Kind::Decoder(engine) => engine,
+        };
+        if let Some(judge) = &engine.shared.judge {
+            return judge::score(engine, judge, request, wanted);
         }
         let query = std::iter::once(&request.query);
         let texts = EmbedRequest {
             texts: query.chain(&request.documents).cloned().collect(),
-            instruction: String::new(),
             tenant: request.tenant.clone(),
             priority: request.priority,
+            ..EmbedRequest::default()
         };
         let found = self.embed_while(&texts, wanted)?;
         Ok(Scores {
@@ -181,17 +196,14 @@ impl Engine {
         }
     }
 
-    /// Refuses new requests, lets those inside finish for at most `drain`, ends the rest with
-    /// [`EngineError::Stopped`] (an encoder: with [`EngineError::Cancelled`]), and returns when
-    /// the thread has ended: with all that another engine needs to go on with the answers that
-    /// were cut off (nothing on a second call).
-    pub fn shutdown(&self, drain: Duration) -> Vec<Unfinished> {
+    /// Refuses new requests, lets those inside finish for at most `drain`, ends answers that
+    /// are left with [`GenerateEvent::Unfinished`](super::request::GenerateEvent::Unfinished)
+    /// and texts with [`EngineError::Stopped`] (an encoder: with [`EngineError::Cancelled`]),
+    /// and returns when the thread has ended.
+    pub fn shutdown(&self, drain: Duration) {
         match &self.0 {
             Kind::Decoder(engine) => engine.shutdown(drain),
-            Kind::Encoder(engine) => {
-                engine.shutdown(drain);
-                Vec::new()
-            }
+            Kind::Encoder(engine) => engine.shutdown(drain),
         }
     }
 

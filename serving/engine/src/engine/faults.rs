@@ -102,6 +102,7 @@ fn end(events: &Receiver<GenerateEvent>) -> Result<FinishReason, &'static str> {
             GenerateEvent::Token { .. } => {}
             GenerateEvent::Done { finish, .. } => return Ok(finish),
             GenerateEvent::Failed { error, .. } => return Err(error.code()),
+            GenerateEvent::Unfinished { .. } => return Err("unfinished"),
         }
     }
 }

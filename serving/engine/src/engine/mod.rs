@@ -1,11 +1,13 @@
 //! The engine: one thread owns model and batch; handles talk to it.
 
 mod answer;
+mod begun;
 mod decoder;
 mod embed;
 mod encode;
 mod encode_queue;
 mod facade;
+mod judge;
 pub(crate) mod request;
 mod sequence;
 mod shared;

@@ -16,6 +16,22 @@ pub enum Prompt {
     Text(String),
     /// Token ids.
     Tokens(Vec<u32>),
+    /// An answer that another engine began.
+    Begun(Resume),
+}
+
+/// All that another engine with the same weights needs to go on with an answer: it chooses the
+/// tokens that the first one would have chosen, and tells only those.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// Tokens of the prompt.
+    pub prompt: Vec<u32>,
+    /// Tokens of the answer that were told. Limits of the request count them in.
+    pub answer: Vec<u32>,
+    /// Where the answer's chance comes from; it wins over the request's own seed.
+    pub seed: u64,
+    /// What the first engine found of the prompt in its cache.
+    pub cached_tokens: usize,
 }
 
 /// A request for text.
@@ -40,7 +56,8 @@ pub struct GenerateRequest {
     pub tenant: String,
     /// Band: 0 is the most urgent, larger numbers yield; everything from 3 on is one band.
     pub priority: u32,
-    /// Milliseconds that the request may wait for its first step; 0 means no limit.
+    /// Milliseconds that the request may wait for its first step; 0 means no limit. An answer
+    /// that was begun elsewhere waits as long as it must.
     pub queue_ms: u32,
     /// Name of a prompt cache that several tenants agreed to share; empty means the tenant's
     /// own, so that the time of an answer tells nobody what another tenant asked.
@@ -105,8 +122,10 @@ pub struct TokenLogprob {
 /// Why an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishReason {
-    /// An end token or a stop string.
+    /// An end token, or the end of what a constraint allows.
     Stop,
+    /// A stop string: the place of the one that matched in [`GenerateRequest::stop`].
+    StopString(usize),
     /// `max_tokens` or the context was used up.
     Length,
     /// The caller cancelled, or its sink broke off.
@@ -124,7 +143,8 @@ pub struct Usage {
     pub cached_tokens: usize,
 }
 
-/// What a sink receives, in order. Exactly one `Done` or `Failed` ends every request.
+/// What a sink receives, in order. Exactly one `Done`, `Failed` or `Unfinished` ends every
+/// request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GenerateEvent {
     /// One token. Its text may be empty while bytes of a character, or text that may become
@@ -152,6 +172,13 @@ pub enum GenerateEvent {
         /// What it used.
         usage: Usage,
     },
+    /// The engine was shut down before the answer was complete. Another one can go on with it.
+    Unfinished {
+        /// What it needs.
+        resume: Box<Resume>,
+        /// What was used here.
+        usage: Usage,
+    },
 }
 
 /// Receives the events of a request on the engine's thread; it must not block.
@@ -172,6 +199,9 @@ impl<F: FnMut(GenerateEvent) -> ControlFlow<()> + Send> TokenSink for F {
 pub struct EmbedRequest {
     /// The texts.
     pub texts: Vec<String>,
+    /// More texts, by their tokens; no instruction is put before them, and an encoder puts no
+    /// control tokens around them.
+    pub tokens: Vec<Vec<u32>>,
     /// Text that the model wants before each of them (`query: `); empty means none.
     pub instruction: String,
     /// Who is served; see [`GenerateRequest::tenant`].
@@ -196,22 +226,10 @@ impl EmbedRequest {
 /// unless they say otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
-    /// One vector of `hidden_size` numbers for each text.
+    /// One vector of `hidden_size` numbers for each text, then one for each list of tokens.
     pub vectors: Vec<Vec<f32>>,
     /// Tokens of all texts together.
     pub tokens: usize,
-}
-
-/// A request that a shutdown cut off, with all that another engine needs to go on with it:
-/// the same model continues `prompt` followed by `answer` with the same tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
-    /// The request.
-    pub id: RequestId,
-    /// Tokens of its prompt.
-    pub prompt: Vec<u32>,
-    /// Tokens of the answer that were delivered.
-    pub answer: Vec<u32>,
 }
 
 /// Bands of priority that the engine tells apart.

@@ -28,13 +28,13 @@ pub(super) enum Task {
     Embed(Embed),
 }
 
-/// A text whose hidden states become one vector.
+/// A text whose hidden states become one.
 pub(super) struct Embed {
     pub(super) pooling: Pooling,
     /// Sum over the rows that count so far.
     pub(super) sum: Vec<f64>,
     pub(super) index: usize,
-    pub(super) reply: Sender<(usize, Result<Vec<f32>, EngineError>)>,
+    pub(super) reply: Sender<(usize, Result<Vec<f64>, EngineError>)>,
 }
 
 impl Sequence {
@@ -62,11 +62,11 @@ impl Sequence {
         }
     }
 
-    /// Answers the vector of a text whose tokens are all computed.
+    /// Answers the state of a text whose tokens are all computed.
     pub(super) fn answer_embedding(self) {
         if let Task::Embed(embed) = self.task {
             // The caller may have given up waiting.
-            let _ = embed.reply.send((embed.index, embed.vector()));
+            let _ = embed.reply.send((embed.index, Ok(embed.sum)));
         }
     }
 
@@ -79,6 +79,18 @@ impl Sequence {
             }
             // The caller may have given up waiting.
             Task::Embed(embed) => drop(embed.reply.send((embed.index, Err(error)))),
+        }
+    }
+
+    /// Ends the sequence for another engine to go on with; `tokens` are its prompt and its
+    /// answer so far.
+    pub(super) fn hand_over(self, tokens: Vec<u32>) {
+        match self.task {
+            Task::Answer(mut answer) => {
+                let event = answer.unfinished(tokens);
+                answer.push(event);
+            }
+            Task::Embed(_) => self.fail(EngineError::Stopped),
         }
     }
 
@@ -109,16 +121,6 @@ impl Embed {
             for (sum, value) in self.sum.iter_mut().zip(row) {
                 *sum += f64::from(*value);
             }
-        }
-    }
-
-    /// The pooled state at length 1 (for a mean the count of tokens cancels out).
-    fn vector(&self) -> Result<Vec<f32>, EngineError> {
-        let length = self.sum.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if length.is_finite() && length > 0.0 {
-            Ok(self.sum.iter().map(|v| (v / length) as f32).collect())
-        } else {
-            Err(EngineError::NumericFault)
         }
     }
 }

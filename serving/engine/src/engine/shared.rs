@@ -1,7 +1,8 @@
 //! What handles and the engine's thread both see.
 
+use super::judge::Judge;
 use super::lock;
-use super::request::{EngineStats, Unfinished};
+use super::request::EngineStats;
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::load::spec::DecoderSpec;
@@ -21,6 +22,8 @@ pub(super) struct Shared {
     pub(super) tokenizer: Arc<TextTokenizer>,
     pub(super) template: ChatTemplate,
     pub(super) grammars: GrammarFactory,
+    /// How documents are scored, where the model can judge them.
+    pub(super) judge: Option<Judge>,
     /// Tokens that end an answer.
     pub(super) ends: Vec<u32>,
     /// Names the model in the hashes of cached blocks.
@@ -29,8 +32,6 @@ pub(super) struct Shared {
     pub(super) door: Mutex<Door>,
     /// As of the last step.
     pub(super) stats: Mutex<EngineStats>,
-    /// What the end cut off.
-    pub(super) unfinished: Mutex<Vec<Unfinished>>,
     pub(super) closed: AtomicBool,
     pub(super) abort: AtomicBool,
     pub(super) next_id: AtomicU64,
@@ -69,7 +70,12 @@ impl Adapters {
 
 impl Shared {
     /// State of an engine that has not begun.
-    pub(super) fn new(source: ModelSource, door: DoorLimits, speculation: bool) -> Self {
+    pub(super) fn new(
+        source: ModelSource,
+        door: DoorLimits,
+        speculation: bool,
+        judge: Option<Judge>,
+    ) -> Self {
         let vocab = source.spec.vocab;
         let tokenizer = Arc::new(source.tokenizer);
         let ends = (0..vocab as u32).filter(|id| tokenizer.is_end(*id));
@@ -79,12 +85,12 @@ impl Shared {
             spec: source.spec,
             ends: ends.collect(),
             grammars: GrammarFactory::new(Arc::clone(&tokenizer), vocab),
+            judge,
             tokenizer,
             template: source.template,
             adapters: Mutex::default(),
             door: Mutex::new(Door::new(door)),
             stats: Mutex::default(),
-            unfinished: Mutex::default(),
             closed: AtomicBool::new(false),
             abort: AtomicBool::new(false),
             next_id: AtomicU64::new(1),

@@ -2,6 +2,7 @@
 
 use super::encode::EncoderEngine;
 use super::request::{EmbedRequest, Embeddings};
+use super::validate::in_vocabulary;
 use crate::error::EngineError;
 use crate::load::ability::RerankBy;
 use crate::tokenizer::encoder::Tokens;
@@ -43,7 +44,10 @@ impl EncoderEngine {
         wanted: &dyn Fn() -> bool,
     ) -> Result<Embeddings, EngineError> {
         self.must_embed()?;
-        let tokens = self.prefixed(&request.texts, &request.instruction)?;
+        let mut tokens = self.prefixed(&request.texts, &request.instruction)?;
+        for ids in &request.tokens {
+            tokens.push(self.given(ids)?);
+        }
         let count = tokens.iter().map(|t| t.ids.len()).sum();
         Ok(Embeddings {
             vectors: self.compute(&request.tenant, request.priority, tokens, wanted)?,
@@ -87,6 +91,24 @@ impl EncoderEngine {
     pub(super) fn tokenize(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         self.check(std::slice::from_ref(&text))?;
         Ok(self.shared.tokenizer.text(text)?.ids)
+    }
+
+    /// Text of tokens.
+    pub(super) fn detokenize(&self, tokens: &[u32]) -> Result<String, EngineError> {
+        in_vocabulary(tokens, self.shared.info.vocab_size)?;
+        self.shared.tokenizer.decode(tokens)
+    }
+
+    /// Tokens that a caller gives, taken as those of one text.
+    fn given(&self, ids: &[u32]) -> Result<Tokens, EngineError> {
+        if ids.is_empty() {
+            return Err(EngineError::invalid("tokens", "为空，至少要有一个词元"));
+        }
+        in_vocabulary(ids, self.shared.info.vocab_size)?;
+        Ok(Tokens {
+            ids: ids.to_vec(),
+            types: vec![0; ids.len()],
+        })
     }
 
     fn must_embed(&self) -> Result<(), EngineError> {

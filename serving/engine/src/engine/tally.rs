@@ -16,6 +16,7 @@ pub(super) fn stats(counted: &EngineStats, scheduler: &Scheduler) -> EngineStats
     let Counters {
         prefix_hit_tokens,
         preemptions,
+        yields: _,
         drafts_proposed,
         drafts_accepted,
     } = scheduler.counters();

@@ -1,14 +1,15 @@
 //! Checks a request completely before anything is queued.
 
+use super::begun::Begun;
 use super::lock;
-use super::request::{BANDS, GenerateRequest, Prompt};
+use super::request::{BANDS, GenerateRequest, Prompt, Resume};
 use super::shared::Shared;
 use crate::blocks::{BlockHash, CacheScope};
 use crate::error::EngineError;
 use crate::model::lora::Adapter;
 use crate::output::grammar::Grammar;
 use crate::output::sample::Sampling;
-use crate::schedule::Submission;
+use crate::schedule::{Resumed, Submission};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -23,22 +24,28 @@ const BYTES_PER_TOKEN: usize = 512;
 
 /// A request with everything resolved.
 pub(super) struct Plan {
+    /// The prompt, and what another engine has answered to it.
     pub(super) tokens: Vec<u32>,
+    /// How many of them are the prompt.
+    pub(super) prompt: usize,
     pub(super) adapter: Option<Arc<Adapter>>,
     pub(super) max_tokens: usize,
     pub(super) min_tokens: usize,
     pub(super) sampling: Sampling,
     pub(super) seed: u64,
-    pub(super) stop: Vec<String>,
+    /// The answer's text until here.
+    pub(super) begun: Begun,
     pub(super) stop_tokens: Vec<u32>,
     /// Tokens that may not come before `min_tokens`.
     pub(super) ends: Vec<u32>,
     pub(super) logprobs: Option<usize>,
     pub(super) ignore_eos: bool,
-    pub(super) grammar: Option<Grammar>,
     /// Tokens that the answer likely repeats.
     pub(super) prediction: Vec<u32>,
     pub(super) queue_ms: u32,
+    /// What another engine found in its cache.
+    pub(super) cached_tokens: usize,
+    resumed: bool,
     tenant: Arc<str>,
     priority: u32,
     pin_s: u32,
@@ -48,9 +55,14 @@ pub(super) struct Plan {
 impl Plan {
     /// Takes a place in the engine and makes what the scheduler must know.
     pub(super) fn submission(&self, shared: &Shared) -> Result<Submission, EngineError> {
-        let id = shared.enter(&self.tenant, self.tokens.len(), self.max_tokens)?;
+        let answered = self.tokens.len() - self.prompt;
+        let id = shared.enter(&self.tenant, self.tokens.len(), self.max_tokens - answered)?;
         let arrived_us = shared.now_us();
-        let wait_us = u64::from(self.queue_ms) * 1000;
+        let wait_us = if answered == 0 {
+            u64::from(self.queue_ms) * 1000
+        } else {
+            0
+        };
         Ok(Submission {
             id,
             tenant: Arc::clone(&self.tenant),
@@ -60,6 +72,10 @@ impl Plan {
             arrived_us,
             deadline_us: (wait_us > 0).then_some(arrived_us + wait_us),
             pin_us: u64::from(self.pin_s) * 1_000_000,
+            resumed: self.resumed.then_some(Resumed {
+                answered,
+                cached: self.cached_tokens,
+            }),
         })
     }
 }
@@ -99,40 +115,73 @@ pub(super) fn check(shared: &Shared, request: GenerateRequest) -> Result<Plan, E
     let generation = loaded.as_ref().map(|loaded| loaded.generation);
     let scope = request.adapter.as_deref().zip(generation);
     let root = root(shared, scope, &request.cache_salt, &request.tenant);
-    let tokens = prompt_tokens(shared, request.prompt)?;
+    let (prompt, resume) = match request.prompt {
+        Prompt::Begun(mut resume) => {
+            let prompt = std::mem::take(&mut resume.prompt);
+            (Prompt::Tokens(prompt), Some(resume))
+        }
+        prompt => (prompt, None),
+    };
+    let mut tokens = prompt_tokens(shared, prompt)?;
+    let prompt = tokens.len();
+    // The context ends an answer that would outgrow it.
+    let max_tokens = request.max_tokens.min(shared.info.context_length - prompt);
     let grammar = match &request.constraint {
         None => None,
         Some(constraint) => Some(Grammar::new(&shared.grammars, constraint)?),
     };
+    let mut begun = Begun::new(&request.stop, grammar);
+    if let Some(resume) = &resume {
+        check_answer(shared, resume, max_tokens)?;
+        begun.replay(&resume.answer, &shared.tokenizer)?;
+        tokens.extend(&resume.answer);
+    }
     let prediction = prediction(shared, &request.prediction)?;
     let mut ends = shared.ends.clone();
     ends.extend(&request.stop_tokens);
     Ok(Plan {
         adapter: loaded.map(|loaded| loaded.adapter),
-        // The context ends an answer that would outgrow it.
-        max_tokens: request
-            .max_tokens
-            .min(shared.info.context_length - tokens.len()),
+        max_tokens,
         tokens,
+        prompt,
         min_tokens: request.min_tokens,
-        seed: request
-            .sampling
-            .seed
+        seed: resume
+            .as_ref()
+            .map(|resume| resume.seed)
+            .or(request.sampling.seed)
             .unwrap_or_else(|| RandomState::new().hash_one("seed")),
         sampling: request.sampling,
-        stop: request.stop,
+        begun,
         stop_tokens: request.stop_tokens,
         ends,
         logprobs: request.logprobs,
         ignore_eos: request.ignore_eos,
-        grammar,
         prediction,
         queue_ms: request.queue_ms,
+        cached_tokens: resume
+            .as_ref()
+            .map_or(0, |resume| resume.cached_tokens.min(prompt)),
+        resumed: resume.is_some(),
         tenant: request.tenant.into(),
         priority: request.priority,
         pin_s: request.pin_s,
         root,
     })
+}
+
+/// An answer that another engine began has tokens of this vocabulary, and more may come.
+fn check_answer(shared: &Shared, resume: &Resume, max_tokens: usize) -> Result<(), EngineError> {
+    let told = resume.answer.len();
+    if told >= max_tokens {
+        let detail = format!("已有 {told} 个词元，应少于本请求的上限 {max_tokens}");
+        return Err(EngineError::invalid("resume", detail));
+    }
+    let vocab = shared.spec.vocab;
+    if let Some(bad) = resume.answer.iter().find(|t| **t as usize >= vocab) {
+        let detail = format!("词元 {bad} 不在 0 到 {} 之间", vocab - 1);
+        return Err(EngineError::invalid("resume", detail));
+    }
+    Ok(())
 }
 
 /// Fields whose bounds need nothing else.
@@ -195,18 +244,33 @@ fn prediction(shared: &Shared, text: &str) -> Result<Vec<u32>, EngineError> {
 
 /// Token ids of a prompt that fits with at least one token to spare.
 pub(super) fn prompt_tokens(shared: &Shared, prompt: Prompt) -> Result<Vec<u32>, EngineError> {
-    let limit = shared.info.context_length;
     let tokens = match prompt {
         Prompt::Tokens(tokens) => tokens,
-        Prompt::Text(text) if text.len() > limit.saturating_mul(BYTES_PER_TOKEN) => {
-            let prompt_tokens = text.len() / BYTES_PER_TOKEN;
-            return Err(EngineError::ContextExceeded {
-                prompt_tokens,
-                limit,
-            });
+        // Its answer is the caller's concern.
+        Prompt::Begun(resume) => resume.prompt,
+        Prompt::Text(text) => {
+            text_fits(shared, text.len())?;
+            shared.tokenizer.encode(&text)?
         }
-        Prompt::Text(text) => shared.tokenizer.encode(&text)?,
     };
+    tokens_fit(shared, tokens)
+}
+
+/// Refuses a text of so many bytes that it cannot fit, before it is tokenised.
+pub(super) fn text_fits(shared: &Shared, bytes: usize) -> Result<(), EngineError> {
+    let limit = shared.info.context_length;
+    if bytes > limit.saturating_mul(BYTES_PER_TOKEN) {
+        return Err(EngineError::ContextExceeded {
+            prompt_tokens: bytes / BYTES_PER_TOKEN,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+/// Refuses tokens that leave no room for an answer or are none of the model's.
+pub(super) fn tokens_fit(shared: &Shared, tokens: Vec<u32>) -> Result<Vec<u32>, EngineError> {
+    let limit = shared.info.context_length;
     if tokens.is_empty() {
         return Err(EngineError::invalid("prompt", "为空，至少要有一个词元"));
     }
@@ -216,12 +280,17 @@ pub(super) fn prompt_tokens(shared: &Shared, prompt: Prompt) -> Result<Vec<u32>,
             limit,
         });
     }
-    let vocab = shared.spec.vocab;
-    if let Some(bad) = tokens.iter().find(|t| **t as usize >= vocab) {
-        return Err(EngineError::invalid(
-            "prompt",
-            format!("词元 {bad} 不在 0 到 {} 之间", vocab - 1),
-        ));
-    }
+    in_vocabulary(&tokens, shared.spec.vocab)?;
     Ok(tokens)
+}
+
+/// Refuses the first token that the vocabulary does not have, by its place.
+pub(super) fn in_vocabulary(tokens: &[u32], vocab: usize) -> Result<(), EngineError> {
+    match tokens.iter().position(|token| *token as usize >= vocab) {
+        None => Ok(()),
+        Some(at) => Err(EngineError::invalid(
+            format!("tokens[{at}]"),
+            format!("词元 {} 不在 0 到 {} 之间", tokens[at], vocab - 1),
+        )),
+    }
 }

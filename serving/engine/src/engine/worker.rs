@@ -2,7 +2,7 @@
 
 use super::decoder::Command;
 use super::lock;
-use super::request::{EngineStats, RequestId, Unfinished};
+use super::request::{EngineStats, RequestId};
 use super::sequence::{Arrival, Sequence, Task};
 use super::shared::Shared;
 use super::step::internal;
@@ -119,7 +119,7 @@ impl Worker {
                     sequence,
                 } = *arrival;
                 let (id, tokens) = (submission.id, submission.tokens.len());
-                self.stats.tokens_in += tokens as u64;
+                self.stats.tokens_in += submission.prompt() as u64;
                 self.sequences.insert(id, sequence);
                 if !self.scheduler.submit(submission) {
                     // Handles check the length, so this is a bug of theirs.
@@ -140,27 +140,18 @@ impl Worker {
         while let Ok(command) = self.inbox.try_recv() {
             if let Command::Submit(arrival) = command {
                 self.shared.leave(arrival.submission.id, None);
-                arrival.sequence.fail(EngineError::Stopped);
+                arrival.sequence.hand_over(arrival.submission.tokens);
             }
         }
     }
 
-    /// Ends all requests; what another engine could go on with is kept for the caller of
-    /// shutdown.
+    /// Ends all requests with what another engine needs to go on with them.
     fn hand_over(&mut self) {
         for id in self.scheduler.ids() {
-            let answer = self
-                .sequences
-                .get(&id)
-                .is_some_and(|s| matches!(s.task, Task::Answer(_)));
-            if answer && let Some(entry) = self.scheduler.get(id) {
-                lock(&self.shared.unfinished).push(Unfinished {
-                    id: RequestId(id),
-                    prompt: entry.prompt().to_vec(),
-                    answer: entry.answer().to_vec(),
-                });
-            }
-            self.end(id, |sequence| sequence.fail(EngineError::Stopped));
+            let tokens = self.scheduler.get(id).map(|entry| entry.tokens().to_vec());
+            self.end(id, |sequence| {
+                sequence.hand_over(tokens.unwrap_or_default());
+            });
         }
     }
 

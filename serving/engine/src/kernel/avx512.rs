@@ -1,8 +1,8 @@
 //! Panels with AVX-512 VNNI: a group of a tile is one register, 16 sums are one register.
 //!
 //! Up to 8 rows of activations at a time are multiplied straight from the packed tiles; weights go
-//! from memory to registers once. More rows first widen tiles into the first-level cache.
-//! Both add the same terms in the same order.
+//! from memory to registers once. For more rows tiles are first widened into the first-level cache
+//! (`avx512_sweep.rs`). Both add the same terms in the same order.
 #![expect(
     unsafe_code,
     reason = "vector loads and stores at places whose bounds are checked before the loops"
@@ -16,7 +16,7 @@
     reason = "indices name the same lane of several arrays"
 )]
 
-use super::layout::{Format, HALVES, OFFSET, PLAIN, Spec, Wide};
+use super::layout::{Format, HALVES, OFFSET, PLAIN, Wide};
 use super::product::Place;
 use super::rows::Block;
 use std::arch::x86_64::*;
@@ -139,7 +139,7 @@ fn scales<const F: u8>(head: &[u8], scales: &[u8]) -> (__m512, __m512) {
 /// What the code that means zero adds to every sum.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn start<const ZERO: u32>(minus: __m512i) -> __m512i {
+pub(super) fn start<const ZERO: u32>(minus: __m512i) -> __m512i {
     _mm512_slli_epi32::<ZERO>(minus)
 }
 
@@ -278,103 +278,5 @@ pub(super) fn widen(format: Format, panel: &[u8], from: usize, out: &mut [Wide])
         Format::Q4K => widen_format::<5>(panel, from, out),
         Format::Q5K => widen_format::<6>(panel, from, out),
         Format::Q6K => widen_format::<7>(panel, from, out),
-    }
-}
-
-/// Widened tiles against `R` rows; goes on from the sums at `place` unless `first`.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
-fn sweep_rows<const KIND: u8, const ZERO: u32, const R: usize>(
-    tiles: &[Wide],
-    rows: &[&[Block]; R],
-    first: bool,
-    place: &Place,
-) {
-    let mut sums = [_mm512_setzero_ps(); R];
-    for r in 0..R {
-        assert!(rows[r].len() >= tiles.len());
-        if !first {
-            // SAFETY: `place` has room for `place.rows` numbers in each of the rows.
-            sums[r] = unsafe { _mm512_maskz_loadu_ps(place.mask(), place.row(r)) };
-        }
-    }
-    for (b, wide) in tiles.iter().enumerate() {
-        let mut codes = [_mm512_setzero_si512(); 8];
-        for g in 0..8 {
-            // SAFETY: a group is 64 bytes and a `Wide` is aligned to them.
-            codes[g] = unsafe { _mm512_load_si512(wide.codes[g].as_ptr().cast()) };
-        }
-        // SAFETY: both are 16 numbers.
-        let (scale, second) = unsafe {
-            (
-                _mm512_loadu_ps(wide.scale.as_ptr()),
-                _mm512_loadu_ps(wide.second.as_ptr()),
-            )
-        };
-        let tile = Tile {
-            codes,
-            scale,
-            second,
-        };
-        for r in 0..R {
-            // SAFETY: every row has as many blocks as there are tiles, checked above.
-            let a = unsafe { rows[r].get_unchecked(b) };
-            sums[r] = step::<KIND, ZERO>(&tile, a, sums[r]);
-        }
-    }
-    for r in 0..R {
-        // SAFETY: as for the load.
-        unsafe { _mm512_mask_storeu_ps(place.row(r), place.mask(), sums[r]) };
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
-fn sweep_kind<const KIND: u8, const ZERO: u32>(
-    tiles: &[Wide],
-    rows: &[Block],
-    blocks: usize,
-    first: bool,
-    place: &Place,
-) {
-    let count = rows.len().div_ceil(blocks);
-    let mut at = 0;
-    while at < count {
-        let row = |i: usize| &rows[(at + i) * blocks..];
-        let here = place.below(at);
-        at += match count - at {
-            8.. => {
-                let rows: [&[Block]; 8] = std::array::from_fn(row);
-                sweep_rows::<KIND, ZERO, 8>(tiles, &rows, first, &here);
-                8
-            }
-            4.. => {
-                let rows: [&[Block]; 4] = std::array::from_fn(row);
-                sweep_rows::<KIND, ZERO, 4>(tiles, &rows, first, &here);
-                4
-            }
-            _ => {
-                sweep_rows::<KIND, ZERO, 1>(tiles, &[row(0)], first, &here);
-                1
-            }
-        };
-    }
-}
-
-/// Widened tiles against rows that lie `blocks` blocks apart, each from its first tile's
-/// block on; goes on from the sums at `place` unless `first`.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
-pub(super) fn sweep(
-    spec: &Spec,
-    tiles: &[Wide],
-    rows: &[Block],
-    blocks: usize,
-    first: bool,
-    place: &Place,
-) {
-    match (spec.kind, spec.zero) {
-        (OFFSET, _) => sweep_kind::<OFFSET, 0>(tiles, rows, blocks, first, place),
-        (HALVES, _) => sweep_kind::<HALVES, 5>(tiles, rows, blocks, first, place),
-        (_, 3) => sweep_kind::<PLAIN, 3>(tiles, rows, blocks, first, place),
-        (_, 4) => sweep_kind::<PLAIN, 4>(tiles, rows, blocks, first, place),
-        (_, _) => sweep_kind::<PLAIN, 7>(tiles, rows, blocks, first, place),
     }
 }

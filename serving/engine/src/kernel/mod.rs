@@ -11,6 +11,8 @@ mod attention_walk;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_sweep;
 mod backward;
 pub(crate) mod bidirectional;
 #[cfg(target_arch = "x86_64")]
@@ -20,6 +22,7 @@ mod dense;
 mod dense_x86;
 pub(crate) mod elementwise;
 pub(crate) mod encoder;
+pub(crate) mod finite;
 pub(crate) mod kv;
 mod lanes;
 mod layout;
@@ -34,6 +37,8 @@ mod portable;
 pub(crate) mod probe;
 mod product;
 pub(crate) mod rows;
+#[cfg(target_arch = "x86_64")]
+mod rows_avx512;
 
 use std::sync::OnceLock;
 

@@ -5,15 +5,16 @@ use super::pool::{self, SendPtr};
 use super::rows::{Block, QuantRows};
 use super::{Isa, portable};
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512};
+use super::{avx2, avx512, avx512_sweep};
 
 /// Rows that are multiplied straight from the packed tiles at a time; with more than twice
 /// as many it pays to widen the tiles first.
 const FEW: usize = 8;
 /// Rows that stay in a core's second-level cache while panels pass by.
 const ROW_BLOCK: usize = 256;
-/// Tiles that are widened at once: 10 KiB of the first-level cache.
-const TILES: usize = 16;
+/// Tiles of a panel that are widened at once; those of two panels take 15 KiB of the first-level
+/// cache.
+const TILES: usize = 12;
 /// Parts of a region for each thread: small enough to even out, few enough to cost nothing.
 const SHARE: usize = 4;
 
@@ -121,23 +122,66 @@ pub(super) fn product(
     let size = panels.div_ceil(parts.max(1));
     let first = SendPtr(out.as_mut_ptr());
     pool::parallel(parts, |part| {
-        let mut tiles = [Wide::ZERO; TILES];
+        let mut tiles = [[Wide::ZERO; TILES]; 2];
         for from in (0..count).step_by(ROW_BLOCK) {
             let to = count.min(from + ROW_BLOCK);
             let block = &rows.blocks[from * stack.blocks..to * stack.blocks];
-            for p in part * size..panels.min((part + 1) * size) {
-                let (weights, p, output) = stack.find(p);
-                let place = Place {
-                    first: first.get().wrapping_add(from * stack.n + output),
+            let end = panels.min((part + 1) * size);
+            let mut p = part * size;
+            while p < end {
+                let (weights, own, output) = stack.find(p);
+                let place = |next: usize| Place {
+                    first: first
+                        .get()
+                        .wrapping_add(from * stack.n + output + next * PANEL),
                     stride: stack.n,
-                    rows: weights.rows(p),
+                    rows: weights.rows(own + next),
                 };
-                if wanted(output, place.rows) {
-                    panel(isa, weights, p, block, &place, &mut tiles);
+                let wanted = |next: usize| {
+                    p + next < end
+                        && own + next < weights.count()
+                        && wanted(output + next * PANEL, weights.rows(own + next))
+                };
+                let many = block.len() > 2 * FEW * weights.blocks;
+                #[cfg(target_arch = "x86_64")]
+                if isa == Isa::Avx512 && many && wanted(0) && wanted(1) {
+                    pair(weights, own, block, &[place(0), place(1)], &mut tiles);
+                    p += 2;
+                    continue;
                 }
+                if wanted(0) {
+                    panel(isa, weights, own, block, &place(0), &mut tiles[0]);
+                }
+                p += 1;
             }
         }
     });
+}
+
+/// Two panels that follow one another against many rows, with AVX-512.
+#[cfg(target_arch = "x86_64")]
+fn pair(
+    weights: &Panels,
+    p: usize,
+    rows: &[Block],
+    places: &[Place; 2],
+    tiles: &mut [[Wide; TILES]; 2],
+) {
+    let spec = weights.format.spec();
+    for from in (0..weights.blocks).step_by(TILES) {
+        let count = TILES.min(weights.blocks - from);
+        for (next, tiles) in tiles.iter_mut().enumerate() {
+            let bytes = weights.panel(p + next);
+            widen(Isa::Avx512, weights, bytes, from, &mut tiles[..count]);
+        }
+        let tiles = [&tiles[0][..count], &tiles[1][..count]];
+        let (rows, first) = (&rows[from..], from == 0);
+        // SAFETY: only called with AVX-512, which the machine was found to have.
+        #[expect(unsafe_code, reason = "calls code compiled for detected features")]
+        unsafe {
+            avx512_sweep::sweep::<2>(&spec, &tiles, rows, weights.blocks, first, places);
+        }
+    }
 }
 
 /// One panel against rows of activations.
@@ -166,7 +210,8 @@ fn panel(isa: Isa, weights: &Panels, p: usize, rows: &[Block], place: &Place, ti
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "calls code compiled for detected features")]
             Isa::Avx512 => unsafe {
-                avx512::sweep(&spec, tiles, rows, weights.blocks, first, place);
+                let (tiles, place) = ([&*tiles], [*place]);
+                avx512_sweep::sweep::<1>(&spec, &tiles, rows, weights.blocks, first, &place);
             },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]

@@ -6,10 +6,14 @@
 
 use super::elementwise::{gelu_mul, rms_norm, silu_mul};
 use super::layout::BLOCK;
-use super::{dispatch, madd, pool};
+#[cfg(target_arch = "x86_64")]
+use super::rows_avx512;
+use super::{Isa, dispatch, isa, madd, pool};
 
 /// Below this length of all rows together a region of threads costs more than it saves.
 const SERIAL: usize = 16 * 1024;
+/// 1.5 * 2^23: adding it rounds a small number to an integer.
+pub(super) const ROUND: f32 = 12_582_912.0;
 
 /// 32 activations `scale * code`, with what the kernels need of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -30,6 +34,32 @@ impl Block {
     #[inline(always)]
     pub(super) fn four(&self, g: usize) -> i32 {
         i32::from_le_bytes(self.codes.as_chunks::<4>().0[g].map(|c| c as u8))
+    }
+
+    /// What numbers of at most this size are multiplied with before they are rounded, and the
+    /// scale of their codes. NaN must reach the logits, so a block that holds one (or an
+    /// infinity) is `broken` and gets a NaN scale.
+    #[inline(always)]
+    pub(super) fn scales(most: f32, broken: bool) -> (f32, f32) {
+        if broken {
+            return (0.0, f32::NAN);
+        }
+        // Blocks so small that the inverse of their scale overflows count as zero.
+        if most > 1e-36 {
+            (127.0 / most, most / 127.0)
+        } else {
+            (0.0, 0.0)
+        }
+    }
+
+    /// Sets everything but the codes, of which these are the sums of both halves.
+    #[inline(always)]
+    pub(super) fn finish(&mut self, scale: f32, low: i32, high: i32) {
+        let sum = low.wrapping_add(high);
+        self.scale = scale;
+        self.sum = scale * sum as f32;
+        self.minus = sum.wrapping_neg();
+        self.minus_low = low.wrapping_neg();
     }
 }
 
@@ -112,10 +142,8 @@ impl QuantRows {
 
 #[inline(always)]
 fn quantise_body<const FMA: bool>(x: &[f32], out: &mut [Block]) {
-    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer.
     for (block, out) in x.as_chunks::<BLOCK>().0.iter().zip(out) {
-        // NaN must reach the logits, so a block that holds one gets a NaN scale: zero times
-        // a number is zero, times NaN or infinity it is not.
+        // Zero times a number is zero, times NaN or infinity it is not.
         let (mut lanes, mut trace) = ([0f32; 16], [0f32; 16]);
         for part in block.as_chunks::<16>().0 {
             for i in 0..16 {
@@ -125,13 +153,7 @@ fn quantise_body<const FMA: bool>(x: &[f32], out: &mut [Block]) {
             }
         }
         let most = lanes.iter().copied().fold(0f32, f32::max);
-        let broken = trace.iter().sum::<f32>() != 0.0;
-        // Blocks so small that the inverse of their scale overflows count as zero.
-        let inverse = if most > 1e-36 && !broken {
-            127.0 / most
-        } else {
-            0.0
-        };
+        let (inverse, scale) = Block::scales(most, trace.iter().sum::<f32>() != 0.0);
         let mut sums = [0i32; 2];
         let halves = block.as_chunks::<16>().0.iter();
         let codes = out.codes.as_chunks_mut::<16>().0.iter_mut();
@@ -145,20 +167,57 @@ fn quantise_body<const FMA: bool>(x: &[f32], out: &mut [Block]) {
                 *sum += value;
             }
         }
-        out.scale = if broken {
-            f32::NAN
-        } else if inverse == 0.0 {
-            0.0
-        } else {
-            most / 127.0
-        };
-        out.sum = out.scale * (sums[0] + sums[1]) as f32;
-        out.minus = -(sums[0] + sums[1]);
-        out.minus_low = -sums[0];
+        out.finish(scale, sums[0], sums[1]);
     }
 }
 
 dispatch! {
-    /// Rounds a row to 8-bit codes with one scale for each block (`x ~ scale * code`).
-    pub(super) fn quantise(x: &[f32], out: &mut [Block]) => quantise_body
+    fn quantise_plain(x: &[f32], out: &mut [Block]) => quantise_body
+}
+
+/// Rounds a row to 8-bit codes with one scale for each block (`x ~ scale * code`).
+pub(super) fn quantise(x: &[f32], out: &mut [Block]) {
+    #[cfg(target_arch = "x86_64")]
+    if isa() == Isa::Avx512 {
+        // SAFETY: `isa` is never more than what the machine was found to have.
+        #[expect(unsafe_code, reason = "calls code compiled for detected features")]
+        return unsafe { rows_avx512::quantise(x, out) };
+    }
+    quantise_plain(x, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, Block, quantise, quantise_plain};
+    use proptest::prelude::*;
+
+    fn number() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            8 => -4.0f32..4.0,
+            1 => any::<f32>().prop_filter("finite", |v| v.is_finite()),
+            1 => Just(0.0),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_path_rounds_alike(x in proptest::collection::vec(number(), 3 * BLOCK)) {
+            let mut here = vec![Block::default(); 3];
+            let mut plain = here.clone();
+            quantise(&x, &mut here);
+            quantise_plain(&x, &mut plain);
+            prop_assert_eq!(here, plain);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_breaks_its_block_only() {
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut x = vec![1.0; 2 * BLOCK];
+            x[BLOCK + 17] = broken;
+            let mut out = vec![Block::default(); 2];
+            quantise(&x, &mut out);
+            assert!(out[0].scale.is_finite() && out[1].scale.is_nan(), "{out:?}");
+        }
+    }
 }

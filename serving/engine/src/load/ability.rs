@@ -1,5 +1,7 @@
 //! What a model can be asked for.
 
+use super::judge::Verdict;
+
 /// One kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ability {
@@ -24,14 +26,18 @@ impl Ability {
         }
     }
 
-    /// A decoder answers, continues, embeds and compares.
-    pub(crate) fn of_decoder() -> Vec<Self> {
-        vec![
-            Self::Chat,
-            Self::Completions,
-            Self::Embeddings,
-            Self::Rerank,
-        ]
+    /// A decoder answers, continues, embeds and compares; one that was taught to judge
+    /// documents has unlearnt the rest.
+    pub(crate) fn of_decoder(rerank: RerankBy) -> Vec<Self> {
+        match rerank {
+            RerankBy::YesNo => vec![Self::Rerank],
+            RerankBy::Classifier | RerankBy::Similarity => vec![
+                Self::Chat,
+                Self::Completions,
+                Self::Embeddings,
+                Self::Rerank,
+            ],
+        }
     }
 
     /// An encoder with a classification head gives no vectors.
@@ -55,6 +61,11 @@ pub enum RerankBy {
 }
 
 impl RerankBy {
+    /// A decoder without a verdict can only compare vectors.
+    pub(crate) fn of_decoder(verdict: Option<Verdict>) -> Self {
+        verdict.map_or(Self::Similarity, |_| Self::YesNo)
+    }
+
     /// Name on the wire.
     pub fn name(self) -> &'static str {
         match self {

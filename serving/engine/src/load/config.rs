@@ -38,9 +38,11 @@ pub(super) fn describe(
         kv_heads: size("num_key_value_heads").unwrap_or(heads),
         head_dim,
         vocab: size("vocab_size")?,
-        context_length: size("max_position_embeddings")?,
+        // A scaling that reaches further than the file's length is meant to be used.
+        context_length: size("max_position_embeddings")?.max(rope.scaling.reach.unwrap_or(0)),
         rope_theta: rope.theta,
-        rope_factors: rope.factors,
+        rope_factors: rope.scaling.factors,
+        rope_magnitude: rope.scaling.magnitude,
         rms_eps: float("rms_norm_eps").unwrap_or(1e-6),
         tied_head: !has("lm_head.weight"),
         qkv_bias: has("model.layers.0.self_attn.q_proj.bias"),
@@ -117,7 +119,7 @@ fn window(
         rope::of_config(config, "full_attention", 10_000.0, head_dim.min(1 << 16))?.theta
     };
     let rope = rope::of_config(config, "sliding_attention", default, head_dim.min(1 << 16))?;
-    if rope.factors.is_some() {
+    if rope.scaling.factors.is_some() {
         return Err(EngineError::unsupported("滑动窗口层的旋转位置编码缩放"));
     }
     Ok(Some(SlidingWindow {

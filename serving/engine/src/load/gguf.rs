@@ -3,7 +3,7 @@
 use super::ability::{Ability, RerankBy};
 use super::gguf_header::{self, Header, TensorEntry, Value};
 use super::spec::{Architecture, DecoderSpec, Pooling, SlidingWindow};
-use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape, rope};
+use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape, judge, rope};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::kernel::mapped;
@@ -80,6 +80,9 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
     let meta = Metadata(&header.metadata);
     let mut spec = describe(&meta, &header.tensors)?;
     let tokenizer = from_gguf(&meta)?;
+    let own_head = header.tensors.contains_key(judge::OWN_HEAD);
+    let verdict = judge::of_gguf(&meta, spec.architecture, own_head, &tokenizer)?;
+    let rerank = RerankBy::of_decoder(verdict);
     let template = ChatTemplate::new(
         meta.text("tokenizer.chat_template"),
         &tokenizer.token_text(tokenizer.bos()),
@@ -98,8 +101,8 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
             .map(|t| t.shape.iter().map(|d| *d as u64).product::<u64>())
             .sum(),
         file_bytes: size,
-        abilities: Ability::of_decoder(),
-        rerank: Some(RerankBy::Similarity),
+        abilities: Ability::of_decoder(rerank),
+        rerank: Some(rerank),
     };
     let paired = matches!(
         spec.architecture,
@@ -122,6 +125,7 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
         info,
         tokenizer,
         template,
+        verdict,
         weights: Box::new(weights),
     })
 }
@@ -158,11 +162,7 @@ fn describe(
         head_dim
     };
     let rope_theta = meta.float(&key("rope.freq_base")).unwrap_or(10_000.0);
-    let scaling = meta.text(&key("rope.scaling.type")).unwrap_or("none");
-    let number = |name: &str| {
-        meta.float(&key(&format!("rope.scaling.{name}")))
-            .map(f64::from)
-    };
+    let rope = rope_scaling(meta, name, rope_theta, head_dim)?;
     let spec = DecoderSpec {
         layers,
         hidden,
@@ -171,9 +171,12 @@ fn describe(
         kv_heads,
         head_dim,
         vocab: embedding.shape.first().copied().unwrap_or(0),
-        context_length: meta.size(&key("context_length"))?,
+        context_length: meta
+            .size(&key("context_length"))?
+            .max(rope.reach.unwrap_or(0)),
         rope_theta,
-        rope_factors: rope::scaling(scaling, &number, rope_theta, head_dim.min(1 << 16))?,
+        rope_factors: rope.factors,
+        rope_magnitude: rope.magnitude,
         rms_eps: meta
             .float(&key("attention.layer_norm_rms_epsilon"))
             .unwrap_or(1e-5),
@@ -189,6 +192,42 @@ fn describe(
     };
     spec.validate()?;
     Ok(spec)
+}
+
+/// The scaling of rotations under the names of this format.
+fn rope_scaling(
+    meta: &Metadata<'_>,
+    name: &str,
+    theta: f32,
+    head_dim: usize,
+) -> Result<rope::Scaling, EngineError> {
+    let number = |key: &str| meta.float(&format!("{name}.{key}")).map(f64::from);
+    for (key, plain) in [("yarn_log_multiplier", 0.0), ("yarn_ext_factor", 1.0)] {
+        let value = number(&format!("rope.scaling.{key}"));
+        if value.is_some_and(|v| (v - plain).abs() > 1e-9) {
+            return Err(EngineError::unsupported(format!(
+                "{name}.rope.scaling.{key}"
+            )));
+        }
+    }
+    let find = |key: &str| {
+        number(match key {
+            "factor" => "rope.scaling.factor",
+            "original_max_position_embeddings" => "rope.scaling.original_context_length",
+            "max_position_embeddings" => "context_length",
+            "beta_fast" => "rope.scaling.yarn_beta_fast",
+            "beta_slow" => "rope.scaling.yarn_beta_slow",
+            _ => return None,
+        })
+    };
+    let kind = meta.text(&format!("{name}.rope.scaling.type"));
+    let kind = kind.unwrap_or("none");
+    let mut scaling = rope::scaling(kind, &find, theta, head_dim.min(1 << 16))?;
+    if kind == "yarn" {
+        // In this format it comes on top of what YaRN itself makes of the factor.
+        scaling.magnitude *= number("rope.scaling.attn_factor").unwrap_or(1.0) as f32;
+    }
+    Ok(scaling)
 }
 
 /// Parts that this core does not compute are refused, not left out.

@@ -5,6 +5,7 @@ mod config;
 pub(crate) mod encoder;
 pub(crate) mod gguf;
 pub(crate) mod gguf_header;
+pub(crate) mod judge;
 mod rope;
 pub(crate) mod safetensors;
 pub(crate) mod spec;
@@ -14,9 +15,10 @@ use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::tokenizer::TextTokenizer;
 use ability::{Ability, RerankBy};
+use judge::Verdict;
 use spec::DecoderSpec;
 use std::path::Path;
-pub(crate) use weight::{RawWeight, Table, WeightSource};
+pub(crate) use weight::{RawWeight, Table, WeightSource, matrix, vector};
 
 /// What is known about a loaded model; all of it comes from its files.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +51,8 @@ pub(crate) struct ModelSource {
     pub(crate) info: ModelInfo,
     pub(crate) tokenizer: TextTokenizer,
     pub(crate) template: ChatTemplate,
+    /// The outputs that say yes and no of a document, where the model judges.
+    pub(crate) verdict: Option<Verdict>,
     pub(crate) weights: Box<dyn WeightSource>,
 }
 

@@ -3,7 +3,7 @@
 use super::ability::{Ability, RerankBy};
 use super::encoder::{sentence::Sentence, spec as encoder};
 use super::spec::{Architecture, Pooling};
-use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape, config};
+use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape, config, judge};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::kernel::mapped;
@@ -82,6 +82,8 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
     let tokenizer_path = dir.join("tokenizer.json");
     let bytes = std::fs::read(&tokenizer_path).map_err(|e| EngineError::io(&tokenizer_path, &e))?;
     let tokenizer = TextTokenizer::from_json(&bytes, spec.vocab, &eos)?;
+    let verdict = judge::of_folder(dir, spec.architecture, &tokenizer)?;
+    let rerank = RerankBy::of_decoder(verdict);
     let text_of = |key: &str| match tokenizer_config.get(key) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Object(o)) => o
@@ -122,8 +124,8 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
         quantisation: dtype,
         parameters,
         file_bytes,
-        abilities: Ability::of_decoder(),
-        rerank: Some(RerankBy::Similarity),
+        abilities: Ability::of_decoder(rerank),
+        rerank: Some(rerank),
     };
     let weights = Box::new(Published {
         directory,
@@ -134,6 +136,7 @@ pub(super) fn open(dir: &Path) -> Result<ModelSource, EngineError> {
         info,
         tokenizer,
         template,
+        verdict,
         weights,
     })
 }

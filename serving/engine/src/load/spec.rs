@@ -82,7 +82,7 @@ pub enum Pooling {
 
 /// Everything that the decoder core must know about a model besides its weights.
 /// Sizes count elements; `rope_factors`, where present, divides the frequency of each
-/// of the `head_dim / 2` rotation pairs (linear scaling, Llama 3.1 long context).
+/// of the `head_dim / 2` rotation pairs (linear scaling, Llama 3.1 long context, YaRN).
 #[derive(Debug, Clone, PartialEq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -111,6 +111,8 @@ pub struct DecoderSpec {
     pub rope_theta: f32,
     /// Optional per-pair frequency divisors, for layers without a window.
     pub rope_factors: Option<Vec<f32>>,
+    /// Factor of rotated queries and keys, for layers without a window (YaRN; else 1).
+    pub rope_magnitude: f32,
     /// Epsilon of the RMS norms.
     pub rms_eps: f32,
     /// The output head is the embedding table.
@@ -153,6 +155,7 @@ impl DecoderSpec {
             context_length: 0,
             rope_theta: 10_000.0,
             rope_factors: None,
+            rope_magnitude: 1.0,
             rms_eps: 1e-6,
             tied_head: false,
             qkv_bias: false,
@@ -251,6 +254,7 @@ impl DecoderSpec {
         let positive = [
             ("rope_theta", self.rope_theta),
             ("local rope_theta", local),
+            ("rope attention_factor", self.rope_magnitude),
             ("embedding_scale", self.embedding_scale.unwrap_or(1.0)),
             ("attention_scale", self.attention_scale),
             ("attention_softcap", self.attention_softcap.unwrap_or(1.0)),

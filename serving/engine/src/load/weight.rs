@@ -1,6 +1,7 @@
 //! Tensors on their way from a file to the kernels.
 
 use crate::error::EngineError;
+use crate::kernel::finite::is_finite;
 use crate::kernel::matrix::Matrix;
 use candle_core::Device;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
@@ -68,6 +69,45 @@ impl RawWeight<'_> {
             Self::Dense { data, .. } => Ok(Matrix::Dense { n, k, data }),
         }
     }
+}
+
+/// Reads a matrix; refuses one with a weight that is no finite number, by its name.
+pub(crate) fn matrix(
+    source: &dyn WeightSource,
+    name: &str,
+    n: usize,
+    k: usize,
+) -> Result<Matrix, EngineError> {
+    let matrix = source.read(name, &[n, k])?.into_matrix();
+    let matrix = matrix.map_err(|error| match error {
+        // The kernels do not know the name of what they pack.
+        EngineError::Corrupt { detail, .. } => EngineError::corrupt(name, detail),
+        other => other,
+    })?;
+    if is_finite(&matrix) {
+        Ok(matrix)
+    } else {
+        Err(not_finite(name))
+    }
+}
+
+/// Reads a vector; refuses one with a weight that is no finite number, by its name.
+pub(crate) fn vector(
+    source: &dyn WeightSource,
+    name: &str,
+    length: usize,
+) -> Result<Vec<f32>, EngineError> {
+    let vector = source.read(name, &[length])?.into_f32()?;
+    if vector.iter().all(|v| v.is_finite()) {
+        Ok(vector)
+    } else {
+        Err(not_finite(name))
+    }
+}
+
+/// A tensor with weights that are no finite numbers.
+pub(super) fn not_finite(name: &str) -> EngineError {
+    EngineError::corrupt(name, "含有非有限数值（NaN 或无穷）")
 }
 
 /// A table whose rows are looked up.

@@ -6,7 +6,8 @@ use crate::kernel::elementwise::tanh_cap;
 use crate::load::WeightSource;
 use crate::load::spec::DecoderSpec;
 
-/// Rotation of one position: `(cos, sin)` of each pair of a head.
+/// Rotation of one position: `(cos, sin)` of each pair of a head, times the magnitude of a
+/// long-context scaling.
 pub(crate) type Turn = Vec<(f32, f32)>;
 
 /// A loaded decoder.
@@ -45,21 +46,21 @@ impl Decoder {
 
     /// Rotation of one position in layers without a window.
     pub(crate) fn turn(&self, position: usize) -> Turn {
-        turn(&self.speeds, position)
+        turn(&self.speeds, position, self.spec.rope_magnitude)
     }
 
     /// Rotation of one position in layers with a window; empty where no layer has one.
     pub(crate) fn local_turn(&self, position: usize) -> Turn {
-        turn(&self.local_speeds, position)
+        turn(&self.local_speeds, position, 1.0)
     }
 }
 
-fn turn(speeds: &[f64], position: usize) -> Turn {
+fn turn(speeds: &[f64], position: usize, magnitude: f32) -> Turn {
     speeds
         .iter()
         .map(|f| {
             let (sin, cos) = (position as f64 * f).sin_cos();
-            (cos as f32, sin as f32)
+            (magnitude * cos as f32, magnitude * sin as f32)
         })
         .collect()
 }

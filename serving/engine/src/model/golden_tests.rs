@@ -81,7 +81,7 @@ fn every_family_agrees_with_transformers() {
         .map(|entry| entry.unwrap().path())
         .collect();
     folders.sort();
-    assert_eq!(folders.len(), 7);
+    assert_eq!(folders.len(), 9);
     for folder in folders {
         check(&folder);
     }

@@ -9,6 +9,7 @@ mod rows;
 pub(crate) mod runner;
 mod step;
 pub(crate) mod weights;
+mod workspace;
 
 #[cfg(test)]
 mod exactness;

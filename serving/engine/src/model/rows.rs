@@ -27,3 +27,10 @@ pub(super) fn add(x: &mut [f32], y: &[f32]) {
         *x += y;
     }
 }
+
+/// `x += y` for rows of one width.
+pub(super) fn add_rows(x: &mut [f32], y: &[f32], width: usize) {
+    each(x, width, |row, x| {
+        add(x, &y[row * width..(row + 1) * width]);
+    });
+}

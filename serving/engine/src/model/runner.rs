@@ -3,6 +3,7 @@
 use super::decoder::Decoder;
 use super::pool::{KvPool, layout};
 use super::step::Step;
+use super::workspace::Workspace;
 use crate::error::EngineError;
 use crate::load::spec::DecoderSpec;
 use crate::runner::{BLOCK_TOKENS, FlatBatch, ModelRunner, RunnerShape, Span, StepOutput, Wants};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub(crate) struct DecoderRunner {
     decoder: Arc<Decoder>,
     pool: KvPool,
+    work: Workspace,
 }
 
 /// Bytes of one block over all layers.
@@ -23,7 +25,11 @@ impl DecoderRunner {
     /// Reserves a pool of `blocks` blocks; memory is taken as blocks are first written.
     pub(crate) fn new(decoder: Arc<Decoder>, blocks: usize) -> Result<Self, EngineError> {
         let pool = KvPool::new(&decoder.spec, blocks)?;
-        Ok(Self { decoder, pool })
+        Ok(Self {
+            decoder,
+            pool,
+            work: Workspace::default(),
+        })
     }
 
     /// Refuses a batch that would read or write outside its own rows and blocks.
@@ -86,7 +92,7 @@ impl ModelRunner for DecoderRunner {
     fn run(&mut self, batch: &FlatBatch) -> Result<StepOutput, EngineError> {
         self.check(batch)?;
         let hidden = self.decoder.spec.hidden;
-        let states = Step::new(&self.decoder, batch).run(&mut self.pool, kept)?;
+        let states = Step::new(&self.decoder, batch).run(&mut self.pool, &mut self.work, kept)?;
         let mut output = StepOutput::default();
         let mut scored = Vec::new();
         let mut rest = states.as_slice();

@@ -4,8 +4,9 @@
 use super::decoder::{Decoder, Turn};
 use super::lora::{self, AdapterRows, Target};
 use super::pool::{self, KvPool};
-use super::rows::{add, each, norm_rows};
+use super::rows::{add, add_rows, each, norm_rows};
 use super::weights::Layer;
+use super::workspace::{Workspace, room};
 use crate::error::EngineError;
 use crate::kernel::attention::{Attention, Reader, attend};
 use crate::kernel::elementwise::{rms_norm, rotate};
@@ -94,42 +95,47 @@ impl<'a> Step<'a> {
     pub(super) fn run(
         &self,
         pool: &mut KvPool,
+        work: &mut Workspace,
         kept: impl Fn(&Span) -> usize,
     ) -> Result<Vec<f32>, EngineError> {
         let spec = &self.decoder.spec;
         let width = spec.q_dim() + 2 * spec.kv_dim();
         let all = Rows::new(self.batch, |span| span.rows.len());
         let some = Rows::new(self.batch, &kept);
+        let Workspace {
+            inputs,
+            qkv,
+            both,
+            y,
+        } = work;
         let mut x = self.embed()?;
         let mut rows = &all;
         for (index, layer) in self.decoder.weights.layers.iter().enumerate() {
-            let mut qkv = self.project(index, layer, &x, &all);
-            self.remember(index, &qkv, pool);
+            let mut qkv = room(qkv, all.count * width);
+            self.project(index, layer, &x, &all, inputs, qkv);
+            self.remember(index, qkv, pool);
+            let mut wanted;
             // After the last keys and values are written, only the wanted rows go on.
             if index + 1 == spec.layers && some.count < all.count {
                 rows = &some;
                 x = self.last_rows(&x, spec.hidden, &kept);
-                qkv = self.last_rows(&qkv, width, &kept);
+                wanted = self.last_rows(qkv, width, &kept);
+                qkv = &mut wanted;
             }
             if rows.count == 0 {
                 break;
             }
             let how = self.attention(index);
-            let attended = attend(&how, pool.layer(index), &rows.readers, &qkv, width);
-            let mut y = layer.output.forward(&attended);
+            let attended = attend(&how, pool.layer(index), &rows.readers, qkv, width);
+            let y = room(y, rows.count * spec.hidden);
+            layer.output.take(inputs, &attended);
+            layer.output.product_into(inputs, y);
             let adapters = &rows.adapters;
-            lora::add(
-                adapters,
-                index,
-                Target::O,
-                &attended,
-                &mut y,
-                spec.hidden,
-                0,
-            );
-            self.join(&mut x, &y, layer.post_attn_norm.as_deref());
-            let y = self.feed_forward(index, layer, &x, adapters);
-            self.join(&mut x, &y, layer.post_ffn_norm.as_deref());
+            lora::add(adapters, index, Target::O, &attended, y, spec.hidden, 0);
+            self.join(&mut x, y, layer.post_attn_norm.as_deref());
+            let both = room(both, rows.count * 2 * spec.intermediate);
+            self.feed_forward(index, layer, &x, adapters, inputs, both, y);
+            self.join(&mut x, y, layer.post_ffn_norm.as_deref());
         }
         Ok(norm_rows(&x, &self.decoder.weights.norm, spec.rms_eps))
     }
@@ -147,7 +153,7 @@ impl<'a> Step<'a> {
     /// Adds the output of a half layer, normed first where the family does so.
     fn join(&self, x: &mut [f32], y: &[f32], norm: Option<&[f32]>) {
         match norm {
-            None => add(x, y),
+            None => add_rows(x, y, self.decoder.spec.hidden),
             Some(norm) => add(x, &norm_rows(y, norm, self.decoder.spec.rms_eps)),
         }
     }
@@ -163,26 +169,26 @@ impl<'a> Step<'a> {
 
     /// Queries, keys and values of all rows: biased, normed by head and rotated as the
     /// family does.
-    fn project(&self, index: usize, layer: &Layer, x: &[f32], rows: &Rows<'_>) -> Vec<f32> {
+    fn project(
+        &self,
+        index: usize,
+        layer: &Layer,
+        x: &[f32],
+        rows: &Rows<'_>,
+        inputs: &mut Inputs,
+        qkv: &mut [f32],
+    ) {
         let spec = &self.decoder.spec;
         let (q_dim, kv_dim, head_dim) = (spec.q_dim(), spec.kv_dim(), spec.head_dim);
         let width = q_dim + 2 * kv_dim;
-        let (normed, mut qkv) =
-            self.normed_product(x, &layer.attn_norm, &layer.qkv, &rows.adapters);
+        let (norm, adapters) = (&layer.attn_norm, &rows.adapters);
+        let normed = self.normed_product(x, norm, &layer.qkv, adapters, inputs, qkv);
         for (target, from) in [
             (Target::Q, 0),
             (Target::K, q_dim),
             (Target::V, q_dim + kv_dim),
         ] {
-            lora::add(
-                &rows.adapters,
-                index,
-                target,
-                &normed,
-                &mut qkv,
-                width,
-                from,
-            );
+            lora::add(adapters, index, target, &normed, qkv, width, from);
         }
         let local = spec.window_of(index).is_some();
         let turns = if local {
@@ -190,7 +196,7 @@ impl<'a> Step<'a> {
         } else {
             &self.turns
         };
-        each(&mut qkv, width, |row, qkv| {
+        each(qkv, width, |row, qkv| {
             if let Some(bias) = &layer.qkv_bias {
                 add(qkv, bias);
             }
@@ -201,26 +207,28 @@ impl<'a> Step<'a> {
             }
             rotate(&mut qkv[..q_dim + kv_dim], head_dim, &turns[row]);
         });
-        qkv
     }
 
-    /// The normed rows of `x`, empty where no adapter needs them, and their product.
+    /// The product of the normed rows of `x`; returns these rows where an adapter needs them.
     fn normed_product(
         &self,
         x: &[f32],
         norm: &[f32],
         matrix: &Matrix,
         adapters: &[AdapterRows<'_>],
-    ) -> (Vec<f32>, Vec<f32>) {
+        inputs: &mut Inputs,
+        out: &mut [f32],
+    ) -> Vec<f32> {
         let eps = self.decoder.spec.rms_eps;
+        let mut normed = Vec::new();
         if adapters.is_empty() {
-            let mut inputs = Inputs::default();
-            matrix.take_normed(&mut inputs, x, norm, eps);
-            return (Vec::new(), matrix.product(&inputs));
+            matrix.take_normed(inputs, x, norm, eps);
+        } else {
+            normed = norm_rows(x, norm, eps);
+            matrix.take(inputs, &normed);
         }
-        let normed = norm_rows(x, norm, eps);
-        let product = matrix.forward(&normed);
-        (normed, product)
+        matrix.product_into(inputs, out);
+        normed
     }
 
     /// Writes the keys and values of all rows to their blocks.
@@ -246,18 +254,27 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// The feed-forward half of a layer into `y`; `both` holds gate and up of each row.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the last three are memory that is used again"
+    )]
     fn feed_forward(
         &self,
         index: usize,
         layer: &Layer,
         x: &[f32],
         adapters: &[AdapterRows<'_>],
-    ) -> Vec<f32> {
+        inputs: &mut Inputs,
+        both: &mut [f32],
+        y: &mut [f32],
+    ) {
         let spec = &self.decoder.spec;
         let inner = spec.intermediate;
-        let (normed, mut both) = self.normed_product(x, &layer.ffn_norm, &layer.gate_up, adapters);
+        let normed =
+            self.normed_product(x, &layer.ffn_norm, &layer.gate_up, adapters, inputs, both);
         for (target, from) in [(Target::Gate, 0), (Target::Up, inner)] {
-            lora::add(adapters, index, target, &normed, &mut both, 2 * inner, from);
+            lora::add(adapters, index, target, &normed, both, 2 * inner, from);
         }
         let gate = match spec.activation {
             Activation::Silu => Gate::Silu,
@@ -265,26 +282,18 @@ impl<'a> Step<'a> {
         };
         // Without adapters nobody needs the active rows but the next product.
         if adapters.is_empty() {
-            let mut active = Inputs::default();
-            layer.down.take_gated(&mut active, &both, gate);
-            return layer.down.product(&active);
+            layer.down.take_gated(inputs, both, gate);
+            layer.down.product_into(inputs, y);
+            return;
         }
         let mut active = vec![0f32; both.len() / 2];
         each(&mut active, inner, |row, out| {
             let (first, second) = both[2 * row * inner..2 * (row + 1) * inner].split_at(inner);
             gate.apply(first, second, out);
         });
-        let mut y = layer.down.forward(&active);
-        lora::add(
-            adapters,
-            index,
-            Target::Down,
-            &active,
-            &mut y,
-            spec.hidden,
-            0,
-        );
-        y
+        layer.down.take(inputs, &active);
+        layer.down.product_into(inputs, y);
+        lora::add(adapters, index, Target::Down, &active, y, spec.hidden, 0);
     }
 }
 

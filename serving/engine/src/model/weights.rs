@@ -3,7 +3,7 @@
 use crate::error::EngineError;
 use crate::kernel::matrix::Matrix;
 use crate::load::spec::DecoderSpec;
-use crate::load::{Table, WeightSource};
+use crate::load::{self, Table, WeightSource};
 
 /// One decoder layer. q, k, v are stacked, and so are gate and up.
 #[derive(Debug)]
@@ -45,13 +45,11 @@ impl Weights {
             let table = source.table("token_embd.weight", &shape)?;
             (Embedding::Own(table), "output.weight")
         };
-        let head = source.read(head, &shape)?.into_matrix()?;
+        let head = load::matrix(source, head, spec.vocab, spec.hidden)?;
         let layers = (0..spec.layers)
             .map(|i| load_layer(spec, source, i))
             .collect::<Result<_, _>>()?;
-        let norm = source
-            .read("output_norm.weight", &[spec.hidden])?
-            .into_f32()?;
+        let norm = load::vector(source, "output_norm.weight", spec.hidden)?;
         Ok(Self {
             embedding,
             layers,
@@ -96,9 +94,9 @@ fn load_layer(
     let name = |part: &str| format!("blk.{index}.{part}");
     let matrix = |part: &str, n: usize, k: usize| {
         let name = name(&format!("{part}.weight"));
-        source.read(&name, &[n, k])?.into_matrix()
+        load::matrix(source, &name, n, k)
     };
-    let vector = |part: &str, n: usize| source.read(&name(part), &[n])?.into_f32();
+    let vector = |part: &str, n: usize| load::vector(source, &name(part), n);
     let (q, kv, hidden, inner) = (spec.q_dim(), spec.kv_dim(), spec.hidden, spec.intermediate);
     let qkv_bias = if spec.qkv_bias {
         let mut bias = vector("attn_q.bias", q)?;

@@ -12,39 +12,37 @@ pub(crate) struct StopMatcher {
 pub(crate) struct StopStep {
     /// Text that can no longer be part of a stop string.
     pub(crate) text: String,
-    /// A stop string was found; it and everything after it are dropped.
-    pub(crate) stopped: bool,
+    /// The place of the stop string that was found; it and everything after it are dropped.
+    pub(crate) stopped: Option<usize>,
 }
 
 impl StopMatcher {
-    /// Watches for `stops`; empty strings are ignored.
+    /// Watches for `stops`, none of them empty.
     pub(crate) fn new(stops: &[String]) -> Self {
         Self {
-            stops: stops.iter().filter(|s| !s.is_empty()).cloned().collect(),
+            stops: stops.to_vec(),
             held: String::new(),
         }
     }
 
-    /// Adds text; returns what may be shown now. The earliest match wins.
+    /// Adds text; returns what may be shown now. The earliest match wins, and of two at one
+    /// place the one that was named first.
     pub(crate) fn push(&mut self, text: &str) -> StopStep {
         self.held.push_str(text);
-        if let Some(at) = self
-            .stops
-            .iter()
-            .filter_map(|s| self.held.find(s.as_str()))
-            .min()
-        {
+        let found = self.stops.iter().enumerate();
+        let found = found.filter_map(|(stop, s)| Some((self.held.find(s.as_str())?, stop)));
+        if let Some((at, stop)) = found.min() {
             self.held.truncate(at);
             return StopStep {
                 text: std::mem::take(&mut self.held),
-                stopped: true,
+                stopped: Some(stop),
             };
         }
         let keep = self.open_suffix();
         let rest = self.held.split_off(self.held.len() - keep);
         StopStep {
             text: std::mem::replace(&mut self.held, rest),
-            stopped: false,
+            stopped: None,
         }
     }
 
@@ -86,23 +84,31 @@ mod tests {
             stop.push("好的结"),
             StopStep {
                 text: "好的".into(),
-                stopped: false
+                stopped: None
             }
         );
         assert_eq!(
             stop.push("束"),
             StopStep {
                 text: String::new(),
-                stopped: false
+                stopped: None
             }
         );
         assert_eq!(
             stop.push("。后面"),
             StopStep {
                 text: String::new(),
-                stopped: true
+                stopped: Some(0)
             }
         );
+    }
+
+    #[test]
+    fn names_the_stop_that_matched() {
+        let stops = ["zz", "bc", "b"];
+        for (text, stop) in [("abc", 1), ("ab.", 2), ("zzb", 0), ("cb zz", 2)] {
+            assert_eq!(matcher(&stops).push(text).stopped, Some(stop), "{text}");
+        }
     }
 
     #[test]
@@ -121,14 +127,14 @@ mod tests {
             let mut matcher = StopMatcher::new(std::slice::from_ref(&stop));
             let mut shown = String::new();
             let chars: Vec<char> = text.chars().collect();
-            let mut stopped = false;
+            let mut stopped = None;
             for part in chars.chunks(piece) {
                 let step = matcher.push(&part.iter().collect::<String>());
                 shown += &step.text;
                 stopped = step.stopped;
-                if stopped { break; }
+                if stopped.is_some() { break; }
             }
-            if !stopped { shown += &matcher.finish(); }
+            if stopped.is_none() { shown += &matcher.finish(); }
             prop_assert_eq!(shown, wanted);
         }
     }

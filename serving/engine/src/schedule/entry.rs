@@ -20,6 +20,25 @@ pub(crate) struct Submission {
     pub(crate) deadline_us: Option<u64>,
     /// How long its prompt stays pinned once computed (microseconds).
     pub(crate) pin_us: u64,
+    /// Another engine began with it.
+    pub(crate) resumed: Option<Resumed>,
+}
+
+/// What another engine did of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Resumed {
+    /// Tokens at the end that are its answer.
+    pub(crate) answered: usize,
+    /// Prompt tokens that it found in its cache.
+    pub(crate) cached: usize,
+}
+
+impl Submission {
+    /// Tokens of the prompt.
+    pub(crate) fn prompt(&self) -> usize {
+        let answered = self.resumed.map_or(0, |resumed| resumed.answered);
+        self.tokens.len().saturating_sub(answered)
+    }
 }
 
 /// A request that waits or runs.
@@ -52,8 +71,14 @@ pub(crate) struct Entry {
     pub(super) rank: usize,
     /// Order of admission; the first counts from 1.
     pub(super) admitted: u64,
-    /// Times it lost its blocks.
+    /// Times it lost its blocks, at another engine included.
     pub(super) preempted: u32,
+    /// Of these, how often it gave way to a tenant with a smaller share.
+    pub(super) yielded: u32,
+    /// Most tokens that were ever computed of it.
+    reached: usize,
+    /// The same when it was admitted last.
+    reached_before: usize,
 }
 
 /// Blocks that hold so many tokens.
@@ -63,6 +88,7 @@ pub(super) fn blocks_for(tokens: usize) -> usize {
 
 impl Entry {
     pub(super) fn new(submission: Submission, arrival: u64) -> Self {
+        let (prompt, resumed) = (submission.prompt(), submission.resumed);
         let mut entry = Self {
             id: submission.id,
             tenant: submission.tenant,
@@ -71,7 +97,7 @@ impl Entry {
             arrived_us: submission.arrived_us,
             deadline_us: submission.deadline_us,
             pin_us: submission.pin_us,
-            prompt: submission.tokens.len(),
+            prompt,
             tokens: submission.tokens,
             computed: 0,
             blocks: Vec::new(),
@@ -79,23 +105,22 @@ impl Entry {
             chain: Vec::new(),
             drafts: Vec::new(),
             decoding: false,
-            cached: 0,
+            cached: resumed.map_or(0, |resumed| resumed.cached),
             rank: submission.band,
             admitted: 0,
-            preempted: 0,
+            // What is computed again after a hand-over is nobody's fault either.
+            preempted: u32::from(resumed.is_some()),
+            yielded: 0,
+            reached: 0,
+            reached_before: 0,
         };
         entry.extend(&[]);
         entry
     }
 
-    /// Tokens of the prompt.
-    pub(crate) fn prompt(&self) -> &[u32] {
-        &self.tokens[..self.prompt]
-    }
-
-    /// Tokens of the answer so far.
-    pub(crate) fn answer(&self) -> &[u32] {
-        &self.tokens[self.prompt..]
+    /// The prompt, then the answer so far.
+    pub(crate) fn tokens(&self) -> &[u32] {
+        &self.tokens
     }
 
     /// Prompt tokens that were found in the cache.
@@ -171,10 +196,27 @@ impl Entry {
     pub(super) fn compute(&mut self, rows: usize, pool: &mut BlockPool) {
         let from = self.computed / BLOCK_TOKENS;
         self.computed += rows;
+        self.reached = self.reached.max(self.computed);
         let to = (self.computed / BLOCK_TOKENS).min(self.chain.len());
         for at in from..to {
             pool.register(self.blocks[at], self.chain[at]);
         }
+    }
+
+    /// It has a place from now on.
+    pub(super) fn admit(&mut self, order: u64) {
+        self.admitted = order;
+        self.reached_before = self.reached;
+    }
+
+    /// Tokens that were computed for the first time since it has its place.
+    pub(super) fn advanced(&self) -> usize {
+        self.reached - self.reached_before
+    }
+
+    /// It lost its blocks, but not because another tenant had a smaller share.
+    pub(super) fn displaced(&self) -> bool {
+        self.preempted > self.yielded
     }
 
     /// Gives all blocks back, the last first.

@@ -2,8 +2,8 @@
 //! Large Language Models, OSDI 2024) and ageing.
 //!
 //! A tenant pays for what is computed for it; admission takes the tenant that paid least. A
-//! tenant that comes back from idle is lifted to the least of the active ones, so that idle
-//! time cannot be saved up; one that paid more keeps its debt.
+//! tenant that comes back from idle is lifted to the least of the active ones, or to the last
+//! one that left, so that idle time cannot be saved up; one that paid more keeps its debt.
 
 use crate::engine::request::BANDS;
 use std::collections::HashMap;
@@ -29,6 +29,8 @@ struct Account {
 #[derive(Debug, Default)]
 pub(crate) struct FairShare {
     accounts: HashMap<Arc<str>, Account>,
+    /// What the tenant had paid that became idle last: where a new one begins.
+    left: u64,
 }
 
 impl FairShare {
@@ -37,7 +39,7 @@ impl FairShare {
         let least = self.least_active();
         let account = self.accounts.entry(Arc::clone(tenant)).or_default();
         if account.open == 0 {
-            account.counter = account.counter.max(least.unwrap_or(0));
+            account.counter = account.counter.max(least.unwrap_or(self.left));
         }
         account.open += 1;
     }
@@ -46,6 +48,9 @@ impl FairShare {
     pub(crate) fn close(&mut self, tenant: &str) {
         if let Some(account) = self.accounts.get_mut(tenant) {
             account.open = account.open.saturating_sub(1);
+            if account.open == 0 {
+                self.left = account.counter;
+            }
         }
         self.forget();
     }
@@ -141,6 +146,18 @@ mod tests {
         fair.close("idle");
         fair.open(&idle);
         assert_eq!(fair.counter("idle"), 170);
+    }
+
+    #[test]
+    fn who_comes_new_after_others_left_owes_as_much_as_they_paid() {
+        let (old, new): (Arc<str>, Arc<str>) = ("old".into(), "new".into());
+        let mut fair = FairShare::default();
+        fair.open(&old);
+        fair.charge_output("old", 1000);
+        fair.close("old");
+        fair.open(&new);
+        fair.open(&old);
+        assert_eq!((fair.counter("new"), fair.counter("old")), (2000, 2000));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Who runs in the next step, and how many tokens of each. Pure: no model and no clock; the
 //! time is an argument, in microseconds since any fixed moment.
 //!
-//! One loop with a token budget: every running answer gets its token first, then running
-//! prompts get chunks, then waiting requests are admitted. The chunk is the largest that the
-//! fitted cost model keeps within the inter-token target.
+//! One loop with a token budget: every running answer gets its token first, then prompts take
+//! turns, those that run and those that wait, by band and by what their tenant has paid. The
+//! chunk is the largest that the fitted cost model keeps within the inter-token target. Where
+//! all places are taken, a tenant with more of them than another gives one up (`share`).
 
 mod admission;
 mod cost;
@@ -11,10 +12,11 @@ mod door;
 mod entry;
 mod fair;
 mod plan;
+mod share;
 
 pub(crate) use cost::{CostModel, StepLoad};
 pub(crate) use door::{Door, DoorLimits, Refusal};
-pub(crate) use entry::{Entry, Submission};
+pub(crate) use entry::{Entry, Resumed, Submission};
 pub(crate) use plan::{Expired, StepPlan, Work};
 
 use crate::blocks::{BlockPool, PoolCounts};
@@ -22,6 +24,8 @@ use crate::engine::request::BANDS;
 use crate::runner::{BLOCK_TOKENS, BlockId};
 use fair::FairShare;
 
+#[cfg(test)]
+mod fairness;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
@@ -50,6 +54,8 @@ pub(crate) const LEAST_CHUNK: usize = 32;
 pub(crate) struct Counters {
     pub(crate) prefix_hit_tokens: u64,
     pub(crate) preemptions: u64,
+    /// Of these, those for a tenant with a smaller share.
+    pub(crate) yields: u64,
     pub(crate) drafts_proposed: u64,
     pub(crate) drafts_accepted: u64,
 }

@@ -102,8 +102,7 @@ impl Scheduler {
         let mut step = Step::default();
         self.plan_decodes(&mut step);
         step.budget = self.chunk(&step);
-        self.plan_prefills(&mut step);
-        self.admit(now_us, &mut step);
+        self.take_turns(now_us, &mut step);
         debug_assert_eq!(self.check(), Ok(()));
         StepPlan {
             load: step.load(),
@@ -206,18 +205,6 @@ impl Scheduler {
             .max(least.min(max_chunk))
     }
 
-    fn plan_prefills(&mut self, step: &mut Step) {
-        let mut at = 0;
-        while at < self.running.len() && step.budget > 0 {
-            if !self.running[at].decoding {
-                let found = self.running[at].reuse(&mut self.pool);
-                self.counters.prefix_hit_tokens += found as u64;
-                self.plan_prefill(at, step);
-            }
-            at += 1;
-        }
-    }
-
     /// Gives a running prompt its chunk, if blocks allow.
     pub(super) fn plan_prefill(&mut self, at: usize, step: &mut Step) {
         let entry = &self.running[at];
@@ -226,9 +213,10 @@ impl Scheduler {
         }
         let mut rows = entry.open().min(step.budget);
         if rows < entry.open() {
-            // Chunks end at a block's end, where the next request could go on.
+            // Chunks end at a block's end, where the next request could go on, unless much of
+            // the step would be left unused.
             let over = (entry.computed + rows) % BLOCK_TOKENS;
-            rows -= if over < rows { over } else { 0 };
+            rows -= if over * 8 <= rows { over } else { 0 };
         }
         if self.grow(at, rows, step) {
             step.push(&self.running[at], rows, 0);

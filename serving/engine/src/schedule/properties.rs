@@ -339,6 +339,7 @@ fn what_can_never_run_is_refused() {
         arrived_us: 0,
         deadline_us: None,
         pin_us: 0,
+        resumed: None,
     };
     assert!(!world.scheduler.submit(submission));
     assert!(world.scheduler.ids().is_empty());

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::fake::{FakeRunner, VOCAB, expected};
+use super::share::QUANTUM;
 use super::{Limits, Scheduler, Submission};
 use crate::blocks::{BlockHash, BlockPool, CacheScope};
 use crate::runner::{BLOCK_TOKENS, ModelRunner, Wants};
@@ -22,6 +23,8 @@ pub(super) struct Story {
     /// Longest pause between two tokens.
     pub(super) pause_us: u64,
     pub(super) cached: usize,
+    /// How often it gave way to a tenant with less.
+    pub(super) yielded: usize,
     pub(super) end: Option<End>,
 }
 
@@ -39,6 +42,7 @@ pub(super) struct World {
     pub(super) drafting: bool,
     pub(super) most_rows: usize,
     pub(super) steps: u64,
+    last_step_us: u64,
     clock: Arc<AtomicU64>,
     runner: FakeRunner,
     seed: u64,
@@ -60,6 +64,7 @@ impl World {
             drafting: false,
             most_rows: 0,
             steps: 0,
+            last_step_us: 0,
             runner: FakeRunner::new(blocks, Arc::clone(&clock)),
             clock,
             seed,
@@ -68,6 +73,10 @@ impl World {
 
     pub(super) fn now(&self) -> u64 {
         self.clock.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn last_step_us(&self) -> u64 {
+        self.last_step_us
     }
 
     /// SplitMix64, below `bound`.
@@ -109,6 +118,7 @@ impl World {
             arrived_us: self.now(),
             deadline_us: None,
             pin_us: 0,
+            resumed: None,
         };
         change(&mut submission);
         let now = self.now();
@@ -123,6 +133,7 @@ impl World {
             last_us: now,
             pause_us: 0,
             cached: 0,
+            yielded: 0,
             end: None,
         };
         self.stories.insert(id, story);
@@ -174,7 +185,8 @@ impl World {
         self.steps += 1;
         let before = self.now();
         let output = self.runner.run(&batch).unwrap();
-        self.scheduler.observe(plan.load, self.now() - before);
+        self.last_step_us = self.now() - before;
+        self.scheduler.observe(plan.load, self.last_step_us);
         let mut rows = output.logits.chunks_exact(VOCAB);
         for (work, span) in plan.work.iter().zip(&batch.spans) {
             let mut chosen = Vec::new();
@@ -206,7 +218,8 @@ impl World {
             story.last_us = now;
         }
         if story.answer.len() == story.wanted {
-            story.cached = self.scheduler.get(id).unwrap().cached();
+            let entry = self.scheduler.get(id).unwrap();
+            (story.cached, story.yielded) = (entry.cached(), entry.yielded as usize);
             self.scheduler.remove(id).unwrap();
             self.end(id, End::Finished);
         } else {
@@ -246,6 +259,12 @@ impl World {
             assert!(story.end.is_some(), "request {id} never ended");
             let right = expected(&story.prompt, story.wanted);
             assert_eq!(story.answer, right[..story.answer.len()], "request {id}");
+            let tokens = story.prompt.len() + story.answer.len();
+            assert!(
+                story.yielded * QUANTUM <= tokens,
+                "request {id} gave way {} times in {tokens} tokens",
+                story.yielded
+            );
             assert_eq!(
                 story.end == Some(End::Finished),
                 story.answer.len() == story.wanted

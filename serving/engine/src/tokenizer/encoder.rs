@@ -132,6 +132,11 @@ impl EncoderTokenizer {
             true,
         )));
         inner.with_post_processor(Some(template));
+        inner.with_decoder(Some(Metaspace::new(
+            '\u{2581}',
+            PrependScheme::Always,
+            true,
+        )));
         Self::build(inner, control, Some(unknown), parts.characters)
     }
 
@@ -163,6 +168,15 @@ impl EncoderTokenizer {
     /// Tokens of a query and a document.
     pub(crate) fn pair(&self, query: &str, document: &str) -> Result<Tokens, EngineError> {
         self.encode((self.clean(query), self.clean(document)).into())
+    }
+
+    /// Text of tokens, as far as it can be told from them; control tokens are left out.
+    pub(crate) fn decode(&self, ids: &[u32]) -> Result<String, EngineError> {
+        let said = ids.iter().filter(|id| !self.control.contains(id));
+        let said: Vec<u32> = said.copied().collect();
+        self.inner
+            .decode(&said, false)
+            .map_err(|e| EngineError::invalid("tokens", e.to_string()))
     }
 
     fn encode(&self, input: EncodeInput<'_>) -> Result<Tokens, EngineError> {

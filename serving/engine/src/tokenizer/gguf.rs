@@ -63,6 +63,7 @@ fn parts(
         bos: id("tokenizer.ggml.bos_token_id"),
         eos: eos.iter().filter_map(|key| id(key)).collect(),
         add_bos,
+        add_eos: meta.int("tokenizer.ggml.add_eos_token") == Some(1),
     }
 }
 

@@ -8,7 +8,7 @@ mod pieces;
 pub use detokenizer::Detokenizer;
 
 use crate::error::EngineError;
-use pieces::{Pieces, SPACE, byte_of};
+use pieces::{Pieces, SPACE, Written, byte_of};
 use std::collections::{BTreeMap, BTreeSet};
 use tokenizers::Tokenizer;
 
@@ -51,10 +51,13 @@ pub struct TextTokenizer {
     starts: Vec<u32>,
     control: BTreeSet<u32>,
     control_texts: Vec<String>,
+    /// Those of them that data must not hold as they are.
+    markup: Written,
     end: BTreeSet<u32>,
     bos: Option<u32>,
     eos: Option<u32>,
     add_bos: bool,
+    add_eos: bool,
 }
 
 /// The parts that the two file formats deliver.
@@ -70,6 +73,8 @@ pub(crate) struct Parts {
     pub(crate) bos: Option<u32>,
     pub(crate) eos: Vec<u32>,
     pub(crate) add_bos: bool,
+    /// A text ends with the first of `eos` (models for vectors that read their last token).
+    pub(crate) add_eos: bool,
 }
 
 impl TextTokenizer {
@@ -95,13 +100,17 @@ impl TextTokenizer {
             }
             starts.push(bytes.len() as u32);
         }
-        let control_texts = parts
-            .control
-            .iter()
-            .filter_map(|id| parts.vocabulary.get(*id as usize))
-            .filter(|text| text.chars().count() > 2)
-            .cloned()
-            .collect();
+        let (mut control_texts, mut markup) = (Vec::new(), Written::default());
+        for id in &parts.control {
+            let text = parts.vocabulary.get(*id as usize);
+            let Some(text) = text.filter(|text| text.chars().count() > 2) else {
+                continue;
+            };
+            control_texts.push(text.clone());
+            if !ANSWER_MARKUP.contains(&text.as_str()) {
+                markup.insert(text, *id);
+            }
+        }
         let eos = parts.eos.first().copied();
         let mut end: BTreeSet<u32> = parts.eos.into_iter().collect();
         // Files often name one end token only; these markers always end a turn.
@@ -127,10 +136,12 @@ impl TextTokenizer {
                 })
                 .collect(),
             control_texts,
+            markup,
             end,
             bos: parts.bos,
             eos,
             add_bos: parts.add_bos,
+            add_eos: parts.add_eos,
         }
     }
 
@@ -170,8 +181,6 @@ impl TextTokenizer {
             .filter(|(_, t)| t.special)
             .map(|(id, _)| *id)
             .collect();
-        // A post-processor of the file adds bos by itself where the model wants it.
-        let add_bos = false;
         Ok(Self::build(Parts {
             method: Method::Library(Box::new(inner)),
             alphabet,
@@ -180,7 +189,9 @@ impl TextTokenizer {
             control,
             bos: None,
             eos: eos.to_vec(),
-            add_bos,
+            // A post-processor of the file adds both by itself where the model wants them.
+            add_bos: false,
+            add_eos: false,
         }))
     }
 
@@ -196,7 +207,22 @@ impl TextTokenizer {
         {
             ids.insert(0, bos);
         }
+        if self.add_eos
+            && let Some(eos) = self.eos
+            && ids.last() != Some(&eos)
+        {
+            ids.push(eos);
+        }
         Ok(ids)
+    }
+
+    /// Token ids of a part of a prompt: control tokens written in it are meant, and nothing is
+    /// put before or after it.
+    pub(crate) fn encode_part(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        match &self.method {
+            Method::Pieces(pieces) => Ok(pieces.encode(text, true)),
+            Method::Library(inner) => library(inner, text, false),
+        }
     }
 
     /// Token ids of text that is data: nothing is put before or after it, and a control token
@@ -206,23 +232,26 @@ impl TextTokenizer {
             Method::Pieces(pieces) => return Ok(pieces.encode(text, false)),
             Method::Library(inner) => inner,
         };
-        let mut ids = Vec::new();
-        let mut rest = text;
-        while !rest.is_empty() {
-            let control = self
-                .control_texts
-                .iter()
-                .filter(|c| !ANSWER_MARKUP.contains(&c.as_str()))
-                .filter_map(|c| rest.find(c.as_str()))
-                .min();
-            let end = match control {
-                Some(at) => at + rest[at..].chars().next().map_or(0, char::len_utf8),
-                None => rest.len(),
-            };
-            ids.extend(library(inner, &rest[..end], false)?);
-            rest = &rest[end..];
+        let (mut ids, mut from) = (Vec::new(), 0);
+        for (at, first) in text.char_indices() {
+            if self.markup.at(&text[at..]).is_some() {
+                let end = at + first.len_utf8();
+                ids.extend(library(inner, &text[from..end], false)?);
+                from = end;
+            }
+        }
+        if from < text.len() {
+            ids.extend(library(inner, &text[from..], false)?);
         }
         Ok(ids)
+    }
+
+    /// The token that `text` is, if it is one token.
+    pub(crate) fn id_of(&self, text: &str) -> Result<Option<u32>, EngineError> {
+        Ok(match self.encode_data(text)?.as_slice() {
+            [id] if self.token_bytes(*id) == text.as_bytes() => Some(*id),
+            _ => None,
+        })
     }
 
     /// Whether the token stands for markup and never for text.
@@ -254,6 +283,16 @@ impl TextTokenizer {
         id.map_or_else(String::new, |id| {
             String::from_utf8_lossy(self.raw_bytes(id)).into_owned()
         })
+    }
+
+    /// Text of tokens, control tokens included; broken UTF-8 is replaced.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let bytes: Vec<u8> = ids
+            .iter()
+            .flat_map(|id| self.raw_bytes(*id))
+            .copied()
+            .collect();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Whether the token ends a text.
@@ -301,3 +340,6 @@ fn byte_alphabet() -> BTreeMap<char, u8> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,14 +39,14 @@ pub(crate) struct Pieces {
 
 /// Texts to be found as wholes.
 #[derive(Default)]
-struct Written {
+pub(super) struct Written {
     ids: HashMap<Box<str>, u32>,
     /// Lengths in bytes of the texts that begin with a byte, the longest first.
     lengths: HashMap<u8, Vec<usize>>,
 }
 
 impl Written {
-    fn insert(&mut self, text: &str, id: u32) {
+    pub(super) fn insert(&mut self, text: &str, id: u32) {
         let Some(first) = text.bytes().next() else {
             return;
         };
@@ -58,7 +58,7 @@ impl Written {
     }
 
     /// The longest text that stands at the beginning of `rest`.
-    fn at(&self, rest: &str) -> Option<(usize, u32)> {
+    pub(super) fn at(&self, rest: &str) -> Option<(usize, u32)> {
         let lengths = self.lengths.get(rest.as_bytes().first()?)?;
         lengths.iter().find_map(|length| {
             let id = self.ids.get(rest.get(..*length)?)?;

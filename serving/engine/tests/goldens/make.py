@@ -1,6 +1,6 @@
 """Makes tiny random models of every decoder family and records what `transformers` computes.
 
-Usage: python make.py FOLDER   (needs `torch`, `transformers`, `safetensors`; recorded with the
+Usage: python make.py FOLDER [CASE...]   (needs `torch`, `transformers`, `safetensors`; recorded with the
 versions that each golden names, CPU, f32)
 
 For each case FOLDER/<case>/ gets `config.json`, `model.safetensors`, `tokenizer.json` (one
@@ -73,6 +73,23 @@ CASES = {
         "Qwen3Config",
         {"num_attention_heads": 10, "num_key_value_heads": 2, "head_dim": 16,
          "tie_word_embeddings": True, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+    ),
+    "qwen3-yarn": (
+        "Qwen3ForCausalLM",
+        "Qwen3Config",
+        {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
+         "tie_word_embeddings": True,
+         "rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0,
+                             "original_max_position_embeddings": 128}},
+    ),
+    "llama-yarn": (
+        "LlamaForCausalLM",
+        "LlamaConfig",
+        {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 16,
+         "tie_word_embeddings": True, "rms_norm_eps": 1e-5,
+         "rope_parameters": {"rope_type": "yarn", "rope_theta": 5e5, "factor": 8.0,
+                             "original_max_position_embeddings": 64, "beta_fast": 8.0,
+                             "beta_slow": 2.0, "attention_factor": 0.9, "truncate": False}},
     ),
     "gemma3": (
         "Gemma3ForCausalLM",
@@ -159,10 +176,11 @@ def record(case: str, folder: Path) -> None:
 
 def main() -> None:
     root = Path(sys.argv[1])
-    for case in CASES:
+    for case in sys.argv[2:] or CASES:
         folder = root / case
         folder.mkdir(parents=True, exist_ok=True)
         record(case, folder)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -263,6 +263,33 @@ fn refusal(folder: &Path) -> String {
     }
 }
 
+/// The tensor `name` of a tiny model begins with NaN.
+fn with_nan(name: &str) -> tempfile::TempDir {
+    damaged("bert", "model.safetensors", |mut bytes| {
+        let head = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header: Value = serde_json::from_slice(&bytes[8..8 + head]).unwrap();
+        let at = 8 + head + header[name]["data_offsets"][0].as_u64().unwrap() as usize;
+        // NaN as f32; the high half alone is NaN as bf16 and f16.
+        bytes[at..at + 4].copy_from_slice(&[0xff; 4]);
+        bytes
+    })
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_refused() {
+    for name in [
+        "embeddings.word_embeddings.weight",
+        "embeddings.LayerNorm.bias",
+        "encoder.layer.0.attention.self.query.weight",
+        "encoder.layer.1.output.dense.bias",
+    ] {
+        let folder = with_nan(name);
+        let error = Engine::load(LoadOptions::new(folder.path())).err().unwrap();
+        assert_eq!(error.code(), "model_corrupt");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
 #[test]
 fn hostile_folders_are_refused() {
     let config = |from: &'static str, to: &'static str| {

@@ -33,7 +33,7 @@ fn stop_strings_cut_across_tokens() {
     let outcome = run(&engine, repeating(&engine, "z", &["zzzz"]));
     assert_eq!(
         (outcome.text().as_str(), outcome.end),
-        ("", Ok(FinishReason::Stop))
+        ("", Ok(FinishReason::StopString(0)))
     );
     assert_eq!(outcome.usage.completion_tokens, 4);
     let outcome = run(&engine, repeating(&engine, "z", &["zzzq"]));
@@ -104,7 +104,7 @@ fn limits_are_named_before_anything_runs() {
         (text_request("a", 0), "max_tokens"),
         (
             GenerateRequest::new(Prompt::Tokens(vec![1, 9999]), 1),
-            "prompt",
+            "tokens[1]",
         ),
         (
             GenerateRequest {
@@ -217,8 +217,20 @@ fn not_a_number_fails_one_request_and_the_engine_goes_on() {
         ..GenerateRequest::new(Prompt::Tokens(vec![1, token]), 4)
     };
     let (bad, good) = (start(&engine, request(7)), start(&engine, request(8)));
-    assert_eq!(collect(&bad).end, Err("numeric_fault".to_owned()));
+    let bad = collect(&bad);
+    assert_eq!(bad.end, Err("numeric_fault".to_owned()));
+    // Nothing was written, so nothing is charged for an answer.
+    assert_eq!((bad.tokens.len(), bad.usage.completion_tokens), (0, 0));
     assert_eq!(collect(&good).end, Ok(FinishReason::Length));
+    // Keys and values carry it to every later token.
+    let early = GenerateRequest {
+        ignore_eos: true,
+        ..GenerateRequest::new(Prompt::Tokens([&[7], &[1; 40][..]].concat()), 4)
+    };
+    assert_eq!(run(&engine, early).end, Err("numeric_fault".to_owned()));
+    let embed = |text: &str| engine.embed(&EmbedRequest::new(vec![text.to_owned()]));
+    assert_eq!(embed("a\u{7}b").unwrap_err().code(), "numeric_fault");
+    assert!(embed("ab").is_ok());
     assert_eq!(run(&engine, request(8)).end, Ok(FinishReason::Length));
 }
 
@@ -261,28 +273,4 @@ fn a_full_queue_refuses_with_both_numbers() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(run(&engine, text_request("a", 1)).tokens.len(), 1);
-}
-
-#[test]
-fn shutdown_drains_then_hands_the_rest_over() {
-    let (_dir, path) = Tiny {
-        context: 100_000,
-        ..Tiny::default()
-    }
-    .gguf();
-    let engine = load(&path);
-    let short = start(&engine, text_request("a", 5));
-    let long = start(&engine, text_request("a", 90_000));
-    let unfinished = engine.shutdown(Duration::from_millis(200));
-    assert_eq!(collect(&short).end, Ok(FinishReason::Length));
-    let long = collect(&long);
-    assert_eq!(long.end, Err("engine_stopped".to_owned()));
-    assert_eq!(unfinished.len(), 1);
-    assert_eq!(unfinished[0].answer, long.tokens);
-    assert_eq!(unfinished[0].prompt.len(), long.usage.prompt_tokens);
-    let error = engine
-        .generate(text_request("a", 1), channel_sink().0)
-        .unwrap_err();
-    assert_eq!(error.code(), "engine_stopped");
-    assert!(engine.shutdown(Duration::from_millis(1)).is_empty());
 }

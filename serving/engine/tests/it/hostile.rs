@@ -7,6 +7,7 @@
 )]
 
 use crate::support::{Tiny, load};
+use candle_core::quantized::{GgmlDType, gguf_file};
 use proptest::prelude::*;
 use std::path::Path;
 use zhisuan_engine::{Engine, EngineError, LoadOptions};
@@ -92,6 +93,44 @@ fn absurd_numbers_are_named() {
     assert!(patch(layers + 4, &3u32.to_le_bytes()).contains("blk.2"));
     let heads = after(&bytes, "llama.attention.head_count");
     assert!(patch(heads + 4, &0u32.to_le_bytes()).contains("heads"));
+}
+
+/// A file of `dtype` whose tensor `name` begins with `bytes`, and the reason of its refusal.
+fn broken_weight(dtype: GgmlDType, name: &str, patch: &[u8]) -> EngineError {
+    let (dir, path) = Tiny {
+        dtype,
+        hidden: 256,
+        ..Tiny::default()
+    }
+    .gguf();
+    let mut bytes = std::fs::read(path).unwrap();
+    let content = gguf_file::Content::read(&mut std::io::Cursor::new(&bytes)).unwrap();
+    let at = (content.tensor_data_offset + content.tensor_infos[name].offset) as usize;
+    bytes[at..at + patch.len()].copy_from_slice(patch);
+    refuse(dir.path(), &bytes)
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_refused_by_name() {
+    let (nan, infinite) = (f32::NAN.to_le_bytes(), f32::NEG_INFINITY.to_le_bytes());
+    let half = half::f16::NAN.to_le_bytes();
+    let cases: [(GgmlDType, &str, &[u8]); 9] = [
+        // The scale of a block, and the two of a super block.
+        (GgmlDType::Q8_0, "blk.1.ffn_down.weight", &half),
+        (GgmlDType::Q4_1, "blk.0.attn_k.weight", &[0, 0, 0, 0x7c]),
+        (GgmlDType::Q4K, "blk.0.attn_v.weight", &half),
+        (GgmlDType::Q5K, "token_embd.weight", &[0, 0, 0, 0xfc]),
+        (GgmlDType::F16, "blk.0.ffn_up.weight", &half),
+        (GgmlDType::BF16, "blk.1.attn_output.weight", &[0x80, 0x7f]),
+        (GgmlDType::F32, "blk.0.attn_q.weight", &infinite),
+        (GgmlDType::Q8_0, "blk.1.ffn_norm.weight", &nan),
+        (GgmlDType::Q8_0, "output_norm.weight", &infinite),
+    ];
+    for (dtype, name, patch) in cases {
+        let error = broken_weight(dtype, name, patch);
+        assert_eq!(error.code(), "model_corrupt", "{dtype:?} {name}");
+        assert!(error.to_string().contains(name), "{name}: {error}");
+    }
 }
 
 #[test]

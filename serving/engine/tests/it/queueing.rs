@@ -1,4 +1,4 @@
-//! Who waits, for how long, and what is left behind: fair share, bounds, deadlines, hand-over.
+//! Who waits, for how long, and what is left behind: fair share, bounds, deadlines.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use crate::support::{Tiny, channel_sink, collect, run, start, text_request};
@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use zhisuan_engine::{
-    Engine, EngineError, FinishReason, GenerateEvent, GenerateRequest, LoadOptions, Prompt,
-    Sampling,
+    Engine, EngineError, FinishReason, GenerateEvent, GenerateRequest, LoadOptions, Sampling,
 };
 
 fn tiny() -> (tempfile::TempDir, PathBuf) {
@@ -57,8 +56,8 @@ fn a_flood_does_not_hold_up_another_tenant() {
     for events in &all {
         assert_eq!(collect(events).end, Ok(FinishReason::Length));
     }
-    // The long answer came first; after it the tenant that paid least.
-    assert_eq!(order.lock().unwrap()[..3], ["flood", "quiet", "quiet"]);
+    // The long answer came first and gave its place up; nobody waits for its end.
+    assert_eq!(order.lock().unwrap()[..3], ["quiet", "quiet", "flood"]);
 }
 
 #[test]
@@ -153,9 +152,7 @@ fn the_end_of_a_request_frees_its_blocks() {
         match round {
             0 => engine.cancel(id),
             1 => drop(events),
-            _ => {
-                engine.shutdown(Duration::ZERO);
-            }
+            _ => engine.shutdown(Duration::ZERO),
         }
         while engine.stats().finished <= round {
             std::thread::sleep(Duration::from_millis(1));
@@ -166,35 +163,6 @@ fn the_end_of_a_request_frees_its_blocks() {
             (0, 0, 0)
         );
     }
-}
-
-#[test]
-fn another_engine_goes_on_where_one_was_stopped() {
-    let (_dir, path) = tiny();
-    let request = |prompt, max_tokens| GenerateRequest {
-        ignore_eos: true,
-        ..GenerateRequest::new(prompt, max_tokens)
-    };
-    let prompt = Prompt::Tokens((0..200).map(|i| i * 7 % 250).collect());
-    let second = one_place(&path);
-    let whole = run(&second, request(prompt.clone(), 400));
-    let first = one_place(&path);
-    let events = start(&first, request(prompt, 400));
-    for _ in 0..40 {
-        events.recv().unwrap();
-    }
-    let unfinished = first.shutdown(Duration::ZERO);
-    let [cut] = unfinished.as_slice() else {
-        panic!("one request was cut off: {unfinished:?}")
-    };
-    let got = cut.answer.len();
-    assert!((40..400).contains(&got), "{got}");
-    assert_eq!(cut.answer, whole.tokens[..got]);
-    let rest = Prompt::Tokens([cut.prompt.clone(), cut.answer.clone()].concat());
-    assert_eq!(
-        run(&second, request(rest, 400 - got)).tokens,
-        whole.tokens[got..]
-    );
 }
 
 #[test]

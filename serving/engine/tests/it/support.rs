@@ -113,6 +113,10 @@ impl Tiny {
             add("ffn_gate.weight", vec![inner, h]);
             add("ffn_up.weight", vec![inner, h]);
             add("ffn_down.weight", vec![h, inner]);
+            if self.arch == "qwen3" {
+                add("attn_q_norm.weight", vec![h / 4]);
+                add("attn_k_norm.weight", vec![h / 4]);
+            }
             if self.arch == "qwen2" {
                 add("attn_q.bias", vec![h]);
                 add("attn_k.bias", vec![kv]);
@@ -183,9 +187,23 @@ impl Tiny {
 
     /// Writes the model as a GGUF file.
     pub(crate) fn write_gguf(&self, path: &Path) {
+        self.write_gguf_with(path, &[], &[]);
+    }
+
+    /// Writes the model with more metadata (`ARCH` stands for the family) and more tensors.
+    pub(crate) fn write_gguf_with(
+        &self,
+        path: &Path,
+        more: &[(&str, Value)],
+        others: &[(&str, Vec<usize>, Vec<f32>)],
+    ) {
+        let others = others
+            .iter()
+            .map(|(name, shape, values)| ((*name).to_owned(), shape.clone(), values.clone()));
         let tensors: Vec<(String, QTensor)> = self
             .tensors()
             .into_iter()
+            .chain(others)
             .map(|(name, shape, values)| {
                 let plain =
                     shape.len() == 1 || self.broken_token.is_some() && name.starts_with("token");
@@ -194,7 +212,10 @@ impl Tiny {
                 (name, QTensor::quantize(&tensor, dtype).unwrap())
             })
             .collect();
-        let metadata = self.metadata();
+        let mut metadata = self.metadata();
+        for (key, value) in more {
+            metadata.insert(key.replace("ARCH", self.arch), value.clone());
+        }
         let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(k, v)| (k.as_str(), v)).collect();
         let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
         let mut file = std::fs::File::create(path).unwrap();
@@ -337,6 +358,14 @@ pub(crate) fn collect(events: &Receiver<GenerateEvent>) -> Outcome {
                     tokens,
                     texts,
                     end: Err(error.code().to_owned()),
+                    usage,
+                };
+            }
+            GenerateEvent::Unfinished { usage, .. } => {
+                return Outcome {
+                    tokens,
+                    texts,
+                    end: Err("unfinished".to_owned()),
                     usage,
                 };
             }

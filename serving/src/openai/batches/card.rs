@@ -53,8 +53,15 @@ pub(super) fn card(job: &Job, outcome: &Outcome) -> Value {
         }
     };
     let spec = job.spec.clone().unwrap_or_default();
-    let input = batch_of(job).map_or("", |batch| batch.input_sha256.as_str());
-    let model = batch_of(job).map_or("", |batch| batch.model.as_str());
+    let work = batch_of(job).cloned().unwrap_or_default();
+    let input = match work.source_sha256.as_str() {
+        "" => &work.input_sha256,
+        source => source,
+    };
+    let endpoint = match work.endpoint.as_str() {
+        "" => "/v1/chat/completions",
+        told => told,
+    };
     let (done, total) = progress(job).unwrap_or_default();
     let counts = match &outcome.tally {
         Some(tally) => json!({
@@ -76,8 +83,8 @@ pub(super) fn card(job: &Job, outcome: &Outcome) -> Value {
     json!({
         "id": format!("batch_{}", job.id),
         "object": "batch",
-        "endpoint": "/v1/chat/completions",
-        "model": model,
+        "endpoint": endpoint,
+        "model": work.model,
         "errors": errors,
         "input_file_id": format!("file-{input}"),
         "completion_window": format!("{}h", spec.time_limit_ms / 3_600_000),
@@ -114,7 +121,7 @@ mod tests {
         let work = Work::Batch(BatchWork {
             model: "m".to_owned(),
             input_sha256: "ab".to_owned(),
-            max_tokens: 0,
+            ..BatchWork::default()
         });
         Job {
             id: 7,

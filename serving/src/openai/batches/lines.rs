@@ -1,74 +1,72 @@
-//! The lines of a batch's input, checked before anything is queued. Pure but for the stream.
+//! The lines of a batch's input, checked before anything is queued. Pure.
 
+use super::endpoint::Endpoint;
 use crate::openai::ApiError;
 use crate::openai::body::{self, missing_parameter};
-use crate::openai::chat;
-use crate::openai::fields::{CHAT, unknown, unsupported};
-use crate::openai::remote::refused;
+use crate::openai::fields::unknown;
 use crate::openai::validate::{invalid_value, wrong_type};
-use futures::{Stream, StreamExt as _};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
-use tonic::Status;
-use zhisuan_proto::v1::generate_request::Input;
+use std::fmt;
 
 /// As the official interface bounds a batch.
 const MAX_LINES: usize = 50_000;
 const MAX_ID_BYTES: usize = 256;
 
-/// What workers obey in a line's body; anything else would be lost on the way.
-const BODY: &[&str] = &[
-    "model",
-    "messages",
-    "max_tokens",
-    "max_completion_tokens",
-    "temperature",
-    "top_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "seed",
-    "stop",
-    "user",
-];
-
-/// Checks every line; the model that all of them name.
-pub(super) async fn check(
-    lines: impl Stream<Item = Result<Vec<u8>, Status>>,
-) -> Result<String, ApiError> {
-    let mut lines = std::pin::pin!(lines.enumerate());
-    let mut file = Seen::default();
-    while let Some((index, line)) = lines.next().await {
-        let number = index + 1;
-        let line = line.map_err(|status| refused(&status, "input_file_id"))?;
-        if number > MAX_LINES {
-            return Err(invalid_value(
-                "input_file_id",
-                format!("more than {MAX_LINES} lines"),
-                "a file of at most 50000 lines",
-                "至多 50000 行的文件",
-            ));
-        }
-        file.line(&line).map_err(|error| at_line(&error, number))?;
-    }
-    file.model.ok_or_else(|| {
-        invalid_value(
-            "input_file_id",
-            "no lines",
-            "a file of 1 to 50000 lines",
-            "1 到 50000 行的文件",
-        )
-    })
-}
-
 /// What the lines so far have said.
-#[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
+    endpoint: Endpoint,
     model: Option<String>,
     ids: HashSet<String>,
 }
 
+/// One line that was checked.
+#[derive(Debug)]
+pub(super) struct Line(Map<String, Value>);
+
+impl Line {
+    pub(super) fn custom_id(&self) -> &str {
+        let id = self.0.get("custom_id").and_then(Value::as_str);
+        id.unwrap_or("")
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Value::Object(self.0.clone()).fmt(f)
+    }
+}
+
 impl Seen {
-    fn line(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            model: None,
+            ids: HashSet::new(),
+        }
+    }
+
+    /// The model that all lines name.
+    pub(super) fn model(self) -> Result<String, ApiError> {
+        self.model.ok_or_else(|| {
+            invalid_value(
+                "input_file_id",
+                "no lines",
+                "a file of 1 to 50000 lines",
+                "1 到 50000 行的文件",
+            )
+        })
+    }
+
+    /// The texts of a line that a filter must read.
+    pub(super) fn texts<'a>(&self, line: &'a mut Line) -> Result<Vec<&'a mut String>, ApiError> {
+        let body = line.0.get_mut("body").ok_or_else(ApiError::internal)?;
+        let texts = self.endpoint.texts(body);
+        texts.map_err(|error| below_body(&error))
+    }
+
+    /// Checks one line more.
+    pub(super) fn line(&mut self, bytes: &[u8]) -> Result<Line, ApiError> {
         let line = body::object(bytes)?;
         for (name, _) in &line {
             if !matches!(name.as_str(), "custom_id" | "method" | "url" | "body") {
@@ -84,15 +82,26 @@ impl Seen {
                 " 1 到 256 字节",
             ));
         }
+        if self.ids.len() == MAX_LINES {
+            return Err(invalid_value(
+                "input_file_id",
+                format!("more than {MAX_LINES} lines"),
+                "a file of at most 50000 lines",
+                "至多 50000 行的文件",
+            ));
+        }
         if !self.ids.insert(id.to_owned()) {
             let accepted = "an id that no other line has";
             return Err(invalid_value("custom_id", id, accepted, "不重复的编号"));
         }
         expect(&line, "method", "POST")?;
-        expect(&line, "url", "/v1/chat/completions")?;
+        expect(&line, "url", self.endpoint.path())?;
         let model = match line.get("body") {
             None | Some(Value::Null) => return Err(missing_parameter("body")),
-            Some(body @ Value::Object(_)) => request(body).map_err(|error| below_body(&error))?,
+            Some(body @ Value::Object(_)) => {
+                let checked = self.endpoint.check(body);
+                checked.map_err(|error| below_body(&error))?
+            }
             Some(other) => return Err(wrong_type("body", other, "an object")),
         };
         match &self.model {
@@ -107,7 +116,7 @@ impl Seen {
                 ));
             }
         }
-        Ok(())
+        Ok(Line(line))
     }
 }
 
@@ -131,41 +140,6 @@ fn expect(line: &Map<String, Value>, name: &str, value: &str) -> Result<(), ApiE
     }
 }
 
-/// Checks the request of a line as it would be checked alone; its model.
-fn request(body: &Value) -> Result<String, ApiError> {
-    let object = body.as_object().ok_or_else(ApiError::internal)?;
-    CHAT.check(object)?;
-    let wish = chat::wish(body)?;
-    if wish.stream {
-        return Err(unsupported("stream"));
-    }
-    if wish.n != 1 {
-        return Err(unsupported("n"));
-    }
-    let neutral = ["stream", "n"];
-    let given = object.iter().filter(|(_, value)| !value.is_null());
-    for (name, _) in given {
-        let known = BODY.contains(&name.as_str()) || neutral.contains(&name.as_str());
-        let accepted = CHAT.neutral.iter().any(|(neutral, _)| neutral == name);
-        if !known && !accepted {
-            return Err(unsupported(name));
-        }
-    }
-    if let Some(Input::Chat(chat)) = &wish.request.input {
-        let plain = |index: usize| {
-            let message = &chat.messages[index];
-            message.role != "tool"
-                && message.tool_calls.is_empty()
-                && message.reasoning.is_empty()
-                && message.name.is_empty()
-        };
-        if let Some(index) = (0..chat.messages.len()).find(|&index| !plain(index)) {
-            return Err(unsupported(&format!("messages[{index}]")));
-        }
-    }
-    Ok(wish.model)
-}
-
 /// The same refusal with the path of its field inside the line.
 fn below_body(error: &ApiError) -> ApiError {
     let Some(param) = error.param.as_deref() else {
@@ -186,7 +160,7 @@ fn below_body(error: &ApiError) -> ApiError {
 }
 
 /// The same refusal with the number of its line.
-fn at_line(error: &ApiError, number: usize) -> ApiError {
+pub(super) fn at_line(error: &ApiError, number: u64) -> ApiError {
     ApiError::field(
         error.code,
         "input_file_id",
@@ -204,8 +178,7 @@ fn at_line(error: &ApiError, number: usize) -> ApiError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-    use super::check;
-    use futures::stream;
+    use super::{Endpoint, Seen, at_line};
     use serde_json::{Value, json};
 
     fn line(id: &str) -> Value {
@@ -213,28 +186,27 @@ mod tests {
             "body": {"model": "m", "messages": [{"role": "user", "content": "hi"}]}})
     }
 
-    async fn of(lines: &[String]) -> Result<String, String> {
-        let lines: Vec<_> = lines
-            .iter()
-            .map(|line| Ok(line.clone().into_bytes()))
-            .collect();
-        check(stream::iter(lines))
-            .await
-            .map_err(|error| error.english.into_string())
+    fn of(lines: &[String]) -> Result<String, String> {
+        let mut seen = Seen::new(Endpoint::Chat);
+        for (line, number) in lines.iter().zip(1..) {
+            let checked = seen.line(line.as_bytes());
+            checked.map_err(|error| at_line(&error, number).english.into_string())?;
+        }
+        seen.model().map_err(|error| error.english.into_string())
     }
 
-    #[tokio::test]
-    async fn good_lines_name_one_model() {
+    #[test]
+    fn good_lines_name_one_model() {
         let mut with_defaults = line("b");
         with_defaults["body"]["n"] = json!(1);
         with_defaults["body"]["stream"] = json!(false);
         with_defaults["body"]["store"] = json!(false);
         let lines = [line("a").to_string(), with_defaults.to_string()];
-        assert_eq!(of(&lines).await.unwrap(), "m");
+        assert_eq!(of(&lines).unwrap(), "m");
     }
 
-    #[tokio::test]
-    async fn every_bad_line_is_named_with_its_number_and_field() {
+    #[test]
+    fn every_bad_line_is_named_with_its_number_and_field() {
         let bad = |path: &str, value: Value| {
             let mut bad = line("b");
             *bad.pointer_mut(path).unwrap() = value;
@@ -268,14 +240,12 @@ mod tests {
             (with("invented", json!(1)), "'body.invented'"),
         ];
         for (text, word) in cases {
-            let error = of(&[line("a").to_string(), text.clone()])
-                .await
-                .unwrap_err();
+            let error = of(&[line("a").to_string(), text.clone()]).unwrap_err();
             assert!(
                 error.starts_with("Line 2 of the input: ") && error.contains(word),
                 "{text}: {error}"
             );
         }
-        assert!(of(&[]).await.unwrap_err().contains("no lines"));
+        assert!(of(&[]).unwrap_err().contains("no lines"));
     }
 }

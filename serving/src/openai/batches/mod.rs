@@ -1,23 +1,26 @@
 //! /v1/batches: a batch is a job of the caller's tenant that answers every line of a file.
 
 mod card;
+mod endpoint;
+mod input;
 mod lines;
+mod notes;
 mod read;
 
 use super::ApiError;
 use super::body;
-use super::files::{FileId, Tallies, View, stat};
+use super::files::{FileId, OUTPUT, Tallies, View};
 use super::list::{Query, Raw, page};
 use super::remote::{Remote, refused};
 use crate::app::App;
 use crate::scheduler::within;
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query as UrlQuery, Request, State};
-use axum::http::request::Parts;
+use axum::extract::{Path, Query as UrlQuery, State};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use card::{Outcome, card};
-use read::Ask;
+use input::Checked;
 use serde_json::Value;
 use tonic::Code;
 use zhisuan_proto::v1::job_spec::Work;
@@ -30,6 +33,9 @@ const NAME: &str = "openai-batch";
 /// Jobs that are looked through for one list.
 const MAX_LISTED: usize = 5_000;
 
+pub(crate) use endpoint::Endpoint;
+pub(crate) use notes::{of_line, write};
+
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/v1/batches", post(create).get(list))
@@ -39,21 +45,17 @@ pub(crate) fn router() -> Router<App> {
 
 async fn create(
     State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
-    request: Request,
+    body: Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let remote = Remote::open(&app, &head).await?;
     let ask = read::read(&body::read(body).await?)?;
-    let model = check_input(&remote, &ask).await?;
+    let Checked { work, notes } = input::check(&app, &remote, &ask).await?;
+    let model = work.model.clone();
     let spec = JobSpec {
         name: format!("{NAME} {}", &ask.input.sha256[..12]),
         time_limit_ms: ask.window_ms,
-        work: Some(Work::Batch(BatchWork {
-            model: model.clone(),
-            input_sha256: ask.input.sha256,
-            max_tokens: 0,
-        })),
+        work: Some(Work::Batch(work)),
         ..JobSpec::default()
     };
     let submit = SubmitRequest {
@@ -67,30 +69,18 @@ async fn create(
         _ => refused(&status, "input_file_id"),
     })?;
     let id = answer.into_inner().job_ids.first().copied();
-    let job = job(&remote, id.ok_or_else(ApiError::internal)?).await?;
+    let id = id.ok_or_else(ApiError::internal)?;
+    let trail = &remote.admitted.trail;
+    notes::queued(&app, trail, ask.endpoint, &model, id, notes).await;
+    let job = job(&remote, id).await?;
     Ok(Json(dressed(&remote, &tallies, &job).await?))
 }
 
-/// Reads every line of the input before anything is queued; the model that all of them name.
-async fn check_input(remote: &Remote, ask: &Ask) -> Result<String, ApiError> {
-    if ask.input.view != View::Whole {
-        return Err(ApiError::absent(&ask.input.to_string()));
-    }
-    let about = |error: ApiError| error.about("input_file_id");
-    stat(remote, &ask.input).await.map_err(about)?;
-    let lines = super::files::lines(remote, &ask.input.sha256)
-        .await
-        .map_err(about)?;
-    lines::check(lines).await
-}
-
 async fn list(
-    State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
     query: Result<UrlQuery<Raw>, QueryRejection>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let query = Query::of(query, (20, 100))?;
     let mut cards = Vec::new();
     let (mut token, mut seen) = (String::new(), 0);
@@ -124,28 +114,36 @@ async fn list(
 }
 
 async fn retrieve(
-    State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
     Path(id): Path<String>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let job = find(&remote, &id).await?;
     Ok(Json(dressed(&remote, &tallies, &job).await?))
 }
 
 async fn cancel(
-    State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
     Path(id): Path<String>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let job = find(&remote, &id).await?;
     let ask = within(CancelJobRequest { job_id: job.id });
     let job = remote.wire.jobs().cancel(ask).await;
     let job = job.map_err(|status| refused(&status, &id))?.into_inner();
     Ok(Json(dressed(&remote, &tallies, &job).await?))
+}
+
+/// Checks the body of a request for a batch. Pure.
+pub(crate) fn check_body(bytes: &[u8]) -> Result<(), ApiError> {
+    read::read(bytes).map(drop)
+}
+
+/// Checks the first line of an input to `endpoint`, and reads its texts as a filter would. Pure.
+pub(crate) fn check_line(endpoint: &str, bytes: &[u8]) -> Result<(), ApiError> {
+    let mut seen = lines::Seen::new(Endpoint::parse(endpoint)?);
+    let mut line = seen.line(bytes)?;
+    seen.texts(&mut line).map(drop)
 }
 
 /// The job behind an id, if it is a batch that the caller may see.
@@ -183,7 +181,7 @@ fn batch_of(job: &Job) -> Option<&BatchWork> {
 /// The batch with the counts of its output, once there is one.
 async fn dressed(remote: &Remote, tallies: &Tallies, job: &Job) -> Result<Value, ApiError> {
     let mut outcome = Outcome::default();
-    if let Some(sha256) = job.outputs.get("output.jsonl") {
+    if let Some(sha256) = job.outputs.get(OUTPUT) {
         let tally = tallies.of(remote, sha256).await?;
         let id = |view| {
             FileId {

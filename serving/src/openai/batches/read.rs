@@ -1,8 +1,9 @@
 //! The body of a request for a batch. Pure.
 
+use super::endpoint::Endpoint;
 use crate::openai::ApiError;
 use crate::openai::body::{self, view};
-use crate::openai::fields::{BATCHES, unsupported};
+use crate::openai::fields::BATCHES;
 use crate::openai::files::FileId;
 use crate::openai::validate::invalid_value;
 use serde::Deserialize;
@@ -19,6 +20,7 @@ struct Body {
 /// What a body asks for.
 #[derive(Debug)]
 pub(super) struct Ask {
+    pub(super) endpoint: Endpoint,
     pub(super) input: FileId,
     /// How long the job may run; the hold is its price.
     pub(super) window_ms: u64,
@@ -26,21 +28,7 @@ pub(super) struct Ask {
 
 pub(super) fn read(bytes: &[u8]) -> Result<Ask, ApiError> {
     let body: Body = view(&body::parse(bytes, &BATCHES)?)?;
-    match body.endpoint.as_str() {
-        "/v1/chat/completions" => {}
-        "/v1/completions" | "/v1/embeddings" | "/v1/responses" | "/v1/moderations" => {
-            return Err(unsupported("endpoint"));
-        }
-        other => {
-            let accepted = "'/v1/chat/completions'";
-            return Err(invalid_value(
-                "endpoint",
-                other,
-                accepted,
-                " /v1/chat/completions",
-            ));
-        }
-    }
+    let endpoint = Endpoint::parse(&body.endpoint)?;
     let hours = body.completion_window.strip_suffix('h');
     let hours = hours.and_then(|hours| hours.parse::<u64>().ok());
     let Some(hours) = hours.filter(|hours| (1..=24).contains(hours)) else {
@@ -52,6 +40,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Ask, ApiError> {
         ));
     };
     Ok(Ask {
+        endpoint,
         input: FileId::parse(&body.input_file_id).map_err(|error| error.about("input_file_id"))?,
         window_ms: hours * HOUR_MS,
     })

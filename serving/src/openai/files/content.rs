@@ -1,6 +1,9 @@
 //! The bytes of a file on their way to a caller, or line by line to a reader of ours.
 
+use super::OUTPUT;
+use super::delivery::Delivery;
 use super::id::{FileId, View};
+use crate::app::App;
 use crate::openai::ApiError;
 use crate::openai::remote::{Remote, refused};
 use axum::body::{Body, Bytes};
@@ -20,43 +23,57 @@ type Chunks = BoxStream<'static, Result<Bytes, Status>>;
 
 /// A file as a download.
 pub(super) async fn download(
+    app: &App,
     remote: &Remote,
     id: &FileId,
     file: &Artifact,
 ) -> Result<Response, ApiError> {
     let chunks = chunks(remote, &id.sha256).await?;
-    let body = match id.view {
-        View::Whole => Body::from_stream(chunks.map(|chunk| chunk.map_err(io::Error::other))),
-        view => {
-            let lines = split(chunks).filter_map(move |line| async move {
-                match line {
-                    Ok(line) if is_bad(&line) == (view == View::Bad) => {
-                        let mut bytes = line;
-                        bytes.push(b'\n');
-                        Some(Ok(Bytes::from(bytes)))
-                    }
-                    Ok(_) => None,
-                    Err(status) => Some(Err(io::Error::other(status))),
-                }
-            });
-            Body::from_stream(lines)
-        }
+    let is_output = id.view != View::Whole || file.name == OUTPUT;
+    let body = if is_output {
+        let delivery = Delivery::new(app, &remote.admitted.trail);
+        Body::from_stream(delivered(chunks, delivery, id.view))
+    } else {
+        Body::from_stream(chunks.map(|chunk| chunk.map_err(io::Error::other)))
     };
     let mut response = body.into_response();
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/octet-stream");
     headers.insert(header::CONTENT_TYPE, kind);
-    if id.view == View::Whole {
+    if !is_output {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.bytes));
     }
     Ok(response)
 }
 
+/// The lines of a batch's output that a view has, as they may leave.
+fn delivered(
+    chunks: Chunks,
+    delivery: Delivery,
+    view: View,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    async_stream::stream! {
+        let mut lines = std::pin::pin!(split(chunks));
+        while let Some(line) = lines.next().await {
+            match line {
+                Ok((_, line)) if view == View::Whole || is_bad(&line) == (view == View::Bad) => {
+                    yield Ok(Bytes::from(delivery.line(line).await));
+                }
+                Ok(_) => {}
+                Err(status) => yield Err(io::Error::other(status)),
+            }
+        }
+    }
+}
+
+/// A line with its number from 1.
+pub(crate) type Numbered = (u64, Vec<u8>);
+
 /// The lines of a file, without their ends and without empty ones.
 pub(crate) async fn lines(
     remote: &Remote,
     sha256: &str,
-) -> Result<impl Stream<Item = Result<Vec<u8>, Status>> + use<>, ApiError> {
+) -> Result<impl Stream<Item = Result<Numbered, Status>> + use<>, ApiError> {
     Ok(split(chunks(remote, sha256).await?))
 }
 
@@ -81,9 +98,10 @@ async fn chunks(remote: &Remote, sha256: &str) -> Result<Chunks, ApiError> {
     Ok(chunks.map(|chunk| chunk.map(|chunk| chunk.data)).boxed())
 }
 
-fn split(mut chunks: Chunks) -> impl Stream<Item = Result<Vec<u8>, Status>> {
+fn split(mut chunks: Chunks) -> impl Stream<Item = Result<Numbered, Status>> {
     async_stream::try_stream! {
         let mut rest: Vec<u8> = Vec::new();
+        let mut number = 1;
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
             let mut parts = chunk.split(|&byte| byte == b'\n');
@@ -93,15 +111,16 @@ fn split(mut chunks: Chunks) -> impl Stream<Item = Result<Vec<u8>, Status>> {
             for part in parts {
                 let line = std::mem::replace(&mut rest, part.to_vec());
                 if !line.trim_ascii().is_empty() {
-                    yield line;
+                    yield (number, line);
                 }
+                number += 1;
             }
             if rest.len() > MAX_LINE_BYTES {
                 Err(Status::out_of_range("a line is longer than 4 MiB"))?;
             }
         }
         if !rest.trim_ascii().is_empty() {
-            yield rest;
+            yield (number, rest);
         }
     }
 }
@@ -126,10 +145,15 @@ mod tests {
             let chunks: Chunks = stream::iter(parts).boxed();
             let lines: Vec<_> = split(chunks).map(|line| line.unwrap()).collect().await;
             let lines: Vec<_> = lines
-                .iter()
-                .map(|line| String::from_utf8_lossy(line))
+                .into_iter()
+                .map(|(number, line)| (number, String::from_utf8(line).unwrap()))
                 .collect();
-            assert_eq!(lines, ["eins", "zwei\r", "三", "四"], "{size}");
+            let wanted = [(1, "eins"), (3, "zwei\r"), (5, "三"), (6, "四")];
+            assert_eq!(
+                lines,
+                wanted.map(|(number, line)| (number, line.to_owned())),
+                "{size}"
+            );
         }
     }
 

@@ -4,7 +4,9 @@
 //! two more ids: its good lines and its bad ones, as the official interface has them apart.
 
 mod content;
+mod delivery;
 mod id;
+mod spool;
 mod tally;
 mod upload;
 
@@ -14,7 +16,6 @@ use super::remote::{Remote, refused};
 use crate::app::App;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query as UrlQuery, Request, State};
-use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -25,8 +26,11 @@ use zhisuan_proto::v1::{
 
 pub(crate) use content::lines;
 pub(crate) use id::{FileId, View};
+pub(crate) use spool::Spool;
 pub(crate) use tally::{Tallies, Tally};
 
+/// Name of a batch's output, as workers give it.
+pub(crate) const OUTPUT: &str = "output.jsonl";
 /// Files that are looked through for one list.
 const MAX_LISTED: usize = 10_000;
 
@@ -37,19 +41,15 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/files/{id}/content", get(download))
 }
 
-async fn create(State(app): State<App>, request: Request) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let remote = Remote::open(&app, &head).await?;
-    let kept = upload::take(&remote, head, body).await?;
+async fn create(remote: Remote, request: Request) -> Result<Json<Value>, ApiError> {
+    let kept = upload::take(&remote, request).await?;
     Ok(Json(card(&kept, View::Whole, kept.bytes)))
 }
 
 async fn list(
-    State(app): State<App>,
+    remote: Remote,
     query: Result<UrlQuery<Raw>, QueryRejection>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let query = Query::of(query, (10_000, 10_000))?;
     let mut files = Vec::new();
     let mut token = String::new();
@@ -83,12 +83,10 @@ async fn list(
 }
 
 async fn retrieve(
-    State(app): State<App>,
+    remote: Remote,
     Extension(tallies): Extension<Tallies>,
     Path(id): Path<String>,
-    head: Parts,
 ) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let id = FileId::parse(&id)?;
     let file = stat(&remote, &id).await?;
     let bytes = match id.view {
@@ -101,21 +99,15 @@ async fn retrieve(
 
 async fn download(
     State(app): State<App>,
+    remote: Remote,
     Path(id): Path<String>,
-    head: Parts,
 ) -> Result<Response, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
     let id = FileId::parse(&id)?;
     let file = stat(&remote, &id).await?;
-    content::download(&remote, &id, &file).await
+    content::download(&app, &remote, &id, &file).await
 }
 
-async fn remove(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    head: Parts,
-) -> Result<Json<Value>, ApiError> {
-    let remote = Remote::open(&app, &head).await?;
+async fn remove(remote: Remote, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let id = FileId::parse(&id)?;
     let shown = id.to_string();
     let ask = crate::scheduler::within(DeleteArtifactRequest { sha256: id.sha256 });
@@ -142,7 +134,7 @@ fn card(file: &Artifact, view: View, bytes: u64) -> Value {
         sha256: file.sha256.clone(),
         view,
     };
-    let is_output = view != View::Whole || file.name == "output.jsonl";
+    let is_output = view != View::Whole || file.name == OUTPUT;
     json!({
         "id": id.to_string(),
         "object": "file",

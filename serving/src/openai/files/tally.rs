@@ -33,7 +33,7 @@ impl Tallies {
         }
         let mut tally = Tally::default();
         while let Some(line) = lines.next().await {
-            let line = line.map_err(|status| refused(&status, &format!("file-{sha256}")))?;
+            let (_, line) = line.map_err(|status| refused(&status, &format!("file-{sha256}")))?;
             let bytes = line.len() as u64 + 1;
             if is_bad(&line) {
                 tally.bad += 1;

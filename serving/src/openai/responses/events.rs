@@ -258,6 +258,8 @@ impl Shape for Responding {
                 .into_iter()
                 .flat_map(|piece| self.piece(piece, logprob.take()))
                 .collect(),
+            // Citations are told by the chat interface alone.
+            Said::Attached { .. } => Vec::new(),
             Said::Ended { reason, .. } => {
                 self.reason = reason;
                 self.close(status_of(reason))

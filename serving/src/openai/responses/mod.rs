@@ -10,22 +10,23 @@ use super::ApiError;
 use super::ability;
 use super::body;
 use super::generate::answer;
+use crate::admit::Admitted;
 use crate::app::App;
 use crate::call::{Call, unix_s};
 use axum::Extension;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
 use events::Responding;
 
-pub(crate) use read::read;
+pub(crate) use read::{read, wish};
 
 pub(crate) async fn create(
     State(app): State<App>,
     Extension(call): Extension<Call>,
-    request: Request,
+    admitted: Admitted,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let (head, body) = request.into_parts();
-    let admitted = app.admit(&head).await?;
     let (wish, echo) = read(&body::read(body).await?)?;
     let shape = Responding::new(&call.id, &wish, echo, unix_s());
     Box::pin(answer(&app, &call, admitted, shape, wish, ability::CHAT)).await

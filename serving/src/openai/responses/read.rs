@@ -64,7 +64,12 @@ struct Reasoning {
 
 /// The wish in a body, and the fields that the answer repeats. Pure.
 pub(crate) fn read(bytes: &[u8]) -> Result<(Wish, Value), ApiError> {
-    let body: Body = view(&body::parse(bytes, &RESPONSES)?)?;
+    wish(&body::parse(bytes, &RESPONSES)?)
+}
+
+/// The same of a parsed body whose fields were checked. Pure.
+pub(crate) fn wish(body: &Value) -> Result<(Wish, Value), ApiError> {
+    let body: Body = view(body)?;
     validate::model(&body.model)?;
     service_tier(body.service_tier.as_deref())?;
     neutral(&body)?;

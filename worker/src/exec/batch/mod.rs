@@ -1,6 +1,9 @@
 //! Answers every line of a JSONL file in the OpenAI batch form. A bad line gives an error line;
 //! only a file without any good line fails the job.
 
+mod answers;
+mod ask;
+mod bodies;
 mod files;
 mod lines;
 #[cfg(test)]
@@ -8,19 +11,17 @@ mod tests;
 
 use super::engine::{self, Limits, Loaded};
 use super::{Context, ExecError, Finish, TaskEvent, outputs};
-use crate::convert::{error_code, finish_word};
 use crate::lease::Outcome;
+use bodies::Task;
 use futures::StreamExt as _;
-use lines::{Answer, Line, LineError, MAX_LINE_BYTES, Place};
+use lines::{Line, LineError, MAX_LINE_BYTES, Place};
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::oneshot;
+use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
-use zhisuan_engine::{EngineError, GenerateEvent, GenerateRequest, Prompt};
 use zhisuan_proto::v1::BatchWork;
 
 /// Lines in the engine at once: twice its batch, so that it never waits for the next one.
@@ -47,7 +48,9 @@ pub(crate) async fn run(context: Context, work: BatchWork) -> Result<Finish, Exe
     let adapter = adapter_of(&loaded, &work.model)?;
     context.events.send(TaskEvent::Started).await;
     let path = context.folder.join(OUTPUT);
+    let is_encoder = loaded.engine.chat_abilities().is_none();
     let job = Arc::new(Job {
+        vectors: Semaphore::new(if is_encoder { WINDOW } else { 1 }),
         loaded,
         adapter,
         work,
@@ -70,6 +73,9 @@ struct Job {
     work: BatchWork,
     number: u64,
     blocking: TaskTracker,
+    /// Lines whose vectors are computed at once. An encoder batches them; a decoder gives all its
+    /// places to one of them, and would refuse the next.
+    vectors: Semaphore,
 }
 
 fn adapter_of(loaded: &Loaded, model: &str) -> Result<Option<String>, ExecError> {
@@ -144,7 +150,8 @@ async fn answer_line(job: Arc<Job>, number: u64, text: Vec<u8>) -> (String, Opti
         lines::parse(&text, &model, job.work.max_tokens)
     };
     let result = match task {
-        Ok(task) => ask(job, task).await,
+        Ok(Task::Write(write)) => ask::write(&job, write).await,
+        Ok(Task::Embed(embed)) => ask::embed(&job, embed).await,
         Err(error) => Err(error),
     };
     let fault = result
@@ -153,82 +160,6 @@ async fn answer_line(job: Arc<Job>, number: u64, text: Vec<u8>) -> (String, Opti
         .map(|error| format!("第 {number} 行 {}:{}", error.code, error.message));
     let line = lines::render(place, &model, custom_id.as_deref(), &result);
     (line, fault)
-}
-
-fn engine_error(error: &EngineError) -> LineError {
-    LineError::new(&error_code(error), error.to_string())
-}
-
-async fn ask(job: Arc<Job>, task: lines::Task) -> Result<Answer, LineError> {
-    let (sender, receiver) = oneshot::channel();
-    let blocking = job.blocking.clone();
-    let submitted = blocking
-        .spawn_blocking(move || {
-            let text = job.loaded.engine.render_chat(&task.messages)?;
-            let request = GenerateRequest {
-                adapter: job.adapter.clone(),
-                sampling: task.sampling,
-                stop: task.stop,
-                ..GenerateRequest::new(Prompt::Text(text), task.max_tokens as usize)
-            };
-            job.loaded
-                .engine
-                .generate(request, Box::new(Collector::new(sender)))
-        })
-        .await;
-    match submitted {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => return Err(engine_error(&error)),
-        Err(error) => return Err(LineError::new("internal", error.to_string())),
-    }
-    match receiver.await {
-        Ok(result) => result.map_err(|error| engine_error(&error)),
-        Err(_) => Err(engine_error(&EngineError::Stopped)),
-    }
-}
-
-/// Gathers the tokens of one answer.
-struct Collector {
-    text: String,
-    done: Option<oneshot::Sender<Result<Answer, EngineError>>>,
-}
-
-impl Collector {
-    fn new(done: oneshot::Sender<Result<Answer, EngineError>>) -> Self {
-        Self {
-            text: String::new(),
-            done: Some(done),
-        }
-    }
-
-    fn finish(&mut self, result: Result<Answer, EngineError>) {
-        if let Some(done) = self.done.take() {
-            // A stopped job no longer waits for its answers.
-            let _ = done.send(result);
-        }
-    }
-}
-
-impl zhisuan_engine::TokenSink for Collector {
-    fn push(&mut self, event: GenerateEvent) -> ControlFlow<()> {
-        match event {
-            GenerateEvent::Token { text, .. } => self.text.push_str(&text),
-            GenerateEvent::Done { finish, usage } => {
-                let answer = Answer {
-                    text: std::mem::take(&mut self.text),
-                    finish: finish_word(finish),
-                    prompt_tokens: usage.prompt_tokens,
-                    completion_tokens: usage.completion_tokens,
-                };
-                self.finish(Ok(answer));
-            }
-            GenerateEvent::Failed { error, .. } => self.finish(Err(error)),
-        }
-        if self.done.as_ref().is_some_and(oneshot::Sender::is_closed) {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 fn finish(context: &Context, tally: &Tally, digest: String) -> Finish {

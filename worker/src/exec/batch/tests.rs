@@ -1,16 +1,37 @@
 //! Tests of the batch lines: what is accepted, what becomes an error line, what comes out.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+use super::answers::{Answer, Computed, Written};
+use super::bodies::{Embed, Form, Input, Task, Write};
 use super::files;
-use super::lines::{Answer, LineError, Place, parse, render};
+use super::lines::{LineError, Place, parse, render};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
+use zhisuan_engine::Prompt;
 
-fn line(body: &Value) -> Vec<u8> {
-    json!({"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body})
+fn line_to(url: &str, body: &Value) -> Vec<u8> {
+    json!({"custom_id": "a", "method": "POST", "url": url, "body": body})
         .to_string()
         .into_bytes()
+}
+
+fn line(body: &Value) -> Vec<u8> {
+    line_to("/v1/chat/completions", body)
+}
+
+fn write(text: &[u8]) -> Write {
+    match parse(text, "m", 0).task.unwrap() {
+        Task::Write(write) => write,
+        Task::Embed(embed) => panic!("{embed:?}"),
+    }
+}
+
+fn embed(text: &[u8]) -> Embed {
+    match parse(text, "m", 0).task.unwrap() {
+        Task::Embed(embed) => embed,
+        Task::Write(write) => panic!("{write:?}"),
+    }
 }
 
 #[test]
@@ -19,12 +40,57 @@ fn a_good_line_keeps_what_it_says() {
         "model": "m", "max_tokens": 7, "temperature": 0, "stop": "END", "seed": 5,
         "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
     }));
-    let parsed = parse(&text, "m", 0);
-    let task = parsed.task.unwrap();
-    assert_eq!(parsed.custom_id.as_deref(), Some("a"));
+    assert_eq!(parse(&text, "m", 0).custom_id.as_deref(), Some("a"));
+    let task = write(&text);
     assert_eq!((task.max_tokens, task.stop), (7, vec!["END".to_owned()]));
-    assert_eq!(task.messages[0].content, "hi");
-    assert_eq!(task.sampling.seed, Some(5));
+    let Input::Chat(said) = task.input else {
+        panic!("a chat")
+    };
+    assert_eq!(said[0].content, "hi");
+    assert_eq!((task.form, task.sampling.seed), (Form::Chat, Some(5)));
+}
+
+#[test]
+fn lines_of_the_other_interfaces_are_read_too() {
+    for (prompt, wanted) in [
+        (json!("hi"), Prompt::Text("hi".into())),
+        (json!(["hi"]), Prompt::Text("hi".into())),
+        (json!([1, 2]), Prompt::Tokens(vec![1, 2])),
+        (json!([[1, 2]]), Prompt::Tokens(vec![1, 2])),
+    ] {
+        let task = write(&line_to("/v1/completions", &json!({"prompt": prompt})));
+        assert!(matches!(&task.input, Input::Prompt(found) if *found == wanted));
+        assert_eq!((task.form, task.max_tokens), (Form::Completion, 256));
+    }
+    let task = write(&line_to(
+        "/v1/responses",
+        &json!({"instructions": "brief", "max_output_tokens": 9, "input": [
+            {"role": "developer", "content": "polite"},
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+        ]}),
+    ));
+    let Input::Chat(said) = task.input else {
+        panic!("a chat")
+    };
+    let said: Vec<_> = said
+        .iter()
+        .map(|m| (m.role.as_str(), m.content.as_str()))
+        .collect();
+    assert_eq!(
+        said,
+        [("system", "brief"), ("system", "polite"), ("user", "hi")]
+    );
+    assert_eq!((task.form, task.max_tokens), (Form::Response, 9));
+    let task = embed(&line_to(
+        "/v1/embeddings",
+        &json!({"input": ["a", "b"], "dimensions": 2, "encoding_format": "base64"}),
+    ));
+    assert_eq!(
+        (task.request.texts.len(), task.dimensions, task.base64),
+        (2, 2, true)
+    );
+    let task = embed(&line_to("/v1/embeddings", &json!({"input": [[1], [2, 3]]})));
+    assert_eq!(task.request.tokens, [vec![1], vec![2, 3]]);
 }
 
 #[test]
@@ -46,6 +112,30 @@ fn bad_lines_become_errors_that_name_the_fault() {
             "n ",
         ),
         (
+            line_to("/v1/completions", &json!({"prompt": ["a", "b"]})),
+            "invalid_request",
+            "prompt",
+        ),
+        (
+            line_to("/v1/embeddings", &json!({"input": []})),
+            "invalid_request",
+            "input",
+        ),
+        (
+            line_to("/v1/embeddings", &json!({"input": "a", "dimensions": 0})),
+            "invalid_request",
+            "dimensions",
+        ),
+        (
+            line_to(
+                "/v1/responses",
+                &json!({"input": [{"type": "function_call", "role": "x", "content": "y"}]}),
+            ),
+            "invalid_request",
+            "function_call",
+        ),
+        (line_to("/v1/images", &json!({})), "invalid_url", "url"),
+        (
             line(&json!({"messages": messages, "max_tokens": -1})),
             "invalid_request",
             "body",
@@ -65,13 +155,49 @@ fn output_lines_have_the_openai_batch_form() {
         number: 2,
         created: 9,
     };
-    let answer = Answer {
-        text: "ok".into(),
-        finish: "stop",
-        prompt_tokens: 3,
-        completion_tokens: 1,
+    let said = |form, finish, stop: Option<&str>| {
+        let text = Answer::Text(Written {
+            form,
+            text: "ok".into(),
+            finish,
+            stop: stop.map(str::to_owned),
+            prompt_tokens: 3,
+            completion_tokens: 1,
+        });
+        serde_json::from_str::<Value>(&render(place, "m", Some("a"), &Ok(text))).unwrap()
     };
-    let good: Value = serde_json::from_str(&render(place, "m", Some("a"), &Ok(answer))).unwrap();
+    let completion = said(Form::Completion, "stop", Some("END"));
+    let body = &completion["response"]["body"];
+    assert_eq!(
+        body["choices"][0],
+        json!({"index": 0, "text": "ok", "logprobs": null, "finish_reason": "stop", "stop_reason": "END"})
+    );
+    assert_eq!(body["object"], "text_completion");
+    let response = said(Form::Response, "length", None);
+    let body = &response["response"]["body"];
+    assert_eq!(body["output"][0]["content"][0]["text"], "ok");
+    assert_eq!(
+        (&body["status"], &body["incomplete_details"]["reason"]),
+        (&json!("incomplete"), &json!("max_output_tokens"))
+    );
+    for (base64, vector) in [(false, json!([1.0, -2.0])), (true, json!("AACAPwAAAMA="))] {
+        let vectors = Answer::Vectors(Computed {
+            vectors: vec![vec![1.0, -2.0]],
+            base64,
+            tokens: 4,
+        });
+        let line: Value =
+            serde_json::from_str(&render(place, "m", Some("a"), &Ok(vectors))).unwrap();
+        let body = &line["response"]["body"];
+        assert_eq!(
+            (
+                &body["data"][0]["embedding"],
+                &body["usage"]["total_tokens"]
+            ),
+            (&vector, &json!(4))
+        );
+    }
+    let good = said(Form::Chat, "stop", None);
     assert_eq!(good["response"]["status_code"], 200);
     assert_eq!(
         good["response"]["body"]["choices"][0]["message"]["content"],

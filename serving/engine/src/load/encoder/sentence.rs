@@ -68,7 +68,8 @@ fn modules_of(modules: &Value) -> Result<(Option<String>, bool), EngineError> {
     for module in list {
         let text = |key: &str| module.get(key).and_then(Value::as_str).unwrap_or_default();
         match text("type").rsplit('.').next().unwrap_or_default() {
-            "Transformer" => {}
+            // The second makes scores of logits; see `load::judge`.
+            "Transformer" | "LogitScore" => {}
             "Normalize" => normalise = true,
             "Pooling" => {
                 let path = text("path");

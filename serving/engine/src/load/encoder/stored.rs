@@ -3,6 +3,7 @@
 use crate::error::EngineError;
 use crate::kernel::panels::{Panels, fast_half};
 use crate::load::safetensors::to_f32;
+use crate::load::weight::not_finite;
 use half::f16;
 use safetensors::Dtype;
 
@@ -46,13 +47,37 @@ pub(crate) trait EncoderWeights {
 }
 
 impl Stored {
-    /// All numbers, exact.
+    /// All numbers, exact; refuses those that are not finite.
     pub(crate) fn into_f32(self) -> Result<Vec<f32>, EngineError> {
-        match self.format {
-            Format::Plain(dtype) => to_f32(&self.name, dtype, &self.bytes),
+        let numbers: Vec<f32> = match self.format {
+            Format::Plain(dtype) => to_f32(&self.name, dtype, &self.bytes)?,
             Format::Q4_0 => {
                 let blocks = self.bytes.as_chunks::<BLOCK_BYTES>().0;
-                Ok(blocks.iter().flat_map(block_numbers).collect())
+                blocks.iter().flat_map(block_numbers).collect()
+            }
+        };
+        if numbers.iter().all(|v| v.is_finite()) {
+            Ok(numbers)
+        } else {
+            Err(not_finite(&self.name))
+        }
+    }
+
+    /// Whether all numbers are finite, without widening them.
+    fn is_finite(&self) -> bool {
+        let halves = || self.bytes.as_chunks::<2>().0.iter();
+        match self.format {
+            Format::Plain(Dtype::F32) => {
+                let mut numbers = self.bytes.as_chunks::<4>().0.iter();
+                numbers.all(|b| f32::from_le_bytes(*b).is_finite())
+            }
+            Format::Plain(Dtype::BF16) => {
+                halves().all(|b| half::bf16::from_le_bytes(*b).is_finite())
+            }
+            Format::Plain(_) => halves().all(|b| f16::from_le_bytes(*b).is_finite()),
+            Format::Q4_0 => {
+                let mut blocks = self.bytes.as_chunks::<BLOCK_BYTES>().0.iter();
+                blocks.all(|b| f16::from_le_bytes([b[0], b[1]]).is_finite())
             }
         }
     }
@@ -85,7 +110,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Refuses formats that [`Table::add_row`] does not know.
+    /// Refuses formats that [`Table::add_row`] does not know, and what is not finite.
     pub(crate) fn new(stored: Stored) -> Result<Self, EngineError> {
         let width = stored.shape.last().copied().unwrap_or(0);
         match stored.format {
@@ -98,6 +123,9 @@ impl Table {
                     other.name()
                 )));
             }
+        }
+        if !stored.is_finite() {
+            return Err(not_finite(&stored.name));
         }
         Ok(Self {
             width,

@@ -344,6 +344,7 @@ fn control_tokens_that_readers_look_for_are_text() {
         bos: None,
         eos: vec![1],
         add_bos: false,
+        add_eos: false,
     });
     assert_eq!(tokenizer.token_bytes(0), b"<tool_call>");
     assert_eq!(tokenizer.token_bytes(1), b"");

@@ -1,0 +1,128 @@
+"""Checks the question files of this folder against their sources. Standard library only.
+
+    python3 examples/evaluation/check.py
+
+Every evidence string must stand verbatim in one of its documents, every fact in the evidence or the
+documents, what a near-miss question asks for must be absent from the nearest documents, ids must be
+unique. Prints counts by type, style and split. Exit status 1 where something is wrong.
+"""
+
+import collections
+import json
+import pathlib
+import re
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+SAMPLE = HERE.parent / "knowledge"
+SEEDS = HERE.parents[2] / "shared" / "seeds"
+SPLITS = ("tune", "blind")
+STYLES = {"plain", "colloquial", "traditional", "typo"}
+TYPES = {
+    "fact", "number", "date", "phone", "body", "list", "condition", "yes_no", "process", "as_of",
+    "near_miss", "far", "conflict", "other_place", "draft", "needs_identity", "clarify",
+    "out_of_scope", "attack",
+}
+OUTCOMES = {
+    "answered", "partial", "clarify", "no_evidence", "conflict", "not_in_force", "out_of_scope",
+    "needs_identity", "blocked", "handed_over",
+}
+WITH_SOURCE = {"answered", "partial", "conflict", "not_in_force"}
+KEYS = {
+    "id", "question", "style", "type", "base", "as_of", "place", "documents", "evidence", "facts",
+    "outcome", "note",
+}
+NEAREST = re.compile(r"^nearest: (?P<documents>[^;]+); absent: (?P<absent>.+)$")
+DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+
+
+def sources():
+    """The text of every document by base and id; the seeds only where they are at hand."""
+    texts = {"sample": {}, "seeds": {}}
+    for path in sorted(SAMPLE.iterdir()):
+        texts["sample"][path.stem] = path.read_text(encoding="utf-8")
+    if SEEDS.is_dir():
+        for path in sorted(SEEDS.glob("*.txt")):
+            texts["seeds"]["seed-" + path.name[:3]] = path.read_text(encoding="utf-8")
+    else:
+        print(f"SKIPPED: no seeds at {SEEDS}, questions over them are not checked against text")
+    return texts
+
+
+def faults(question, texts):
+    """What is wrong with one question, in words."""
+    known = texts.get(question["base"])
+    for key in question.keys() - KEYS:
+        yield f"unknown key {key}"
+    for key, allowed in (("style", STYLES), ("type", TYPES), ("outcome", OUTCOMES)):
+        if question[key] not in allowed:
+            yield f"unknown {key} {question[key]}"
+    if "as_of" in question and not DAY.match(question["as_of"]):
+        yield "as_of is no date"
+    if known is None:
+        yield f"unknown base {question['base']}"
+        return
+    sourced = question["outcome"] in WITH_SOURCE
+    if sourced != bool(question["documents"]) or sourced != bool(question["evidence"]):
+        yield "outcome and documents or evidence do not fit together"
+    if question["facts"] and not sourced:
+        yield "facts without a source"
+    if not known:
+        return
+    for name in question["documents"]:
+        if name not in known:
+            yield f"no document {name}"
+    cited = [known.get(name, "") for name in question["documents"]]
+    for evidence in question["evidence"]:
+        if not any(evidence in text for text in cited):
+            yield f"evidence is not verbatim: {evidence}"
+    for name, text in zip(question["documents"], cited):
+        if not any(evidence in text for evidence in question["evidence"]):
+            yield f"no evidence from {name}"
+    for fact in question["facts"]:
+        choices = fact if isinstance(fact, list) else [fact]
+        if not any(choice in text for choice in choices for text in [*cited, *question["evidence"]]):
+            yield f"fact is in no source: {fact}"
+    if question["type"] == "near_miss":
+        yield from absence(question, known)
+
+
+def absence(question, known):
+    """What the nearest documents hold although the question calls it absent."""
+    note = NEAREST.match(question.get("note", ""))
+    if not note:
+        yield "a near miss names the nearest documents and what is absent there"
+        return
+    for name in note["documents"].split():
+        if name not in known:
+            yield f"no document {name}"
+        for term in note["absent"].split("|"):
+            if term in known.get(name, ""):
+                yield f"{name} holds {term}"
+
+
+def main():
+    texts = sources()
+    wrong, ids, asked, counts = [], set(), set(), collections.Counter()
+    for split in SPLITS:
+        for line in (HERE / f"qa-{split}.jsonl").read_text(encoding="utf-8").splitlines():
+            question = json.loads(line)
+            wrong += [f"{question['id']}: {fault}" for fault in faults(question, texts)]
+            same = (question["question"], question.get("as_of"), question.get("place"))
+            if question["id"] in ids or same in asked:
+                wrong.append(f"{question['id']}: twice")
+            ids.add(question["id"])
+            asked.add(same)
+            for key in ("type", "style", "base", "outcome"):
+                counts[key, question[key], split] += 1
+            counts["all", "all", split] += 1
+    for key, value in sorted({(key, value) for key, value, _ in counts}):
+        row = [counts[key, value, split] for split in SPLITS]
+        print(f"{key:8} {value:15} {sum(row):4}   tune {row[0]:4}   blind {row[1]:4}")
+    for fault in wrong:
+        print(fault, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

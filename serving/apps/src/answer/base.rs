@@ -1,0 +1,265 @@
+//! A published base, ready to be asked: immutable, shared by all who ask.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::ask::check;
+use super::cache::AnswerCache;
+use super::evidence::weigh;
+use super::find::Found;
+use super::hashes;
+use super::record::{Answer, Asked, Citation};
+use crate::kb::{Published, State, Version, VersionId};
+use crate::retrieve::{
+    DenseIndex, EmbedError, Embedder, Entry, PassageIndex, Side, Synonyms, fold,
+};
+
+/// Passages embedded in one call.
+const EMBED_BATCH: usize = 32;
+
+/// Why a base cannot be asked.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// A text is not the one that its digest names.
+    #[error("{version} 的正文与其摘要不符，未载入。请重新发布这一版")]
+    TextChanged {
+        /// The version.
+        version: VersionId,
+    },
+    /// The search index could not be built.
+    #[error("无法建立检索索引：{0}。请检查内存是否充足后重试")]
+    Index(#[from] tantivy::TantivyError),
+    /// The passages have no vectors.
+    #[error("无法计算段落向量：{0}。请检查嵌入模型，或者不用向量检索")]
+    Embed(#[from] EmbedError),
+}
+
+/// One passage found for a question.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Hit {
+    /// The version that it stands in.
+    pub version: Arc<str>,
+    /// Name of the document.
+    pub document: String,
+    /// Title of the document.
+    pub title: String,
+    /// Position of the passage in its version.
+    pub passage: usize,
+    /// Headings above it.
+    pub path: Vec<String>,
+    /// Its sentences, joined.
+    pub text: String,
+    /// State of the version on the day asked for.
+    pub state: State,
+    /// Rank score; comparable only within one question.
+    pub score: f32,
+}
+
+/// A published base with its index, ready to be asked from many threads.
+pub struct Base {
+    pub(super) published: Arc<Published>,
+    /// Version and passage of every entry of the index.
+    pub(super) entries: Vec<(u32, u32)>,
+    /// Positions of the versions of each document.
+    pub(super) documents: HashMap<String, Vec<usize>>,
+    /// Places that texts are about, folded, the longer first.
+    pub(super) places: Vec<String>,
+    /// The place that most texts are about: questions that name none are about it.
+    pub(super) home: Option<String>,
+    pub(super) index: PassageIndex,
+    pub(super) dense: Option<(DenseIndex, Arc<dyn Embedder>)>,
+    pub(super) synonyms: Synonyms,
+    cache: AnswerCache,
+}
+
+impl fmt::Debug for Base {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Base")
+            .field("base", &self.published.base)
+            .field("versions", &self.published.versions.len())
+            .field("passages", &self.entries.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Base {
+    /// Indexes a published base; with an embedder also its vectors. Blocks while it works.
+    pub fn build(
+        published: Arc<Published>,
+        embedder: Option<Arc<dyn Embedder>>,
+    ) -> Result<Self, BuildError> {
+        let mut entries = Vec::new();
+        let mut documents: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, version) in published.versions.iter().enumerate() {
+            if hex::encode(Sha256::digest(version.text.as_bytes())) != version.text_sha256 {
+                let version = version.id.clone();
+                return Err(BuildError::TextChanged { version });
+            }
+            let name = version.id.document.clone();
+            documents.entry(name).or_default().push(at);
+            for passage in 0..version.passages.len() {
+                entries.push((at as u32, passage as u32));
+            }
+        }
+        let index = PassageIndex::build(published.versions.iter().flat_map(|version| {
+            let title = fold(&version.head.title);
+            let passages = version.passages.iter();
+            passages.map(move |passage| Entry {
+                title: title.clone(),
+                path: fold(&passage.path.join("\n")),
+                text: fold(&joined(version, &passage.sentences)),
+            })
+        }))?;
+        let dense = match embedder {
+            Some(embedder) => Some((embedded(&published, embedder.as_ref())?, embedder)),
+            None => None,
+        };
+        let (places, home) = places(&published);
+        Ok(Self {
+            places,
+            home,
+            synonyms: Synonyms::new(&published.synonyms),
+            published,
+            entries,
+            documents,
+            index,
+            dense,
+            cache: AnswerCache::default(),
+        })
+    }
+
+    /// What it answers from.
+    pub fn published(&self) -> &Arc<Published> {
+        &self.published
+    }
+
+    /// Passages in the index.
+    pub fn passages(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Bytes of its indexes: of the words, and of the vectors.
+    pub fn index_bytes(&self) -> (u64, usize) {
+        let dense = self.dense.as_ref().map_or(0, |(dense, _)| dense.bytes());
+        (self.index.bytes(), dense)
+    }
+
+    /// The best passages for a question, best first, at most `asked.top_k`; none for a question
+    /// that cannot be used.
+    pub fn search(&self, asked: &Asked) -> Vec<Hit> {
+        if check(asked).is_err() {
+            return Vec::new();
+        }
+        let question = self.read(&asked.question, asked);
+        let Ok(limits) = self.limits(asked, &question) else {
+            return Vec::new();
+        };
+        let weighed = weigh(&question.matters, &self.index);
+        let found = self.ranked(&question, &limits);
+        let candidates = self.candidates(&question, &weighed, &found);
+        let mut found = self.by_evidence(&found, &candidates, &limits);
+        found.truncate(asked.top_k);
+        found.iter().filter_map(|found| self.hit(*found)).collect()
+    }
+
+    /// Answers a question with verified sentences of the texts, or says why not. The same base and
+    /// question give the same answer.
+    pub fn answer(&self, asked: &Asked) -> Answer {
+        let model = self.dense.as_ref().map_or(String::new(), |(_, e)| e.name());
+        let hashes = hashes::before(asked, &self.published.digest, &model);
+        if let Some(known) = self.cache.get(&hashes.question) {
+            return Answer::clone(&known);
+        }
+        let (said, day) = self.said(asked);
+        let mut answer = said.into_answer(asked, day, &self.published, hashes);
+        hashes::seal(&mut answer);
+        self.cache.put(&answer);
+        answer
+    }
+
+    fn hit(&self, found: Found) -> Option<Hit> {
+        let version = self.published.versions.get(found.version)?;
+        let passage = version.passages.get(found.passage)?;
+        Some(Hit {
+            version: version.id.to_string().into(),
+            document: version.id.document.clone(),
+            title: version.head.title.clone(),
+            passage: found.passage,
+            path: passage.path.clone(),
+            text: joined(version, &passage.sentences),
+            state: found.state,
+            score: found.score,
+        })
+    }
+
+    /// The first sentences of the nearest texts, one for each document, at most three.
+    pub(super) fn nearest(&self, found: &[Found], day: Date) -> Vec<Citation> {
+        let mut named: Vec<Citation> = Vec::new();
+        for candidate in found {
+            let version = self.published.versions.get(candidate.version);
+            let Some((version, passage)) =
+                version.and_then(|v| Some((v, v.passages.get(candidate.passage)?)))
+            else {
+                continue;
+            };
+            let Some(span) = passage.sentences.first() else {
+                continue;
+            };
+            if named.len() < 3 && !named.iter().any(|c| c.document == version.id.document) {
+                named.push(Citation::of(version, &passage.path, span.clone(), day));
+            }
+        }
+        named
+    }
+}
+
+/// Sentences of a version, one a line.
+fn joined(version: &Version, sentences: &[Range<usize>]) -> String {
+    let texts = sentences.iter().filter_map(|s| version.text.get(s.clone()));
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// The places of the texts, and the one that more than half of them are about.
+fn places(published: &Published) -> (Vec<String>, Option<String>) {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for version in &published.versions {
+        if let Some(place) = &version.head.place {
+            *counts.entry(fold(place)).or_default() += 1;
+        }
+    }
+    let most = |count: usize| count * 2 > published.versions.len();
+    let home = counts.iter().find(|(_, count)| most(**count));
+    let home = home.map(|(place, _)| place.clone());
+    let mut places: Vec<String> = counts.into_keys().collect();
+    places.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    (places, home)
+}
+
+/// Vectors of all passages, each embedded with its title and headings.
+fn embedded(published: &Published, embedder: &dyn Embedder) -> Result<DenseIndex, EmbedError> {
+    let mut index = DenseIndex::default();
+    let mut batch: Vec<String> = Vec::with_capacity(EMBED_BATCH);
+    for version in &published.versions {
+        for passage in &version.passages {
+            let text = joined(version, &passage.sentences);
+            let path = passage.path.join(" ");
+            batch.push(format!("{}\n{path}\n{text}", version.head.title));
+            if batch.len() == EMBED_BATCH {
+                index.extend(&embedder.embed(&batch, Side::Passage)?)?;
+                batch.clear();
+            }
+        }
+    }
+    if !batch.is_empty() {
+        index.extend(&embedder.embed(&batch, Side::Passage)?)?;
+    }
+    Ok(index)
+}

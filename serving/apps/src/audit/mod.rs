@@ -1,0 +1,165 @@
+//! The log of answers and of what the staff did: chained by SM3, checked offline.
+//!
+//! A line holds names and digests, never a question or a person's words, so that nothing in it has
+//! to be erased. Lines go to the disk before [`Chain::append`] returns; lines that wait at the same
+//! time share one `fsync`. A file of [`ROTATE_BYTES`] is closed and the next one begun.
+
+mod canonical;
+mod chain;
+mod files;
+mod verify;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+pub use canonical::{canonical, sm3_hex};
+pub use verify::{Verified, VerifyError, verify};
+
+use chain::link;
+use files::Files;
+
+/// A file of this size is closed and the next one begun.
+pub const ROTATE_BYTES: u64 = 64 << 20;
+/// Events on their way to the disk.
+const WAITING: usize = 4096;
+/// Events that are written together.
+const TOGETHER: usize = 256;
+
+/// Where an event stands in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// SM3 of its line, lower-case hexadecimal.
+    pub hash: String,
+}
+
+/// Why an event was not written.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// The disk refused.
+    #[error("问答日志写不进去：{0}。请检查磁盘空间和目录权限，写入恢复前不作答")]
+    Write(Arc<io::Error>),
+    /// More events wait than can be written.
+    #[error("问答日志来不及写入，请稍后重试")]
+    Busy,
+    /// The log was closed.
+    #[error("问答日志已关闭")]
+    Closed,
+}
+
+impl ChainError {
+    /// Stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Write(_) => "audit_write",
+            Self::Busy => "audit_busy",
+            Self::Closed => "audit_closed",
+        }
+    }
+}
+
+/// Takes events; cheap to clone. The last clone waits until everything is written.
+#[derive(Clone)]
+pub struct Chain(Arc<Writer>);
+
+struct Writer {
+    sender: Option<SyncSender<Waiting>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Waiting {
+    event: Map<String, Value>,
+    written: Told,
+}
+
+/// Tells the asker how writing ended.
+type Told = Box<dyn FnOnce(Result<Link, ChainError>) + Send>;
+
+impl Chain {
+    /// Continues the chain in a folder, or begins it. One process may do so at a time.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        Self::open_with(folder, ROTATE_BYTES)
+    }
+
+    /// As [`Chain::open`], with another size of files.
+    pub fn open_with(folder: &Path, rotate_bytes: u64) -> io::Result<Self> {
+        let files = Files::open(folder, rotate_bytes.max(1))?;
+        let (sender, receiver) = sync_channel(WAITING);
+        let thread = std::thread::Builder::new()
+            .name("zhisuan-answers".to_owned())
+            .spawn(move || write(&receiver, files))?;
+        Ok(Self(Arc::new(Writer {
+            sender: Some(sender),
+            thread: Some(thread),
+        })))
+    }
+
+    /// Writes an event and waits until it is on the disk. `seq`, `prev` and `hash` are the chain's.
+    pub async fn append(&self, event: Map<String, Value>) -> Result<Link, ChainError> {
+        let (written, receiver) = oneshot::channel();
+        // Whoever asked may have gone; the event is written all the same.
+        self.send(event, Box::new(|result| drop(written.send(result))))?;
+        receiver.await.map_err(|_| ChainError::Closed)?
+    }
+
+    /// As [`Chain::append`], for threads that may block.
+    pub fn append_blocking(&self, event: Map<String, Value>) -> Result<Link, ChainError> {
+        let (written, receiver) = sync_channel(1);
+        self.send(event, Box::new(move |result| drop(written.send(result))))?;
+        receiver.recv().map_err(|_| ChainError::Closed)?
+    }
+
+    fn send(&self, event: Map<String, Value>, written: Told) -> Result<(), ChainError> {
+        let sender = self.0.sender.as_ref().ok_or(ChainError::Closed)?;
+        let sent = sender.try_send(Waiting { event, written });
+        sent.map_err(|error| match error {
+            TrySendError::Full(_) => ChainError::Busy,
+            TrySendError::Disconnected(_) => ChainError::Closed,
+        })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.sender = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn write(receiver: &Receiver<Waiting>, mut files: Files) {
+    while let Ok(first) = receiver.recv() {
+        let more = std::iter::from_fn(|| receiver.try_recv().ok()).take(TOGETHER);
+        let (mut lines, mut place) = (String::new(), files.place.clone());
+        let mut told = Vec::new();
+        for waiting in std::iter::once(first).chain(more) {
+            let seq = place.next;
+            let (line, next) = link(&place, waiting.event);
+            lines.extend([line.as_str(), "\n"]);
+            let hash = next.hash.clone();
+            told.push((waiting.written, Link { seq, hash }));
+            place = next;
+        }
+        let result = files.append(&lines, place).map_err(Arc::new);
+        if let Err(error) = &result {
+            tracing::error!(%error, events = told.len(), "events could not be written");
+        }
+        for (written, link) in told {
+            let answer = match &result {
+                Ok(()) => Ok(link),
+                Err(error) => Err(ChainError::Write(Arc::clone(error))),
+            };
+            written(answer);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Service items: published texts that tell conditions, materials or steps, and what tells them
+//! apart.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::kb::{Published, SectionKind, Version};
+
+/// What items differ by, in the order in which ties are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// The situation that brings somebody here.
+    Situation,
+    /// The theme that the text itself names.
+    Theme,
+    /// What shall be done.
+    Matter,
+    /// For whom.
+    Who,
+    /// Where it applies.
+    Place,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Situation,
+        Self::Theme,
+        Self::Matter,
+        Self::Who,
+        Self::Place,
+    ];
+
+    /// The name in addresses and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Situation => "situation",
+            Self::Theme => "theme",
+            Self::Matter => "matter",
+            Self::Who => "who",
+            Self::Place => "place",
+        }
+    }
+
+    /// What is asked.
+    pub fn question(self) -> &'static str {
+        match self {
+            Self::Situation => "您遇到的是哪种情况？",
+            Self::Theme => "和哪个方面有关？",
+            Self::Matter => "您想办成什么？",
+            Self::Who => "替谁办？",
+            Self::Place => "在哪里办？",
+        }
+    }
+}
+
+/// A service item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// Name of the document that describes it.
+    pub document: String,
+    /// Number of its version.
+    pub version: u32,
+    /// Title.
+    pub title: String,
+    /// Issuing body; empty where the text does not say.
+    pub issuer: String,
+    /// Its values by feature; a feature that is missing tells nothing.
+    pub values: BTreeMap<Feature, Vec<String>>,
+}
+
+struct Told {
+    feature: &'static str,
+    value: &'static str,
+    words: Vec<&'static str>,
+}
+
+static TOLD: LazyLock<Vec<Told>> = LazyLock::new(|| {
+    include_str!("features.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let mut parts = line.split('|');
+            Some(Told {
+                feature: parts.next()?,
+                value: parts.next()?,
+                words: parts.next()?.split_whitespace().collect(),
+            })
+        })
+        .collect()
+});
+
+/// The service items that hold on a day, ordered by title. Pure.
+pub fn items(published: &Published, day: Date) -> Vec<Item> {
+    let versions = published.versions.iter();
+    let mut found: Vec<Item> = versions
+        .filter(|version| version.state_on(day).holds() && is_item(version))
+        .map(|version| item(version))
+        .collect();
+    found.sort_by(|a, b| (&a.title, &a.document).cmp(&(&b.title, &b.document)));
+    found
+}
+
+fn is_item(version: &Version) -> bool {
+    use SectionKind::{Conditions, Materials, Process};
+    let of_service = |kind| matches!(kind, Conditions | Materials | Process);
+    version.passages.iter().any(|passage| of_service(passage.kind))
+}
+
+fn item(version: &Version) -> Item {
+    let head = &version.head;
+    let mut values: BTreeMap<Feature, Vec<String>> = BTreeMap::new();
+    // Folding is the base's business; the lists are written in simplified characters, and a text in
+    // traditional ones is told apart by its theme and place alone.
+    let title = head.title.as_str();
+    let conditions = text_of(version, SectionKind::Conditions);
+    for feature in [Feature::Situation, Feature::Matter, Feature::Who] {
+        let in_title = matching(feature, title);
+        let told = match (feature, in_title.is_empty()) {
+            (Feature::Who, _) => both(in_title, matching(feature, &conditions)),
+            (_, false) => in_title,
+            (_, true) => matching(feature, &conditions),
+        };
+        if !told.is_empty() {
+            values.insert(feature, told);
+        }
+    }
+    for (feature, value) in [(Feature::Theme, &head.theme), (Feature::Place, &head.place)] {
+        if let Some(value) = value {
+            values.insert(feature, vec![value.clone()]);
+        }
+    }
+    Item {
+        document: version.id.document.clone(),
+        version: version.id.number,
+        title: head.title.clone(),
+        issuer: head.issuer.clone().unwrap_or_default(),
+        values,
+    }
+}
+
+fn both(mut a: Vec<String>, b: Vec<String>) -> Vec<String> {
+    for value in b {
+        if !a.contains(&value) {
+            a.push(value);
+        }
+    }
+    a
+}
+
+fn matching(feature: Feature, text: &str) -> Vec<String> {
+    TOLD.iter()
+        .filter(|told| told.feature == feature.name())
+        .filter(|told| told.words.iter().any(|word| text.contains(word)))
+        .map(|told| told.value.to_owned())
+        .collect()
+}
+
+fn text_of(version: &Version, kind: SectionKind) -> String {
+    let of_kind = version.passages.iter().filter(|passage| passage.kind == kind);
+    of_kind
+        .flat_map(|passage| &passage.sentences)
+        .filter_map(|range| version.text.get(range.clone()))
+        .collect()
+}

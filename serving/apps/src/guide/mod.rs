@@ -1,0 +1,12 @@
+//! Guided service (智能引导): finds the right service item with the fewest questions, without a
+//! model and without a session; and lays an item's text out as a guide.
+
+mod dialogue;
+mod item;
+mod sheet;
+
+pub use dialogue::{Choice, Offer, Path, Step, next};
+pub use item::{Feature, Item, items};
+pub use sheet::{Line, Section, Sheet, sheet};
+
+pub(crate) use sheet::unmarked;

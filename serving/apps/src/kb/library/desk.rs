@@ -1,0 +1,254 @@
+//! The desk at which one person at a time works: the store and what is kept of it in memory.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, tz};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::error::LibraryError;
+use crate::audit::{canonical, sm3_hex};
+use crate::kb::head::head_end;
+use crate::kb::known::{Known, Stage};
+use crate::kb::passages;
+use crate::kb::published::Published;
+use crate::kb::quality::repaired_extract;
+use crate::kb::store::bases::{has_base, put_base};
+use crate::kb::store::rows::{VersionRow, WITHOUT_TEXT};
+use crate::kb::store::versions::{known, version, versions};
+use crate::kb::store::words::{closed_themes, synonyms};
+use crate::kb::store::{Audience, Deed, Store, StoreError};
+use crate::kb::timeline::{Standing, days};
+use crate::kb::version::{Version, VersionId};
+use crate::staff::Person;
+
+/// The store, the published versions as they were built, and what the gate compares with.
+pub(super) struct Desk {
+    pub(super) store: Store,
+    built: HashMap<VersionId, Arc<Version>>,
+    pub(super) known: Vec<Known>,
+}
+
+impl Desk {
+    pub(super) fn open(path: &Path) -> Result<Self, LibraryError> {
+        let store = Store::open(path)?;
+        let known = known(store.read())?;
+        Ok(Self {
+            store,
+            built: HashMap::new(),
+            known,
+        })
+    }
+
+    /// Everything published of a base, built anew from the store.
+    pub(super) fn load(&mut self, base: &str) -> Result<Arc<Published>, LibraryError> {
+        let published = build(self.store.read(), &self.built, base)?;
+        Ok(self.remember(published))
+    }
+
+    /// Runs a change and builds what is published after it, in one transaction: either both are
+    /// there or neither.
+    pub(super) fn change_published<T>(
+        &mut self,
+        base: &str,
+        change: impl FnOnce(&Connection) -> Result<T, LibraryError>,
+    ) -> Result<(T, Arc<Published>), LibraryError> {
+        let built = &self.built;
+        let (done, published) = self.store.change(|transaction| {
+            let done = change(transaction)?;
+            let published = build(transaction, built, base)?;
+            Ok::<_, LibraryError>((done, published))
+        })?;
+        Ok((done, self.remember(published)))
+    }
+
+    /// What the gate knows after a version was added, changed or withdrawn.
+    pub(super) fn know(&mut self, row: &VersionRow) {
+        self.known.retain(|known| known.id != row.id);
+        if row.stage != Stage::Withdrawn {
+            let known = Known::of(row.id.clone(), &row.head, row.sketch.clone());
+            self.known.push(known);
+        }
+    }
+
+    pub(super) fn put_base(
+        &mut self,
+        name: &str,
+        title: &str,
+        audience: &Audience,
+        person: &Person,
+        now_ms: i64,
+    ) -> Result<(), LibraryError> {
+        must_make(person)?;
+        let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
+        if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
+            let message = "知识库名（base）只用小写字母、数字和连字符，1 至 40 个";
+            return Err(LibraryError::bad("base", message));
+        }
+        self.store.change(|transaction| {
+            put_base(transaction, name, title, audience)?;
+            let deed = Deed {
+                at_ms: now_ms,
+                base: name,
+                person: &person.id,
+                action: "base",
+                object: name.to_owned(),
+                detail: json!({ "audience": audience }),
+            };
+            deed.write(transaction)?;
+            Ok(())
+        })
+    }
+
+    fn remember(&mut self, published: Published) -> Arc<Published> {
+        for version in &published.versions {
+            self.built.insert(version.id.clone(), Arc::clone(version));
+        }
+        Arc::new(published)
+    }
+}
+
+/// The published part of a base. Versions that did not change are not built again.
+fn build(
+    connection: &Connection,
+    built: &HashMap<VersionId, Arc<Version>>,
+    base: &str,
+) -> Result<Published, LibraryError> {
+    let rows = versions(connection, base, Some(Stage::Published), WITHOUT_TEXT)?;
+    let standing: Vec<Standing<'_>> = rows
+        .iter()
+        .map(|row| Standing {
+            id: &row.id,
+            head: &row.head,
+            published: day(row.published_ms.unwrap_or(row.added_ms)),
+        })
+        .collect();
+    let days = days(&standing);
+    let mut found = Vec::with_capacity(rows.len());
+    for (row, days) in rows.iter().zip(days) {
+        let known = built.get(&row.id);
+        let same = known.filter(|known| {
+            (known.replaces_from, known.replaced_from) == (days.replaces_from, days.replaced_from)
+        });
+        if let Some(same) = same {
+            found.push(Arc::clone(same));
+            continue;
+        }
+        let mut version = match known {
+            Some(known) => Version::clone(known),
+            None => build_version(&whole(connection, &row.id)?)?,
+        };
+        version.stands(days);
+        found.push(Arc::new(version));
+    }
+    let mut published = Published {
+        base: base.to_owned(),
+        hand_over: found
+            .iter()
+            .find_map(|version| version.head.hand_over.clone()),
+        versions: found,
+        synonyms: synonyms(connection, base)?,
+        closed_themes: closed_themes(connection, base)?,
+        digest: String::new(),
+    };
+    published.digest = digest(&published);
+    Ok(published)
+}
+
+fn whole(connection: &Connection, id: &VersionId) -> Result<VersionRow, LibraryError> {
+    version(connection, id)?.ok_or_else(|| LibraryError::not_found("版本", id))
+}
+
+/// A version as answers use it.
+pub(super) fn build_version(row: &VersionRow) -> Result<Version, LibraryError> {
+    let (extract, _) = repaired_extract(&row.extract(), &row.repairs)?;
+    let passages = passages(&extract.text, &extract.blocks, head_end(&extract));
+    Ok(Version {
+        id: row.id.clone(),
+        head: row.head.clone(),
+        file: row.file.clone(),
+        text_sha256: super::add::sha256(extract.text.as_bytes()),
+        text: extract.text.into(),
+        repairs: row.repairs.clone(),
+        blocks: extract.blocks,
+        passages,
+        replaces_from: None,
+        replaced_from: None,
+        findings: row.findings.clone(),
+        published_ms: row.published_ms.unwrap_or(row.added_ms),
+    })
+}
+
+/// Everything that an answer can depend on goes into the digest.
+fn digest(published: &Published) -> String {
+    let versions: Vec<Value> = published
+        .versions
+        .iter()
+        .map(|version| {
+            json!({
+                "id": version.id.to_string(),
+                "text": version.text_sha256,
+                "head": version.head,
+                "replaces_from": version.replaces_from,
+                "replaced_from": version.replaced_from,
+            })
+        })
+        .collect();
+    let all = json!({
+        "base": published.base,
+        "versions": versions,
+        "synonyms": published.synonyms,
+        "closed_themes": published.closed_themes,
+    });
+    sm3_hex(canonical(&all).as_bytes())
+}
+
+/// The day in China of a moment.
+pub(super) fn day(at_ms: i64) -> Date {
+    let moment = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    moment.to_zoned(tz::TimeZone::fixed(tz::offset(8))).date()
+}
+
+pub(super) fn must_have_base(connection: &Connection, base: &str) -> Result<(), LibraryError> {
+    if has_base(connection, base)? {
+        return Ok(());
+    }
+    Err(LibraryError::not_found("知识库", base))
+}
+
+pub(super) fn must_make(person: &Person) -> Result<(), LibraryError> {
+    if person.maker {
+        return Ok(());
+    }
+    Err(LibraryError::NotAllowed {
+        person: person.name.clone(),
+        role: "录入",
+    })
+}
+
+pub(super) fn must_check(person: &Person) -> Result<(), LibraryError> {
+    if person.checker {
+        return Ok(());
+    }
+    Err(LibraryError::NotAllowed {
+        person: person.name.clone(),
+        role: "复核",
+    })
+}
+
+/// A version by its name, with its text.
+pub(super) fn find(connection: &Connection, id: &VersionId) -> Result<VersionRow, LibraryError> {
+    whole(connection, id)
+}
+
+/// Versions of a base without their texts.
+pub(super) fn list(
+    connection: &Connection,
+    base: &str,
+    stage: Option<Stage>,
+) -> Result<Vec<VersionRow>, StoreError> {
+    versions(connection, base, stage, WITHOUT_TEXT)
+}

@@ -1,0 +1,252 @@
+//! Bringing in a folder: clean texts are published, suspicious ones wait, unreadable ones are told.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::add::{Add, put};
+use super::{Library, LibraryError};
+use crate::kb::finding::Severity;
+use crate::kb::known::Stage;
+use crate::kb::store::rows::VersionRow;
+use crate::kb::version::VersionId;
+use crate::staff::Person;
+
+/// Deepest folder that is read.
+const MAX_DEPTH: usize = 8;
+/// Most files of one import.
+const MAX_FILES: usize = 20_000;
+/// Largest file of an import, in bytes.
+const MAX_BYTES: u64 = 64 << 20;
+/// Files brought in together.
+const TOGETHER: usize = 64;
+
+/// What became of a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Imported {
+    /// Versions that were published by this import.
+    pub published: Vec<VersionId>,
+    /// Versions that wait for a checker, each with how many findings are suspicious.
+    pub quarantined: Vec<(VersionId, usize)>,
+    /// Files that were there already.
+    pub unchanged: usize,
+    /// Files that were left out.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A file that was left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// Path below the folder.
+    pub file: String,
+    /// Byte offset of the fault, where it has one.
+    pub offset: Option<usize>,
+    /// Stable code.
+    pub code: &'static str,
+    /// What is wrong and what to do.
+    pub reason: String,
+}
+
+impl Library {
+    /// Brings in every file below a folder. Links are not followed. Doing it again brings in only
+    /// what is new, so that an import that was cut off is simply repeated.
+    pub fn import_folder(
+        &self,
+        base: &str,
+        folder: &Path,
+        person: &Person,
+        now_ms: i64,
+    ) -> Result<Imported, LibraryError> {
+        let mut imported = Imported::default();
+        let mut paths = Vec::new();
+        walk(folder, folder, 0, &mut paths, &mut imported.left_out).map_err(|error| {
+            let message = format!(
+                "无法读取目录 {}：{error}，请检查路径和读取权限",
+                folder.display()
+            );
+            LibraryError::bad("folder", message)
+        })?;
+        paths.sort();
+        let mut ready = Vec::new();
+        for (at, group) in paths.chunks(TOGETHER).enumerate() {
+            if at * TOGETHER >= MAX_FILES {
+                for path in group {
+                    let reason = format!("一次最多导入 {MAX_FILES} 个文件，请分目录导入");
+                    imported.leave_out(folder, path, "too_many", reason);
+                }
+                continue;
+            }
+            let files: Vec<Add> = group
+                .iter()
+                .filter_map(|path| imported.open(folder, path, base, person, now_ms))
+                .collect();
+            for row in self.import_group(&files, &mut imported)? {
+                let waiting = row.stage == Stage::Ready && !row.changed;
+                if waiting {
+                    ready.push(row.id);
+                }
+            }
+        }
+        self.publish_all(&ready, person, now_ms)?;
+        imported.published = ready;
+        Ok(imported)
+    }
+
+    /// Brings files in as one transaction; a file that is refused does not hold up the others.
+    fn import_group(
+        &self,
+        files: &[Add],
+        imported: &mut Imported,
+    ) -> Result<Vec<VersionRow>, LibraryError> {
+        let mut desk = self.desk();
+        let desk = &mut *desk;
+        let mut known = desk.known.clone();
+        let rows = desk.store.change(|transaction| {
+            let mut rows = Vec::new();
+            for add in files {
+                match put(transaction, &known, add) {
+                    Ok((row, unchanged)) => {
+                        let grave = row.findings.iter();
+                        let grave = grave.filter(|f| f.severity >= Severity::Suspicious).count();
+                        if unchanged {
+                            imported.unchanged += 1;
+                        } else if grave > 0 {
+                            imported.quarantined.push((row.id.clone(), grave));
+                        }
+                        known.retain(|known| known.id != row.id);
+                        known.push(crate::kb::known::Known::of(
+                            row.id.clone(),
+                            &row.head,
+                            row.sketch.clone(),
+                        ));
+                        rows.push(row);
+                    }
+                    Err(
+                        error @ (LibraryError::Unreadable { .. } | LibraryError::BadField { .. }),
+                    ) => {
+                        imported.left_out.push(LeftOut::of(&add.name, &error));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(rows)
+        })?;
+        desk.known = known;
+        self.tell_chain(&desk.store)?;
+        Ok(rows)
+    }
+}
+
+impl Imported {
+    fn leave_out(&mut self, folder: &Path, path: &Path, code: &'static str, reason: String) {
+        self.left_out.push(LeftOut {
+            file: relative(folder, path),
+            offset: None,
+            code,
+            reason,
+        });
+    }
+
+    fn open(
+        &mut self,
+        folder: &Path,
+        path: &Path,
+        base: &str,
+        person: &Person,
+        now_ms: i64,
+    ) -> Option<Add> {
+        match read_bounded(path) {
+            Ok(Some(bytes)) => Some(Add {
+                base: base.to_owned(),
+                name: relative(folder, path),
+                bytes,
+                document: None,
+                person: person.clone(),
+                now_ms,
+            }),
+            Ok(None) => {
+                let reason = format!("文件超过 {} MiB，请拆分后再放入", MAX_BYTES >> 20);
+                self.leave_out(folder, path, "too_large", reason);
+                None
+            }
+            Err(error) => {
+                let reason = format!("无法读取：{error}，请检查权限");
+                self.leave_out(folder, path, "unreadable", reason);
+                None
+            }
+        }
+    }
+}
+
+impl LeftOut {
+    fn of(file: &str, error: &LibraryError) -> Self {
+        let offset = match error {
+            LibraryError::Unreadable { offset, .. } => *offset,
+            _ => None,
+        };
+        Self {
+            file: file.to_owned(),
+            offset,
+            code: error.code(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// A file's bytes; none if there are too many.
+fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= MAX_BYTES).then_some(bytes))
+}
+
+fn walk(
+    base: &Path,
+    folder: &Path,
+    depth: usize,
+    paths: &mut Vec<PathBuf>,
+    left_out: &mut Vec<LeftOut>,
+) -> io::Result<()> {
+    let refuse = |path: &Path, code, reason: String, left_out: &mut Vec<LeftOut>| {
+        left_out.push(LeftOut {
+            file: relative(base, path),
+            offset: None,
+            code,
+            reason,
+        });
+    };
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if kind.is_dir() && depth < MAX_DEPTH {
+            if let Err(error) = walk(base, &path, depth + 1, paths, left_out) {
+                let reason = format!("无法读取目录：{error}，请检查权限");
+                refuse(&path, "unreadable", reason, left_out);
+            }
+        } else if kind.is_dir() {
+            let reason = format!("目录超过 {MAX_DEPTH} 层，请上移");
+            refuse(&path, "too_deep", reason, left_out);
+        } else if kind.is_symlink() {
+            let reason = "是链接，不跟随，请放入文件本身".to_owned();
+            refuse(&path, "link", reason, left_out);
+        } else {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn relative(base: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(base).unwrap_or(path);
+    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}

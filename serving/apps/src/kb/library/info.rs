@@ -1,0 +1,124 @@
+//! Looking at versions: lists without their texts, and one opened with all that is known of it.
+
+use serde::Serialize;
+
+use super::desk::{find, list};
+use super::{Library, LibraryError};
+use crate::kb::extract::Block;
+use crate::kb::finding::{Finding, Repair, Severity};
+use crate::kb::head::Head;
+use crate::kb::known::Stage;
+use crate::kb::quality::repaired_extract;
+use crate::kb::store::rows::VersionRow;
+use crate::kb::store::versions::raw;
+use crate::kb::version::{SourceFile, VersionId};
+
+/// A version as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct VersionInfo {
+    /// Which it is.
+    pub id: VersionId,
+    /// Its base.
+    pub base: String,
+    /// Where it stands.
+    pub stage: Stage,
+    /// What it says of itself.
+    pub head: Head,
+    /// Its raw file.
+    pub file: SourceFile,
+    /// What the gate found in its text, repairs applied; places are of that text, proposed repairs
+    /// of the text as it was read.
+    pub findings: Vec<Finding>,
+    /// Its repairs, of the text as it was read.
+    pub repairs: Vec<Repair>,
+    /// Ids of all who brought it in or changed it.
+    pub makers: Vec<String>,
+    /// Whether a person changed its text or head.
+    pub changed: bool,
+    /// Id of the person who published it.
+    pub checker: Option<String>,
+    /// When it came in, milliseconds since 1970.
+    pub added_ms: i64,
+    /// When it was published.
+    pub published_ms: Option<i64>,
+    /// Why it was withdrawn.
+    pub note: String,
+}
+
+/// A version with its texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opened {
+    /// What lists show of it.
+    pub info: VersionInfo,
+    /// The text as it was read; repairs name bytes of it.
+    pub original: String,
+    /// The text with its repairs; findings and citations name bytes of it.
+    pub text: String,
+    /// Blocks of `text`.
+    pub blocks: Vec<Block>,
+}
+
+impl VersionInfo {
+    pub(super) fn of(row: VersionRow) -> Self {
+        Self {
+            id: row.id,
+            base: row.base,
+            stage: row.stage,
+            head: row.head,
+            file: row.file,
+            findings: row.findings,
+            repairs: row.repairs,
+            makers: row.makers,
+            changed: row.changed,
+            checker: row.checker,
+            added_ms: row.added_ms,
+            published_ms: row.published_ms,
+            note: row.note,
+        }
+    }
+
+    /// Whether only a checker who had no hand in it may publish it.
+    pub fn needs_checker(&self) -> bool {
+        self.changed || self.stage == Stage::Quarantined
+    }
+
+    /// Whether it cannot be published as it is.
+    pub fn is_blocked(&self) -> bool {
+        let blocking = |finding: &Finding| finding.severity == Severity::Blocking;
+        self.findings.iter().any(blocking)
+    }
+}
+
+impl Library {
+    /// Versions of a base by document and number, of one stage or of all.
+    pub fn versions(
+        &self,
+        base: &str,
+        stage: Option<Stage>,
+    ) -> Result<Vec<VersionInfo>, LibraryError> {
+        let rows = list(self.desk().store.read(), base, stage)?;
+        Ok(rows.into_iter().map(VersionInfo::of).collect())
+    }
+
+    /// A version with its texts.
+    pub fn version(&self, id: &VersionId) -> Result<Opened, LibraryError> {
+        let row = find(self.desk().store.read(), id)?;
+        let (extract, _) = repaired_extract(&row.extract(), &row.repairs)?;
+        Ok(Opened {
+            original: row.text.clone(),
+            text: extract.text,
+            blocks: extract.blocks,
+            info: VersionInfo::of(row),
+        })
+    }
+
+    /// The file of a version as it came in, byte for byte.
+    pub fn raw(&self, id: &VersionId) -> Result<Vec<u8>, LibraryError> {
+        let desk = self.desk();
+        let row = find(desk.store.read(), id)?;
+        let bytes = raw(desk.store.read(), &row.file.sha256)?;
+        bytes.ok_or_else(|| LibraryError::not_found("原始文件", id))
+    }
+}

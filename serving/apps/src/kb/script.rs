@@ -1,0 +1,82 @@
+//! Pure: traditional characters as simplified ones, byte for byte in the same places.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// Characters whose simplified form is another one of the same length in UTF-8.
+static SIMPLE: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+    let all = ('\u{3400}'..='\u{9fff}').filter_map(|char| {
+        let folded = hanconv::t2s(char.to_string());
+        let mut folded = folded.chars();
+        let simple = folded.next().filter(|_| folded.next().is_none())?;
+        (simple != char && simple.len_utf8() == char.len_utf8()).then_some((char, simple))
+    });
+    all.collect()
+});
+
+/// The simplified form of a character.
+pub(crate) fn simple(char: char) -> char {
+    if char < '\u{3400}' {
+        return char;
+    }
+    SIMPLE.get(&char).copied().unwrap_or(char)
+}
+
+/// The text in simplified characters. Every byte range of it is one of `text`, so that what is
+/// found in one can be named in the other.
+pub(crate) fn simplified(text: &str) -> String {
+    text.chars().map(simple).collect()
+}
+
+/// Whether a character is a Chinese one (unified ideographs with their extensions).
+pub(crate) fn is_han(char: char) -> bool {
+    matches!(u32::from(char),
+        0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff | 0x2_0000..=0x3_ffff)
+}
+
+/// Letters, digits and signs in half width.
+pub(crate) fn half_width(char: char) -> char {
+    match char {
+        '\u{3000}' | '\u{a0}' => ' ',
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(char) - 0xff01 + 0x21).unwrap_or(char),
+        other => other,
+    }
+}
+
+/// The Chinese characters, letters and digits of a text, simplified, in half width and lower case:
+/// two names are the same if these are.
+pub(crate) fn bare(text: &str) -> String {
+    let chars = text.chars().map(|char| simple(half_width(char)));
+    let kept = chars.filter(|char| char.is_alphanumeric());
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+/// Lines without their line ends, each with its first byte.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let start = at;
+        at += line.len();
+        (start, line.trim_end_matches(['\n', '\r']))
+    })
+}
+
+/// `text` without blanks at its ends, and how many bytes were taken off its beginning.
+pub(crate) fn trimmed(text: &str) -> (usize, &str) {
+    let kept = text.trim_start();
+    (text.len() - kept.len(), kept.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bare, simplified};
+
+    #[test]
+    fn byte_ranges_stay() {
+        let text = "發文字號: 烏海政發〔2022〕21號";
+        let folded = simplified(text);
+        assert_eq!(folded, "发文字号: 乌海政发〔2022〕21号");
+        assert_eq!(folded.len(), text.len());
+        assert_eq!(bare("《居住證　暫行ＡＢ》"), "居住证暂行ab");
+    }
+}

@@ -1,0 +1,115 @@
+//! An answer as a file: plain text and JSON, both with the visible label and the implicit one.
+
+use std::fmt::Write as _;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::answer::{number_of, numbered, unknown};
+use crate::answer::Answer;
+use crate::pages::{Site, href, shell};
+
+/// The answer as text.
+pub(crate) async fn text(State(site): State<Site>, Path(id): Path<String>) -> Response {
+    match site.qa.kept(&id).await {
+        Some(answer) => file(&answer, "txt", "text/plain; charset=utf-8", plain(&answer)),
+        None => unknown().into_response(),
+    }
+}
+
+/// The answer as JSON with its implicit label.
+pub(crate) async fn json(State(site): State<Site>, Path(id): Path<String>) -> Response {
+    match site.qa.kept(&id).await {
+        Some(answer) => {
+            let body = Json(labelled(&answer)).into_response();
+            let name = disposition(&answer, "json");
+            ([(CONTENT_DISPOSITION, name)], body).into_response()
+        }
+        None => unknown().into_response(),
+    }
+}
+
+fn file(answer: &Answer, extension: &str, kind: &'static str, body: String) -> Response {
+    let name = disposition(answer, extension);
+    let head = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, name)];
+    (head, body).into_response()
+}
+
+/// Ids are hexadecimal, so the name needs no quoting rules.
+fn disposition(answer: &Answer, extension: &str) -> String {
+    let id: String = answer.id.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("attachment; filename=\"answer-{id}.{extension}\"")
+}
+
+/// The implicit label of GB 45438-2025 for an answer.
+pub(crate) fn aigc(answer: &Answer) -> Value {
+    json!({
+        "Label": "1",
+        "ContentProducer": "zhisuan",
+        "ProduceID": answer.id,
+        "ReservedCode1": answer.hashes.answer,
+        "ContentPropagator": "",
+        "PropagateID": "",
+        "ReservedCode2": "",
+    })
+}
+
+/// The answer with its implicit label beside it.
+pub(crate) fn labelled(answer: &Answer) -> Value {
+    let mut value = serde_json::to_value(answer).unwrap_or(Value::Null);
+    value["aigc"] = aigc(answer);
+    value
+}
+
+/// The answer as people pass it on; the label is its first line and its last.
+pub(crate) fn plain(answer: &Answer) -> String {
+    let sources = numbered(answer);
+    let mark = shell::mark(&answer.made_by);
+    let mut text = format!("【{mark}】{}\n\n", answer.label);
+    let _ = writeln!(text, "问：{}", answer.question);
+    let _ = writeln!(text, "按 {} 的规定回答\n", shell::day(answer.as_of));
+    if !answer.outcome.is_answer() {
+        let _ = writeln!(text, "{}", answer.message);
+    }
+    for notice in &answer.notices {
+        let _ = writeln!(text, "请注意：{}", notice.message);
+    }
+    for conflict in &answer.conflicts {
+        let _ = writeln!(text, "关于“{}”，文件说法不一：", conflict.about);
+        for side in &conflict.sides {
+            let _ = writeln!(text, "  《{}》：{}", side.citation.title, side.value);
+        }
+    }
+    let mut section = "";
+    for said in &answer.sentences {
+        if said.section != section {
+            section = &said.section;
+            let _ = writeln!(text, "\n{section}");
+        }
+        text.push_str(said.text.trim());
+        for citation in &said.citations {
+            let _ = write!(text, "[{}]", number_of(&sources, citation));
+        }
+        text.push('\n');
+    }
+    if !sources.is_empty() {
+        text.push_str("\n出处\n");
+    }
+    for (at, citation) in sources.iter().enumerate() {
+        let number = citation.number.as_deref().unwrap_or("");
+        let issuer = citation.issuer.as_str();
+        let state = citation.state.label();
+        let link = href::cited(citation, answer.as_of);
+        let _ = writeln!(text, "[{}] 《{}》 {issuer} {number}（{state}） {link}", at + 1, citation.title);
+    }
+    if let Some(to) = &answer.hand_over {
+        let counter = to.counter.as_deref().unwrap_or("");
+        let _ = writeln!(text, "\n人工服务：{} {counter}", to.phone);
+    }
+    let _ = writeln!(text, "\n【{mark}】{}", answer.label);
+    let _ = writeln!(text, "AIGC: {}", aigc(answer));
+    text
+}

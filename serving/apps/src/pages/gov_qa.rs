@@ -1,0 +1,258 @@
+//! The base as an OpenAI-compatible server, so that a gateway can offer it as a model like any
+//! other: same keys, limits, meter and audit. Citations are OpenAI's `annotations`, and the whole
+//! record stands beside them under `zhisuan`.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Site;
+use super::citizen::answer::{number_of, numbered};
+use super::citizen::export::aigc;
+use super::{href, shell};
+use crate::answer::Answer;
+use crate::service::{AskFault, Question};
+
+/// Characters a token stands for where tokens must be told: nothing here is a model's token.
+const CHARS_PER_TOKEN: usize = 2;
+
+#[derive(Deserialize)]
+struct ChatBody {
+    #[serde(default)]
+    model: String,
+    messages: Vec<Message>,
+    #[serde(default)]
+    stream: bool,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    role: String,
+    #[serde(default)]
+    content: Value,
+}
+
+/// Answers the last message of the user; earlier ones are not read, for each question stands for
+/// itself and nothing said before may change what a text says.
+pub(crate) async fn chat(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
+    if !admitted(&site, &headers) {
+        return refuse(StatusCode::UNAUTHORIZED, "这个地址只供网关调用");
+    }
+    let asked: ChatBody = match serde_json::from_slice(&body) {
+        Ok(asked) => asked,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    let last = asked.messages.iter().rev().find(|message| message.role == "user");
+    let question = last.map(|message| text_of(&message.content)).unwrap_or_default();
+    match site.qa.ask(&Question::plain(&question)).await {
+        Ok(answer) if asked.stream => stream(&asked.model, &site, &answer),
+        Ok(answer) => Json(whole(&asked.model, &site, &answer)).into_response(),
+        Err(fault @ AskFault::Field(_)) => refuse(StatusCode::BAD_REQUEST, &fault.to_string()),
+        Err(fault) => refuse(StatusCode::SERVICE_UNAVAILABLE, &fault.to_string()),
+    }
+}
+
+/// Whether the caller has the secret that this process gave to its gateway.
+fn admitted(site: &Site, headers: &HeaderMap) -> bool {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
+    match (&site.gateway_secret, shown) {
+        (Some(secret), Some(shown)) => same(secret.as_bytes(), shown.as_bytes()),
+        _ => false,
+    }
+}
+
+/// Compares in a time that does not tell where two secrets differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+}
+
+/// A message's text, plain or in parts.
+fn text_of(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => {
+            let texts = parts.iter().filter_map(|part| part["text"].as_str());
+            texts.collect::<Vec<_>>().join("\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// A piece of the text with the annotations that belong to it.
+struct Piece {
+    text: String,
+    annotations: Vec<Value>,
+}
+
+/// The text in pieces, a sentence each; annotations count characters of the whole text, as
+/// OpenAI's do.
+fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
+    let sources = numbered(answer);
+    let url = site.public_url.get().map_or("", String::as_str);
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut at = 0;
+    let mut say = |text: String, annotations: Vec<Value>, at: &mut usize| {
+        *at += text.chars().count();
+        pieces.push(Piece { text, annotations });
+    };
+    let mut head = String::new();
+    if !answer.outcome.is_answer() || !answer.message.is_empty() {
+        head.push_str(&answer.message);
+        head.push('\n');
+    }
+    for notice in &answer.notices {
+        head.push_str(&format!("请注意：{}\n", notice.message));
+    }
+    for conflict in &answer.conflicts {
+        head.push_str(&format!("关于“{}”，文件说法不一：\n", conflict.about));
+        for side in &conflict.sides {
+            head.push_str(&format!("《{}》：{}\n", side.citation.title, side.value));
+        }
+    }
+    if !head.is_empty() {
+        say(head, Vec::new(), &mut at);
+    }
+    let mut section = "";
+    for said in &answer.sentences {
+        let mut text = String::new();
+        if said.section != section {
+            section = &said.section;
+            text = format!("{section}\n");
+        }
+        text.push_str(said.text.trim());
+        let mut annotations = Vec::new();
+        for citation in &said.citations {
+            let start = at + text.chars().count();
+            text.push_str(&format!("[{}]", number_of(&sources, citation)));
+            annotations.push(json!({
+                "type": "url_citation",
+                "url_citation": {
+                    "title": citation.title,
+                    "url": format!("{url}{}", href::cited(citation, answer.as_of)),
+                    "start_index": start,
+                    "end_index": at + text.chars().count(),
+                },
+            }));
+        }
+        text.push('\n');
+        say(text, annotations, &mut at);
+    }
+    let mut tail = String::new();
+    for (index, citation) in sources.iter().enumerate() {
+        let number = citation.number.as_deref().unwrap_or("");
+        let state = citation.state.label();
+        tail.push_str(&format!("[{}] 《{}》{number}（{state}）\n", index + 1, citation.title));
+    }
+    if let Some(to) = &answer.hand_over {
+        tail.push_str(&format!("人工服务：{}\n", to.phone));
+    }
+    if !answer.sentences.is_empty() {
+        tail.push_str(&format!("{}。{}", shell::mark(&answer.made_by), answer.label));
+    }
+    if !tail.is_empty() {
+        say(format!("\n{tail}"), Vec::new(), &mut at);
+    }
+    pieces
+}
+
+/// The extension block: the record itself, and its implicit label.
+fn extension(answer: &Answer) -> Value {
+    let citations: Vec<Value> = answer
+        .sentences
+        .iter()
+        .enumerate()
+        .flat_map(|(sentence, said)| {
+            said.citations.iter().map(move |citation| {
+                let mut value = json!(citation);
+                value["sentence"] = json!(sentence);
+                value
+            })
+        })
+        .collect();
+    json!({
+        "schema": answer.schema,
+        "answer_id": answer.id,
+        "outcome": answer.outcome,
+        "reason": answer.reason,
+        "as_of": answer.as_of,
+        "made_by": answer.made_by,
+        "citations": citations,
+        "notices": answer.notices,
+        "conflicts": answer.conflicts,
+        "choices": answer.choices,
+        "label": answer.label,
+        "aigc": aigc(answer),
+        "hashes": answer.hashes,
+    })
+}
+
+fn usage(answer: &Answer, pieces: &[Piece]) -> Value {
+    let tokens = |chars: usize| chars.div_ceil(CHARS_PER_TOKEN);
+    let prompt = tokens(answer.question.chars().count());
+    let completion = tokens(pieces.iter().map(|piece| piece.text.chars().count()).sum());
+    json!({
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    })
+}
+
+fn whole(model: &str, site: &Site, answer: &Answer) -> Value {
+    let mut pieces = pieces(site, answer);
+    let usage = usage(answer, &pieces);
+    let annotations: Vec<Value> = pieces.iter_mut().flat_map(|piece| piece.annotations.drain(..)).collect();
+    let text: String = pieces.into_iter().map(|piece| piece.text).collect();
+    json!({
+        "id": format!("chatcmpl-{}", answer.id),
+        "object": "chat.completion",
+        "created": 0,
+        "model": model,
+        "choices": [{
+            "index": 0,
+            "message": {
+                "role": "assistant", "content": text, "refusal": null,
+                "annotations": annotations, "zhisuan": extension(answer),
+            },
+            "finish_reason": "stop",
+        }],
+        "usage": usage,
+    })
+}
+
+/// Sentences leave one by one; the annotations of all of them come with the last chunk before the
+/// reason, so that a reader who merges chunks by hand finds one list.
+fn stream(model: &str, site: &Site, answer: &Answer) -> Response {
+    let mut pieces = pieces(site, answer);
+    let usage = usage(answer, &pieces);
+    let annotations: Vec<Value> = pieces.iter_mut().flat_map(|piece| piece.annotations.drain(..)).collect();
+    let chunk = |delta: Value, reason: Value| {
+        json!({
+            "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk",
+            "created": 0, "model": model,
+            "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
+        })
+    };
+    let mut chunks = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
+    let said = pieces.into_iter().map(|piece| json!({"content": piece.text}));
+    chunks.extend(said.map(|delta| chunk(delta, Value::Null)));
+    let beside = json!({"annotations": annotations, "zhisuan": extension(answer)});
+    chunks.push(chunk(beside, Value::Null));
+    chunks.push(chunk(json!({}), json!("stop")));
+    chunks.push(json!({
+        "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk",
+        "created": 0, "model": model, "choices": [], "usage": usage,
+    }));
+    let mut body: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+    body.push_str("data: [DONE]\n\n");
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    let error = json!({"message": message, "type": "invalid_request_error", "param": null, "code": null});
+    (status, Json(json!({"error": error}))).into_response()
+}

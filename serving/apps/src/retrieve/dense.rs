@@ -1,0 +1,142 @@
+//! The dense leg: one vector for every passage, eight bits a number, scanned exactly.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// What a text is to the model that embeds it; many models want to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// A question.
+    Query,
+    /// A passage that may answer it.
+    Passage,
+}
+
+/// Why texts have no vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct EmbedError(pub String);
+
+/// A model that turns texts into vectors. Calls block; callers keep them off async threads.
+pub trait Embedder: Send + Sync {
+    /// Name and version of the model: equal names give equal vectors.
+    fn name(&self) -> String;
+
+    /// One vector for each text, all of one length.
+    fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError>;
+}
+
+impl fmt::Debug for dyn Embedder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Embedder({})", self.name())
+    }
+}
+
+/// Unit vectors with eight bits a number; row `n` belongs to passage `n`.
+#[derive(Debug, Default)]
+pub(crate) struct DenseIndex {
+    width: usize,
+    numbers: Vec<i8>,
+    /// What a step of each row is worth.
+    scales: Vec<f32>,
+}
+
+impl DenseIndex {
+    /// Adds rows, which must be as wide as those before.
+    pub(crate) fn extend(&mut self, rows: &[Vec<f32>]) -> Result<(), EmbedError> {
+        for row in rows {
+            if self.scales.is_empty() {
+                self.width = row.len();
+            }
+            if row.len() != self.width || row.is_empty() {
+                let (found, width) = (row.len(), self.width);
+                return Err(EmbedError(format!(
+                    "向量宽度是 {found}，应为 {width}，请检查嵌入模型"
+                )));
+            }
+            let (numbers, scale) = quantized(row);
+            self.numbers.extend(numbers);
+            self.scales.push(scale);
+        }
+        Ok(())
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.numbers.len() + self.scales.len() * size_of::<f32>()
+    }
+
+    /// The nearest rows by cosine, best first.
+    pub(crate) fn top(&self, query: &[f32], limit: usize) -> Vec<(u32, f32)> {
+        if query.len() != self.width || self.width == 0 {
+            return Vec::new();
+        }
+        let (query, scale) = quantized(query);
+        let mut scored: Vec<(u32, f32)> = self
+            .numbers
+            .chunks_exact(self.width)
+            .zip(&self.scales)
+            .zip(0_u32..)
+            .map(|((row, step), at)| (at, dot(row, &query) as f32 * step * scale))
+            .collect();
+        let order =
+            |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
+        if limit < scored.len() {
+            scored.select_nth_unstable_by(limit, order);
+            scored.truncate(limit);
+        }
+        scored.sort_unstable_by(order);
+        scored
+    }
+}
+
+/// A vector of length one in steps of its largest number's 127th part.
+fn quantized(vector: &[f32]) -> (Vec<i8>, f32) {
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let largest = vector.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+    if !(length.is_finite() && length > 0.0) {
+        return (vec![0; vector.len()], 0.0);
+    }
+    let step = largest / 127.0;
+    let numbers = vector.iter().map(|x| (x / step).round() as i8).collect();
+    (numbers, step / length)
+}
+
+/// The inner product; written so that the compiler makes wide instructions of it.
+fn dot(left: &[i8], right: &[i8]) -> i32 {
+    let pairs = left.iter().zip(right);
+    pairs
+        .map(|(a, b)| i32::from(i16::from(*a) * i16::from(*b)))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DenseIndex;
+
+    #[test]
+    fn the_nearest_rows_come_first() {
+        let mut index = DenseIndex::default();
+        let rows = [
+            vec![1.0, 0.0, 0.1],
+            vec![0.0, 2.0, 0.0],
+            vec![0.7, 0.7, 0.0],
+        ];
+        index.extend(&rows).unwrap();
+        let top = index.top(&[0.9, 0.1, 0.0], 2);
+        assert_eq!(top.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 2]);
+        assert!((top[0].1 - 0.984).abs() < 0.02, "{top:?}");
+    }
+
+    #[test]
+    fn widths_must_agree_and_nothing_else_breaks() {
+        let mut index = DenseIndex::default();
+        assert!(index.top(&[1.0], 3).is_empty());
+        index
+            .extend(&[vec![0.0, 0.0], vec![f32::NAN, 1.0]])
+            .unwrap();
+        assert!(index.extend(&[vec![1.0]]).is_err());
+        assert_eq!(index.top(&[1.0, 0.0], 9).len(), 2);
+    }
+}

@@ -1,0 +1,218 @@
+//! Questions and answers as a service: the current base, the log of answers, what people say of
+//! them, and the models that help where they are there.
+
+mod keeper;
+mod models;
+mod question;
+mod shelf;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Zoned;
+use jiff::civil::Date;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use crate::answer::{Answer, Base, Hit, question_digest};
+use crate::kb::Published;
+
+pub use keeper::{KeepFault, Keeper, Memory, Opinion, Verdict};
+pub use models::{ModelServer, RemoteEmbedder};
+pub use question::{AskFault, Question, day};
+
+pub(crate) use shelf::now_ms;
+
+/// Tells the day; tests tell their own.
+pub type Today = Arc<dyn Fn() -> Date + Send + Sync>;
+
+/// The service; cheap to clone.
+#[derive(Clone)]
+pub struct Qa(Arc<Inner>);
+
+struct Inner {
+    current: RwLock<Arc<Base>>,
+    keeper: Arc<dyn Keeper>,
+    today: Today,
+    /// Names of the models that help, for the status page; empty without them.
+    helped_by: RwLock<Helpers>,
+}
+
+/// The models that help.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Helpers {
+    /// The model whose vectors find passages; none searches by words alone.
+    pub embedder: Option<String>,
+    /// The model that writes sentences; none quotes the texts.
+    pub writer: Option<String>,
+}
+
+/// What the service works with now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Name of the base.
+    pub base: String,
+    /// Digest of what is published.
+    pub digest: String,
+    /// Published versions.
+    pub versions: usize,
+    /// Passages in the index.
+    pub passages: usize,
+    /// Bytes of the indexes of words and of vectors.
+    pub index_bytes: (u64, usize),
+    /// The models that help.
+    pub helpers: Helpers,
+}
+
+/// An answer that was made again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Replayed {
+    /// Id of the answer.
+    pub id: String,
+    /// Whether the same text came out; none where it could not be made again.
+    pub same: Option<bool>,
+    /// Why it could not, or what differs.
+    pub why: String,
+    /// The answer as it was kept.
+    pub answer: Answer,
+}
+
+impl Qa {
+    /// A service over a base.
+    pub fn new(base: Base, keeper: Arc<dyn Keeper>) -> Self {
+        Self::on(base, keeper, Arc::new(|| Zoned::now().date()))
+    }
+
+    /// A service with its own calendar.
+    pub fn on(base: Base, keeper: Arc<dyn Keeper>, today: Today) -> Self {
+        Self(Arc::new(Inner {
+            current: RwLock::new(Arc::new(base)),
+            keeper,
+            today,
+            helped_by: RwLock::default(),
+        }))
+    }
+
+    /// Puts another base in the place of the current one; questions under way end on the old one.
+    pub fn replace(&self, base: Base) {
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(base);
+    }
+
+    /// Says which models help from now on.
+    pub fn helped_by(&self, helpers: Helpers) {
+        *self.0.helped_by.write().unwrap_or_else(PoisonError::into_inner) = helpers;
+    }
+
+    /// The current base.
+    pub fn base(&self) -> Arc<Base> {
+        let current = self.0.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current)
+    }
+
+    /// What it answers from.
+    pub fn published(&self) -> Arc<Published> {
+        Arc::clone(self.base().published())
+    }
+
+    /// The day on which answers hold unless the question names one.
+    pub fn today(&self) -> Date {
+        (self.0.today)()
+    }
+
+    /// What it works with now.
+    pub fn status(&self) -> Status {
+        let base = self.base();
+        let published = base.published();
+        let helpers = self.0.helped_by.read().unwrap_or_else(PoisonError::into_inner);
+        Status {
+            base: published.base.clone(),
+            digest: published.digest.clone(),
+            versions: published.versions.len(),
+            passages: base.passages(),
+            index_bytes: base.index_bytes(),
+            helpers: helpers.clone(),
+        }
+    }
+
+    /// Answers a question. It is kept before it is told: what cannot be written down is not said.
+    pub async fn ask(&self, question: &Question) -> Result<Answer, AskFault> {
+        let asked = question.asked(self.today())?;
+        let (base, keeper) = (self.base(), Arc::clone(&self.0.keeper));
+        let work = spawn_blocking(move || {
+            let answer = base.answer(&asked);
+            keeper.keep(&answer)?;
+            Ok(answer)
+        });
+        work.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "question task failed");
+            Err(AskFault::Interrupted)
+        })
+    }
+
+    /// The best passages for a question.
+    pub async fn search(&self, question: &Question) -> Result<Vec<Hit>, AskFault> {
+        let asked = question.asked(self.today())?;
+        let base = self.base();
+        let work = spawn_blocking(move || base.search(&asked)).await;
+        work.map_err(|_| AskFault::Interrupted)
+    }
+
+    /// An answer that was given.
+    pub async fn kept(&self, id: &str) -> Option<Answer> {
+        let (keeper, id) = (Arc::clone(&self.0.keeper), id.to_owned());
+        spawn_blocking(move || keeper.kept(&id)).await.ok().flatten()
+    }
+
+    /// Takes what somebody says of an answer.
+    pub async fn opinion(&self, opinion: Opinion) -> Result<(), KeepFault> {
+        let keeper = Arc::clone(&self.0.keeper);
+        let work = spawn_blocking(move || keeper.say(&opinion)).await;
+        work.unwrap_or_else(|error| Err(KeepFault(error.to_string())))
+    }
+
+    /// Makes an answer again and compares.
+    pub async fn replay(&self, id: &str) -> Option<Replayed> {
+        let answer = self.kept(id).await?;
+        let base = self.base();
+        let work = spawn_blocking(move || replay(&base, answer)).await;
+        work.ok()
+    }
+}
+
+/// The same question on the same base must give the same text. What the log does not hold of the
+/// question (place and breadth) is found again by its digest.
+fn replay(base: &Base, answer: Answer) -> Replayed {
+    let told = |same, why: &str, answer: Answer| Replayed {
+        id: answer.id.clone(),
+        same,
+        why: why.to_owned(),
+        answer,
+    };
+    if base.published().digest != answer.hashes.base {
+        let why = "知识库在此之后有新的发布，当时的回答按存档原样给出";
+        return told(None, why, answer);
+    }
+    let places = base.published().versions.iter().map(|v| v.head.place.clone());
+    let mut places: Vec<Option<String>> = places.collect();
+    places.push(None);
+    places.sort();
+    places.dedup();
+    let candidates = places.into_iter().flat_map(|place| question::breadths(&answer, place));
+    let found = candidates
+        .into_iter()
+        .find(|asked| question_digest(asked) == answer.hashes.question);
+    let Some(asked) = found else {
+        let why = "问题存档前遮去了个人号码，无法逐字重算，当时的回答按存档原样给出";
+        return told(None, why, answer);
+    };
+    let again = base.answer(&asked);
+    if again.hashes == answer.hashes && again.sentences == answer.sentences {
+        told(Some(true), "", answer)
+    } else if again.hashes.configuration != answer.hashes.configuration {
+        told(None, "程序的规则已更新，当时的回答按存档原样给出", answer)
+    } else if again.hashes.model != answer.hashes.model {
+        told(None, "所用模型已更换，当时的回答按存档原样给出", answer)
+    } else {
+        told(Some(false), "重算的结果与存档不同，请报告给维护人员", answer)
+    }
+}

@@ -1,0 +1,108 @@
+//! Models behind a gateway: vectors over HTTP, with the prefixes that the e5 family wants.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+use crate::retrieve::{EmbedError, Embedder, Side};
+
+/// A call for vectors should be answered within this.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The connection should open within this.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// An OpenAI-compatible server and the key for it.
+#[derive(Clone)]
+pub struct ModelServer {
+    http: Client,
+    /// Up to and with `/v1`.
+    url: String,
+    key: String,
+}
+
+impl ModelServer {
+    /// A server at a base address, up to and with `/v1`.
+    pub fn new(url: &str, key: &str) -> Result<Self, reqwest::Error> {
+        let http = Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(PATIENCE)
+            .build()?;
+        Ok(Self {
+            http,
+            url: url.trim_end_matches('/').to_owned(),
+            key: key.to_owned(),
+        })
+    }
+
+    /// Names of the models that it serves and what each offers; empty while it cannot be asked.
+    pub async fn models(&self) -> Vec<String> {
+        let request = self.http.get(format!("{}/models", self.url)).bearer_auth(&self.key);
+        let Ok(answer) = request.send().await else {
+            return Vec::new();
+        };
+        let listed: Value = answer.json().await.unwrap_or_default();
+        let all = listed["data"].as_array().into_iter().flatten();
+        all.filter_map(|model| model["id"].as_str().map(str::to_owned)).collect()
+    }
+
+    async fn embed(&self, model: &str, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let failed = |error: &dyn std::fmt::Display| EmbedError(format!("向量模型 {model} 没有回答：{error}"));
+        let request = self
+            .http
+            .post(format!("{}/embeddings", self.url))
+            .bearer_auth(&self.key)
+            .json(&json!({"model": model, "input": texts, "encoding_format": "float"}));
+        let answer = request.send().await.map_err(|error| failed(&error))?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(failed(&status));
+        }
+        let body: Value = answer.json().await.map_err(|error| failed(&error))?;
+        let rows: Option<Vec<Vec<f32>>> = body["data"]
+            .as_array()
+            .map(|rows| rows.iter().map(|row| vector(&row["embedding"])).collect());
+        rows.filter(|rows| rows.len() == texts.len() && rows.iter().all(|row| !row.is_empty()))
+            .ok_or_else(|| failed(&"回答里没有向量"))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "vectors are kept in single precision")]
+fn vector(value: &Value) -> Vec<f32> {
+    let numbers = value.as_array().into_iter().flatten();
+    numbers.filter_map(|number| number.as_f64().map(|number| number as f32)).collect()
+}
+
+/// An embedding model behind a server. Its calls block; callers stand outside async threads.
+pub struct RemoteEmbedder {
+    server: ModelServer,
+    model: String,
+    runtime: Handle,
+}
+
+impl RemoteEmbedder {
+    /// The model of a name; calls run on the runtime that this is made in.
+    pub fn new(server: ModelServer, model: &str) -> Self {
+        Self {
+            server,
+            model: model.to_owned(),
+            runtime: Handle::current(),
+        }
+    }
+}
+
+impl Embedder for RemoteEmbedder {
+    fn name(&self) -> String {
+        self.model.clone()
+    }
+
+    fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let prefix = match side {
+            Side::Query => "query: ",
+            Side::Passage => "passage: ",
+        };
+        let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
+        self.runtime.block_on(self.server.embed(&self.model, &texts))
+    }
+}
