@@ -40,7 +40,11 @@ pub(crate) fn shown(version: &Version, cited: Option<Range<usize>>) -> Shown<'_>
     cited.iter().for_each(&mut bound);
     repairs.iter().for_each(|(range, _)| bound(range));
     let framed = |kind| matches!(kind, BlockKind::Heading(_) | BlockKind::Furniture);
-    let blocks: Vec<_> = version.blocks.iter().filter(|block| framed(block.kind)).collect();
+    let blocks: Vec<_> = version
+        .blocks
+        .iter()
+        .filter(|block| framed(block.kind))
+        .collect();
     blocks.iter().for_each(|block| bound(&block.range));
     bounds.retain(|at| window.contains(at) || *at == window.end);
     bounds.retain(|at| text.is_char_boundary(*at));
@@ -49,10 +53,15 @@ pub(crate) fn shown(version: &Version, cited: Option<Range<usize>>) -> Shown<'_>
     let mut next_block = 0;
     let runs = bounds.windows(2).filter_map(|pair| {
         let &[start, end] = pair else { return None };
-        while blocks.get(next_block).is_some_and(|block| block.range.end <= start) {
+        while blocks
+            .get(next_block)
+            .is_some_and(|block| block.range.end <= start)
+        {
             next_block += 1;
         }
-        let block = blocks.get(next_block).filter(|block| block.range.contains(&start));
+        let block = blocks
+            .get(next_block)
+            .filter(|block| block.range.contains(&start));
         Some(Run {
             text: text.get(start..end)?,
             cited: cited.as_ref().is_some_and(|range| range.contains(&start)),
@@ -87,7 +96,10 @@ fn window(version: &Version, cited: Option<&Range<usize>>) -> Range<usize> {
 
 /// The nearest start of a character at or before a byte.
 fn floor(text: &str, at: usize) -> usize {
-    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    (0..=at)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
 }
 
 /// Where each repair stands in the repaired text: repairs name their places in the text before any
