@@ -59,7 +59,7 @@ impl NoopWorker {
                     _ = beat.tick() => {
                         sequence += 1;
                         let running = Vec::new();
-                        send(&reports, Report::Heartbeat(v1::Heartbeat { sequence, running }))?;
+                        send(&reports, Report::Heartbeat(v1::Heartbeat { sequence, running, replicas: Vec::new() }))?;
                     }
                     order = orders.message() => {
                         let order = order?.context("the scheduler closed the session")?;

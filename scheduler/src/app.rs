@@ -8,8 +8,10 @@ use crate::error::{Error, internal};
 use crate::metrics::Metrics;
 use crate::open::{Opened, open};
 use crate::options::Options;
+use crate::replica_metrics::ReplicaMetrics;
 use crate::rooms::{Rooms, routes};
 use crate::store::Sqlite;
+use crate::sweep::Sweeper;
 use crate::{api, defaults, serve};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -119,6 +121,8 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let core = Core::new(commands);
     defaults::apply(&core).await.map_err(internal)?;
     let rooms = Rooms::new(core, kept, clock, metrics)?;
+    let replicas = ReplicaMetrics::new(rooms.deployments.clone()).map_err(internal)?;
+    rooms.metrics.add(Box::new(replicas)).map_err(internal)?;
     tell_live_replicas(&rooms).await?;
     run_background(&rooms, &options, orders);
     let url = options.public_url.clone();
@@ -188,6 +192,14 @@ fn run_background(rooms: &Rooms, options: &Options, orders: mpsc::UnboundedRecei
     };
     tokio::spawn(dispatcher.run(orders));
     tokio::spawn(rooms.deployments.clone().run(rooms.drain.clone()));
+    let sweeper = Sweeper {
+        core: rooms.core.clone(),
+        reads: rooms.kept.reads.clone(),
+        models: rooms.kept.models.clone(),
+        artifacts: rooms.kept.artifacts.clone(),
+        now: rooms.now.clone(),
+    };
+    tokio::spawn(sweeper.run(rooms.drain.clone()));
     let (core, drain) = (rooms.core.clone(), rooms.drain.clone());
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(TICK);

@@ -6,6 +6,7 @@
 //! `console` (pages), `words` (sentences for people).
 
 pub mod store;
+mod sweep;
 
 mod access;
 mod actor;
@@ -25,6 +26,7 @@ mod open;
 mod options;
 mod ports;
 mod private;
+mod replica_metrics;
 mod replicas;
 mod rooms;
 mod secret;

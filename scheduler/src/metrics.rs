@@ -1,5 +1,6 @@
 //! Every metric of the scheduler, with its unit, in one place.
 
+use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry, TextEncoder};
 
 /// Handles to the metrics; clones share them.
@@ -62,6 +63,11 @@ impl Metrics {
             )?,
             registry,
         })
+    }
+
+    /// Shows what another part counts, too.
+    pub(crate) fn add(&self, more: Box<dyn Collector>) -> Result<(), prometheus::Error> {
+        self.registry.register(more)
     }
 
     pub(crate) fn render(&self) -> String {

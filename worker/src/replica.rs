@@ -1,22 +1,22 @@
 //! The Replicas service: gateways call the models that this worker serves. A caller shows the
 //! token of the assignment; a caller that goes away frees its place within one step.
 
+use crate::served::{Served, millis};
 use crate::{convert, inbound, vectors};
 use axum::Router;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use futures::Stream;
 use prometheus::{Registry, TextEncoder};
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
@@ -29,39 +29,6 @@ use zhisuan_proto::v1::{
     EmbedRequest, EmbedResponse, Embedding, ErrorDetail, GenerateEvent, GenerateRequest, Started,
     generate_event,
 };
-
-/// One model with its adapters, open to the holders of a token.
-pub(crate) struct Served {
-    pub(crate) token: String,
-    pub(crate) deployment: String,
-    pub(crate) job_id: u64,
-    pub(crate) engine: Engine,
-    /// What each name for callers stands for: the base, or an adapter by its name in the engine.
-    /// Requests that run are not touched by a change.
-    pub(crate) names: RwLock<BTreeMap<String, Option<String>>>,
-    /// Which files the base (`None`) and each adapter were made from.
-    pub(crate) files: RwLock<BTreeMap<Option<String>, String>>,
-    /// Answers whose caller still listens.
-    pub(crate) answers: TaskTracker,
-}
-
-impl Served {
-    /// Remembers the files of adapters that were loaded.
-    pub(crate) fn know(&self, more: BTreeMap<Option<String>, String>) {
-        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
-        files.extend(more);
-    }
-
-    /// Names the files behind an answer: an answer that was begun with others is not gone on with.
-    fn weights(&self, adapter: Option<&String>) -> String {
-        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
-        let of = |model: Option<&String>| files.get(&model.cloned()).cloned().unwrap_or_default();
-        match adapter {
-            None => of(None),
-            Some(_) => format!("{}+{}", of(None), of(adapter)),
-        }
-    }
-}
 
 /// Everything that is served now. Cheap to clone.
 #[derive(Clone, Default)]
@@ -83,7 +50,12 @@ impl ReplicaTable {
         self.lock().clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Served>>> {
+    /// What each of them does.
+    pub(crate) fn loads(&self) -> Vec<v1::ReplicaLoad> {
+        self.all().iter().map(|served| served.load()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Served>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -212,12 +184,17 @@ fn same_weights(weights: &str, request: &GenerateRequest) -> Result<(), Status> 
 }
 
 fn submit(
-    engine: &Engine,
+    served: &Arc<Served>,
     weights: String,
     adapter: Option<String>,
     mut request: GenerateRequest,
     events: mpsc::UnboundedSender<Result<GenerateEvent, Status>>,
 ) -> Result<RequestId, EngineError> {
+    let engine = &served.engine;
+    let goes_on = request
+        .resume
+        .as_ref()
+        .is_some_and(|begun| !begun.answer.is_empty());
     let (prompt, count) = inbound::prompt(engine, &mut request)?;
     let prompt_tokens = u32::try_from(count).unwrap_or(u32::MAX);
     let request = inbound::generate(request, adapter, prompt)?;
@@ -228,9 +205,17 @@ fn submit(
         event: Some(accepted),
     }));
     // The channel holds at most the answer's tokens, which the request bounds.
-    let sink = move |event| match events.send(Ok(convert::event(event, &stop, &weights))) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+    let (came, to) = (Instant::now(), Arc::clone(served));
+    let mut first = !goes_on;
+    let sink = move |event| {
+        if std::mem::take(&mut first) {
+            let waited_ms = u32::try_from(millis(came)).unwrap_or(u32::MAX);
+            to.pulse().began(to.now_ms(), waited_ms);
+        }
+        match events.send(Ok(convert::event(event, &stop, &weights))) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
     };
     engine.generate(request, Box::new(sink))
 }
@@ -275,8 +260,7 @@ impl Replicas for Service {
         let listened_to = served.answers.token();
         let (sender, receiver) = mpsc::unbounded_channel();
         let engine = served.engine.clone();
-        let id =
-            blocking(move || submit(&served.engine, weights, adapter, request, sender)).await?;
+        let id = blocking(move || submit(&served, weights, adapter, request, sender)).await?;
         Ok(Response::new(Answer {
             events: UnboundedReceiverStream::new(receiver),
             engine,

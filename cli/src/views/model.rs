@@ -7,7 +7,8 @@ use crate::words::tr;
 use serde_json::{Value, json};
 use zhisuan_proto::v1::model_source::Source;
 use zhisuan_proto::v1::{
-    Backend, Deployment, Metering, ModelKind, ModelManifest, ModelSource, Traffic, TrafficShare,
+    Backend, Deployment, Metering, ModelKind, ModelManifest, ModelSource, ReplicaLoad, Traffic,
+    TrafficShare,
 };
 
 fn kind_word(kind: ModelKind) -> &'static str {
@@ -154,8 +155,35 @@ pub(crate) fn deployment_json(deployment: &Deployment) -> Value {
         "replicas": deployment.replicas, "ready": deployment.ready, "metering": metering,
         "job_ids": deployment.job_ids, "state": deployment.state,
         "reason": reason(deployment.reason.as_ref()), "created_at_ms": deployment.created_at_ms,
-        "autoscale": autoscale, "serve_as": deployment.serve_as,
+        "autoscale": autoscale, "serve_as": deployment.serve_as, "loads": loads_json(deployment),
     })
+}
+
+fn loads_json(deployment: &Deployment) -> Vec<Value> {
+    let load = |load: &ReplicaLoad| {
+        json!({
+            "job_id": load.job_id, "running": load.running, "waiting": load.waiting,
+            "kv_milli": load.kv_milli, "tokens_last_minute": load.tokens_last_minute,
+            "first_token_p50_ms": load.first_token_p50_ms,
+            "first_token_p99_ms": load.first_token_p99_ms,
+        })
+    };
+    deployment.loads.iter().map(load).collect()
+}
+
+/// Requests under way and waiting, and the fullest cache; empty while no replica says anything.
+fn load_text(loads: &[ReplicaLoad]) -> String {
+    if loads.is_empty() {
+        return String::new();
+    }
+    let sum = |of: fn(&ReplicaLoad) -> u32| loads.iter().map(of).fold(0, u32::saturating_add);
+    let kv = loads.iter().map(|load| load.kv_milli).max().unwrap_or(0);
+    format!(
+        "{}+{} KV {}%",
+        sum(|load| load.running),
+        sum(|load| load.waiting),
+        kv.div_ceil(10)
+    )
 }
 
 fn metering_word(metering: Metering) -> &'static str {
@@ -186,6 +214,7 @@ pub(crate) fn deployments_table(deployments: &[Deployment]) -> Table {
         tr("模型", "MODELS"),
         tr("可用/副本", "READY/REPLICAS"),
         tr("状态", "STATE"),
+        tr("进行+等待", "RUNNING+WAITING"),
         tr("作业", "JOBS"),
         tr("说明", "DETAIL"),
     ]);
@@ -196,6 +225,7 @@ pub(crate) fn deployments_table(deployments: &[Deployment]) -> Table {
             deployment.models.join(",").into(),
             format!("{}/{}", deployment.ready, deployment.replicas).into(),
             deployment_state(&deployment.state).into(),
+            load_text(&deployment.loads).into(),
             jobs.join(",").into(),
             reason_text(deployment.reason.as_ref()).into(),
         ]);

@@ -101,6 +101,8 @@ impl Session {
 
     async fn heartbeat(&self, beat: v1::Heartbeat) -> Result<Pending, Status> {
         let running = beat.running.iter().filter_map(report).collect();
+        let loads = &self.service.deployments;
+        loads.felt(&self.replica_address, beat.replicas);
         let node = self.node.clone();
         let observed = self
             .service

@@ -3,12 +3,14 @@
 mod error;
 mod grpc;
 mod store;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod upload;
 
 pub(crate) use grpc::ArtifactService;
 pub(crate) use store::Artifacts;
+pub(crate) use sweep::Swept;
 
 /// 64 lower-case hexadecimal characters: safe as a file name.
 pub(crate) fn is_digest(text: &str) -> bool {

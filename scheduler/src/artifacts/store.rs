@@ -3,13 +3,15 @@
 
 use super::error::ArtifactError;
 use super::is_digest;
+use super::sweep::{self, Swept};
 use super::upload::Upload;
 use crate::store::Records;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 use zhisuan_proto::v1;
 
 const KIND: &str = "artifact";
@@ -58,6 +60,8 @@ struct Inner {
     /// By tenant and digest.
     rows: RwLock<BTreeMap<(String, String), Row>>,
     limits: Limits,
+    /// Read while somebody is given sight of bytes, written while bytes are removed.
+    sweeping: RwLock<()>,
 }
 
 /// Handle to the files; cheap to clone.
@@ -109,6 +113,7 @@ impl Artifacts {
             records,
             rows: RwLock::new(rows),
             limits,
+            sweeping: RwLock::new(()),
         })))
     }
 
@@ -170,6 +175,11 @@ impl Artifacts {
         if let Some(row) = self.row(tenant, sha256) {
             return Ok(row);
         }
+        let _stays = self
+            .0
+            .sweeping
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let row = Row {
             tenant: tenant.to_owned(),
             sha256: sha256.to_owned(),
@@ -226,13 +236,54 @@ impl Artifacts {
         mine
     }
 
-    /// Takes a file from a tenant's sight; the bytes stay, jobs and models may be made of them.
+    /// Takes a file from a tenant's sight. The bytes stay while jobs or models are made of them,
+    /// and for a time after the last one: see [`Artifacts::sweep`].
     pub(crate) fn forget(&self, tenant: &str, sha256: &str) -> Result<Row, ArtifactError> {
         let row = self.stat(Some(tenant), sha256)?;
+        // The time of grace begins now.
+        if let Ok(file) = fs::File::options().write(true).open(self.path(sha256)) {
+            file.set_modified(SystemTime::now())?;
+        }
         self.0.records.delete(KIND, &format!("{tenant}/{sha256}"))?;
         let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
         rows.remove(&(row.tenant.clone(), row.sha256.clone()));
         Ok(row)
+    }
+
+    /// Removes bytes that no tenant sees, that are not in `wanted` (what jobs under way and models
+    /// are made of), and that were neither stored nor taken from sight lately.
+    pub(crate) fn sweep(
+        &self,
+        wanted: &BTreeSet<String>,
+        now_ms: i64,
+    ) -> Result<Swept, ArtifactError> {
+        let mut swept = Swept::default();
+        for found in sweep::files(&self.0.folder)? {
+            if !sweep::goes(&found, wanted, now_ms) {
+                continue;
+            }
+            let _alone = self
+                .0
+                .sweeping
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            // Again, now that nobody can be given sight of it meanwhile.
+            let path = self.path(&found.sha256);
+            let Some(now) = sweep::look(&path, found.sha256)? else {
+                continue;
+            };
+            if sweep::goes(&now, wanted, now_ms) && !self.is_seen(&now.sha256) {
+                fs::remove_file(&path)?;
+                swept.files += 1;
+                swept.bytes = swept.bytes.saturating_add(now.bytes);
+            }
+        }
+        Ok(swept)
+    }
+
+    fn is_seen(&self, sha256: &str) -> bool {
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        rows.values().any(|row| row.sha256 == sha256)
     }
 
     /// Where the bytes of a digest are; the caller has checked that it is one.

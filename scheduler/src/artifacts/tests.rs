@@ -21,6 +21,8 @@ use zhisuan_proto::v1::{
     PutArtifactRequest,
 };
 
+mod sweeping;
+
 struct Bench {
     folder: tempfile::TempDir,
     records: Arc<FakeRecords>,

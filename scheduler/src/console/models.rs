@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use tonic::Status;
-use zhisuan_proto::v1::{Deployment, Metering, ModelKind, ModelManifest};
+use zhisuan_proto::v1::{Deployment, Metering, ModelKind, ModelManifest, ReplicaLoad};
 use zhisuan_web::{Page, Table, html, parts};
 
 #[derive(Serialize)]
@@ -29,7 +29,50 @@ struct Served {
     state: String,
     reason: String,
     job_ids: Vec<u64>,
+    load: Option<Load>,
     created_at_ms: i64,
+}
+
+/// What its replicas do together.
+#[derive(Serialize)]
+struct Load {
+    running: u32,
+    waiting: u32,
+    /// Of the fullest replica.
+    kv_percent: u32,
+    tokens_last_minute: u32,
+    /// Of the slowest replica in the last minute; 0 when no answer began.
+    first_token_p50_ms: u32,
+    first_token_p99_ms: u32,
+}
+
+impl Load {
+    fn of(loads: &[ReplicaLoad]) -> Option<Self> {
+        let sum = |of: fn(&ReplicaLoad) -> u32| {
+            let all = loads.iter().map(of);
+            all.fold(0, u32::saturating_add)
+        };
+        let most = |of: fn(&ReplicaLoad) -> u32| loads.iter().map(of).max().unwrap_or(0);
+        (!loads.is_empty()).then(|| Self {
+            running: sum(|load| load.running),
+            waiting: sum(|load| load.waiting),
+            kv_percent: most(|load| load.kv_milli).div_ceil(10),
+            tokens_last_minute: sum(|load| load.tokens_last_minute),
+            first_token_p50_ms: most(|load| load.first_token_p50_ms),
+            first_token_p99_ms: most(|load| load.first_token_p99_ms),
+        })
+    }
+
+    fn text(&self) -> String {
+        let busy = format!(
+            "{} 进行，{} 等待，KV {}%，{} 词元/分",
+            self.running, self.waiting, self.kv_percent, self.tokens_last_minute
+        );
+        match (self.first_token_p50_ms, self.first_token_p99_ms) {
+            (_, 0) => busy,
+            (half, most) => format!("{busy}，首词元 {half} / {most} 毫秒"),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -70,6 +113,7 @@ async fn load(console: &Console, visitor: &Visitor) -> Result<View, Status> {
         } else {
             Vec::new()
         },
+        load: Load::of(&one.loads),
         name: one.name,
         tenant: one.tenant,
         models: one.models,
@@ -113,6 +157,7 @@ fn render(visitor: &Visitor, view: &View) -> Page {
         .column("模型")
         .column("状态")
         .number("就绪 / 副本")
+        .column("负载")
         .column("计费")
         .column("说明")
         .column("副本作业")
@@ -130,6 +175,7 @@ fn render(visitor: &Visitor, view: &View) -> Page {
             html! { (one.models.join("、")) },
             parts::badge(tone, word),
             html! { (one.ready) " / " (one.replicas) },
+            html! { @if let Some(load) = &one.load { (load.text()) } },
             html! { (metering) },
             html! { (one.reason) },
             html! { @for id in &one.job_ids { a href={ "/console/jobs/" (id) } { (id) } " " } },

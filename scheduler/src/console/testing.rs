@@ -177,6 +177,16 @@ impl ConsolePort for FakePort {
             replicas: 2,
             ready: 1,
             job_ids: vec![77],
+            loads: vec![v1::ReplicaLoad {
+                job_id: 7,
+                running: 3,
+                waiting: 1,
+                kv_milli: 405,
+                tokens_last_minute: 900,
+                first_token_p50_ms: 40,
+                first_token_p99_ms: 250,
+                ..v1::ReplicaLoad::default()
+            }],
             ..v1::Deployment::default()
         }])
     }

@@ -139,6 +139,15 @@ async fn tenants_see_their_own_only() {
 }
 
 #[tokio::test]
+async fn the_models_page_says_how_busy_replicas_are() {
+    let bench = bench();
+    let cookie = bench.sign_in(Role::Operator, "");
+    let page = bench.get("/console/models", &cookie).await.text;
+    let load = "3 进行，1 等待，KV 41%，900 词元/分，首词元 40 / 250 毫秒";
+    assert!(page.contains(load), "{page}");
+}
+
+#[tokio::test]
 async fn usage_takes_days_and_refuses_nonsense() {
     let bench = bench();
     let cookie = bench.sign_in(Role::Operator, "");

@@ -100,6 +100,7 @@ impl Deployments {
     pub(crate) async fn deploy(&self, wanted: Deployment) -> Result<v1::Deployment, Status> {
         let _acting = self.0.acting.lock().await;
         self.check_free(&wanted, None)?;
+        self.check_priced(&wanted, &[]).await?;
         let spec = wanted.job_spec();
         let job_id = self.0.port.submit(wanted.payer().to_owned(), spec).await?;
         if let Err(error) = self.put(KIND, wanted.name.clone(), wanted.clone()).await {
@@ -128,8 +129,11 @@ impl Deployments {
         change: impl FnOnce(&Deployment) -> Result<Deployment, ModelError>,
     ) -> Result<v1::Deployment, Status> {
         let _acting = self.0.acting.lock().await;
-        let new = change(&self.owned(name, tenant)?)?;
+        let old = self.owned(name, tenant)?;
+        let new = change(&old)?;
         self.check_free(&new, Some(name))?;
+        let served: Vec<&str> = old.served().collect();
+        self.check_priced(&new, &served).await?;
         self.put(KIND, name.to_owned(), new.clone()).await?;
         {
             let mut state = self.state();
@@ -184,7 +188,15 @@ impl Deployments {
         };
         let state = self.state();
         let all = state.desired.values().chain(state.stopping.values());
-        all.filter(visible).map(|one| state.describe(one)).collect()
+        let shown = all.filter(visible).map(|one| {
+            let mut shown = state.describe(one);
+            if tenant.is_some_and(|tenant| tenant != one.tenant) {
+                // How busy others keep it is not a caller's affair.
+                shown.loads.clear();
+            }
+            shown
+        });
+        shown.collect()
     }
 
     /// The routes now and after every change.

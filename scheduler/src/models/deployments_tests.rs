@@ -228,3 +228,63 @@ async fn tenants_cannot_name_files_of_workers_or_of_others() {
         .into_inner();
     assert_eq!((kept.version, kept.tenant.as_str()), (1, ""));
 }
+
+#[tokio::test]
+async fn a_public_name_without_a_price_is_refused_before_anything_runs() {
+    let bench = bench();
+    let unpriced = |metering: v1::Metering| DeployRequest {
+        serve_as: "unpriced".into(),
+        metering: metering.into(),
+        ..ask(1)
+    };
+    let by_token = unpriced(v1::Metering::Tokens);
+    let refused = bench.service.deploy(request(by_token, &boss())).await;
+    let refused = refused.map(|_| ()).unwrap_err();
+    assert_eq!(code(&refused), "ZS-PRICE-MISSING");
+    let detail = zhisuan_proto::detail_of(&refused).unwrap();
+    assert_eq!(
+        (detail.field.as_str(), detail.value.as_str()),
+        ("serve_as", "unpriced")
+    );
+    assert!(bench.jobs.submitted.lock().unwrap().is_empty());
+    assert!(bench.deployments.list(None).is_empty());
+    // Whoever pays for time needs no price of tokens.
+    let by_time = unpriced(v1::Metering::Dedicated);
+    bench
+        .service
+        .deploy(request(by_time, &acme()))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_replicas_say_of_themselves_is_shown_to_their_owner() {
+    let bench = bench();
+    bench
+        .service
+        .deploy(request(ask(1), &boss()))
+        .await
+        .unwrap();
+    bench.deployments.seen(news(1, JobState::Running, 5));
+    let load = v1::ReplicaLoad {
+        job_id: 1,
+        epoch: 5,
+        running: 3,
+        kv_milli: 410,
+        ..v1::ReplicaLoad::default()
+    };
+    let say = |address: &str, load: v1::ReplicaLoad| bench.deployments.felt(address, vec![load]);
+    let shown = |tenant| bench.deployments.list(tenant)[0].loads.clone();
+    say("10.0.0.1:7", load);
+    assert!(shown(None).is_empty(), "it does not answer yet");
+    bench.deployments.ready(1, ready(5));
+    say("10.0.0.9:7", load);
+    say("10.0.0.1:7", v1::ReplicaLoad { epoch: 4, ..load });
+    assert!(shown(None).is_empty(), "another's, or another attempt's");
+    say("10.0.0.1:7", load);
+    assert_eq!(shown(None), [load]);
+    assert!(shown(Some("acme")).is_empty(), "callers see no load");
+    assert_eq!(bench.deployments.loads(), [(QWEN.to_owned(), vec![load])]);
+    bench.deployments.seen(news(1, JobState::Queued, 5));
+    assert!(shown(None).is_empty());
+}

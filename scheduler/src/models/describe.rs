@@ -37,6 +37,7 @@ impl State {
             created_at_ms: deployment.created_at_ms,
             autoscale: deployment.autoscale.map(Rule::to_proto),
             serve_as: deployment.serve_as.clone(),
+            loads: self.loads_of(&deployment.name),
         }
     }
 

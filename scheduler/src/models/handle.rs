@@ -8,6 +8,7 @@ use super::registry::Registry;
 use super::shape;
 use crate::access::CENTRE;
 use crate::store::Records;
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use tonic::Status;
 use zhisuan_proto::v1;
@@ -119,6 +120,11 @@ impl Models {
     /// The newest version of every model that `tenant` sees, by name.
     pub(crate) fn list(&self, tenant: Option<&str>) -> Vec<v1::ModelManifest> {
         self.with(|registry| registry.list(tenant).map(to_proto).collect())
+    }
+
+    /// Digests of the artifacts that models are made of.
+    pub(crate) fn artifacts(&self) -> BTreeSet<String> {
+        self.with(Registry::artifacts)
     }
 
     /// Manifests of `names` and of the bases that they need, base before adapter. The centre,

@@ -12,6 +12,7 @@ mod describe;
 mod error;
 mod grpc;
 mod handle;
+mod load;
 mod model;
 mod plan;
 mod port;
@@ -20,6 +21,7 @@ mod reconcile;
 mod reconcile_tests;
 mod registry;
 mod routes;
+mod sale;
 mod scale;
 #[cfg(test)]
 mod scale_tests;

@@ -1,9 +1,9 @@
 //! Versions of models, and the rules under which one is added. Pure.
 
 use super::error::ModelError;
-use super::model::{Kind, Model};
+use super::model::{Kind, Model, Source};
 use super::shape;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every version of every model, by name and version.
 #[derive(Debug, Default)]
@@ -39,6 +39,19 @@ impl Registry {
             ));
         }
         Ok(wanted)
+    }
+
+    /// Digests of the artifacts that versions of models are made of.
+    pub(crate) fn artifacts(&self) -> BTreeSet<String> {
+        let versions = self.models.values().flat_map(BTreeMap::values);
+        let files = versions.flat_map(|model| &model.files);
+        let sources = files.flat_map(|file| &file.sources);
+        sources
+            .filter_map(|source| match source {
+                Source::ArtifactSha256(sha256) => Some(sha256.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Refuses a name that belongs to somebody else than `tenant` (empty: the centre).

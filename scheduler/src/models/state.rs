@@ -38,6 +38,8 @@ pub(super) struct State {
     pub(super) demand: DemandBook,
     pub(super) scaled: BTreeMap<String, Scaled>,
     pub(super) live: BTreeMap<u64, ReplicaJob>,
+    /// What replicas said last of what they do, by job.
+    pub(super) loads: BTreeMap<u64, v1::ReplicaLoad>,
     ended: BTreeSet<u64>,
     pub(super) failures: BTreeMap<String, Failures>,
 }
@@ -90,6 +92,7 @@ impl State {
     }
 
     fn end(&mut self, update: ReplicaUpdate, now_ms: i64) {
+        self.loads.remove(&update.job_id);
         if !self.ended.insert(update.job_id) {
             return;
         }

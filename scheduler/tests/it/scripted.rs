@@ -172,7 +172,7 @@ async fn serve(mut session: Session, script: Script, running: &mut Running, diar
             _ = beat.tick() => {
                 running.sequence += 1;
                 let (sequence, usage) = (running.sequence, running.usage());
-                session.send(Report::Heartbeat(v1::Heartbeat { sequence, running: usage }));
+                session.send(Report::Heartbeat(v1::Heartbeat { sequence, running: usage, replicas: Vec::new() }));
             }
             next = session.orders.message() => {
                 let Ok(Some(v1::SchedulerMessage { message: Some(order) })) = next else { return };

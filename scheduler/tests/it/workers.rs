@@ -172,7 +172,7 @@ async fn lies_about_devices_are_refused() {
     // The honest session outlived the impostors.
     session.send(Report::Heartbeat(v1::Heartbeat {
         sequence: 7,
-        running: Vec::new(),
+        ..v1::Heartbeat::default()
     }));
     let next = tokio::time::timeout(Duration::from_secs(2), session.orders.message())
         .await

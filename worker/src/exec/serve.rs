@@ -4,10 +4,10 @@
 use super::engine::{self, Limits};
 use super::{Context, ExecError, Finish, StopOrder, TaskEvent, prepare};
 use crate::lease::Outcome;
-use crate::replica::Served;
+use crate::served::Served;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -42,6 +42,9 @@ pub(crate) async fn run(mut context: Context, work: ServeWork) -> Result<Finish,
             names: RwLock::new(names),
             files: RwLock::new(files(&context.assign.models)),
             answers: TaskTracker::new(),
+            epoch: context.assign.task.unwrap_or_default().epoch,
+            born: std::time::Instant::now(),
+            felt: Mutex::default(),
         }),
         base: loaded.base,
     };

@@ -58,6 +58,7 @@ impl Agent {
         let beat = Message::Heartbeat(Heartbeat {
             sequence: self.sequence + 1,
             running: self.running(now),
+            replicas: self.config.replicas.loads(),
         });
         if self.send(beat) == Sent::Full {
             return;

@@ -71,8 +71,8 @@ fn version(document: &Document, passages: Vec<kb::Passage>) -> kb::Version {
         repairs: Vec::new(),
         blocks: Vec::new(),
         passages,
-        replaced_from: None,
         replaces_from: None,
+        replaced_from: None,
         findings: Vec::new(),
         published_ms: 0,
     }

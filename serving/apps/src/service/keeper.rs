@@ -47,7 +47,9 @@ impl Opinion {
     /// Refuses words that are too many.
     pub(super) fn check(&self) -> Result<(), KeepFault> {
         if self.words.chars().count() > MAX_WORDS {
-            return Err(KeepFault(format!("补充说明最多 {MAX_WORDS} 个字，请缩短后再提交")));
+            return Err(KeepFault(format!(
+                "补充说明最多 {MAX_WORDS} 个字，请缩短后再提交"
+            )));
         }
         Ok(())
     }
@@ -99,7 +101,9 @@ impl Keeper for Memory {
                 tracing::info!(answer = %answer.id, verdict = ?opinion.verdict, "opinion");
                 Ok(())
             }
-            None => Err(KeepFault("没有这份回答，可能已过保存期限，请重新提问".to_owned())),
+            None => Err(KeepFault(
+                "没有这份回答，可能已过保存期限，请重新提问".to_owned(),
+            )),
         }
     }
 }

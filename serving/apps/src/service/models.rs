@@ -38,17 +38,23 @@ impl ModelServer {
 
     /// Names of the models that it serves and what each offers; empty while it cannot be asked.
     pub async fn models(&self) -> Vec<String> {
-        let request = self.http.get(format!("{}/models", self.url)).bearer_auth(&self.key);
+        let request = self
+            .http
+            .get(format!("{}/models", self.url))
+            .bearer_auth(&self.key);
         let Ok(answer) = request.send().await else {
             return Vec::new();
         };
         let listed: Value = answer.json().await.unwrap_or_default();
         let all = listed["data"].as_array().into_iter().flatten();
-        all.filter_map(|model| model["id"].as_str().map(str::to_owned)).collect()
+        all.filter_map(|model| model["id"].as_str().map(str::to_owned))
+            .collect()
     }
 
     async fn embed(&self, model: &str, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let failed = |error: &dyn std::fmt::Display| EmbedError(format!("向量模型 {model} 没有回答：{error}"));
+        let failed = |error: &dyn std::fmt::Display| {
+            EmbedError(format!("向量模型 {model} 没有回答：{error}"))
+        };
         let request = self
             .http
             .post(format!("{}/embeddings", self.url))
@@ -68,10 +74,15 @@ impl ModelServer {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "vectors are kept in single precision")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "vectors are kept in single precision"
+)]
 fn vector(value: &Value) -> Vec<f32> {
     let numbers = value.as_array().into_iter().flatten();
-    numbers.filter_map(|number| number.as_f64().map(|number| number as f32)).collect()
+    numbers
+        .filter_map(|number| number.as_f64().map(|number| number as f32))
+        .collect()
 }
 
 /// An embedding model behind a server. Its calls block; callers stand outside async threads.
@@ -103,6 +114,7 @@ impl Embedder for RemoteEmbedder {
             Side::Passage => "passage: ",
         };
         let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
-        self.runtime.block_on(self.server.embed(&self.model, &texts))
+        self.runtime
+            .block_on(self.server.embed(&self.model, &texts))
     }
 }

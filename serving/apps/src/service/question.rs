@@ -84,10 +84,17 @@ impl Question {
 
     /// The question as it is asked, or which field is wrong.
     pub fn asked(&self, today: Date) -> Result<Asked, BadField> {
-        let place = self.place.as_deref().map(str::trim).filter(|place| !place.is_empty());
+        let place = self
+            .place
+            .as_deref()
+            .map(str::trim)
+            .filter(|place| !place.is_empty());
         if place.is_some_and(|place| place.chars().count() > MAX_PLACE) {
             let message = format!("地区（place）最多 {MAX_PLACE} 个字");
-            return Err(BadField { field: "place", message });
+            return Err(BadField {
+                field: "place",
+                message,
+            });
         }
         let asked = Asked {
             question: self.question.clone(),
@@ -122,5 +129,8 @@ pub(super) fn breadths(answer: &Answer, place: Option<&str>) -> Vec<Asked> {
         place: place.map(str::to_owned),
         top_k,
     };
-    std::iter::once(USUAL_TOP_K).chain(1..=MAX_TOP_K).map(breadth).collect()
+    std::iter::once(USUAL_TOP_K)
+        .chain(1..=MAX_TOP_K)
+        .map(breadth)
+        .collect()
 }

@@ -19,7 +19,10 @@ fn questions(items: &[Item], wanted: &Item) -> usize {
                 return path.len() + 1;
             }
             Step::Ask(choice) => {
-                let own = wanted.values.get(&choice.feature).and_then(|values| values.first());
+                let own = wanted
+                    .values
+                    .get(&choice.feature)
+                    .and_then(|values| values.first());
                 if let Some(own) = own {
                     assert!(choice.options.iter().any(|option| option.value == *own));
                 }
@@ -58,7 +61,9 @@ fn who_knows_nothing_still_sees_every_item() {
 fn a_guide_begins_with_steps_and_its_lines_stand_in_the_text() {
     let published = sample().published();
     let mut versions = published.versions.iter();
-    let version = versions.find(|version| version.id.document == "residence-permit").unwrap();
+    let version = versions
+        .find(|version| version.id.document == "residence-permit")
+        .unwrap();
     let sheet = sheet(version);
     assert_eq!(sheet.sections[0].kind, SectionKind::Process);
     assert!(sheet.sections[0].lines[0].text.starts_with("在“云麓办”"));

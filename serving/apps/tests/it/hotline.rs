@@ -28,14 +28,21 @@ fn measured(split: &str) -> (usize, f64, f64, f64) {
         right += usize::from(to.code == ticket.body);
     }
     let share = |part: usize, of: usize| part as f64 / of.max(1) as f64;
-    (all, share(class, all), share(routed, all), share(right, routed))
+    (
+        all,
+        share(class, all),
+        share(routed, all),
+        share(right, routed),
+    )
 }
 
 #[test]
 fn tickets_of_the_labelled_set_keep_their_class_and_find_their_body() {
     for (split, class_bar, right_bar) in [("tune", 0.95, 0.95), ("blind", 0.75, 0.65)] {
         let (all, class, routed, right) = measured(split);
-        println!("{split}: {all} tickets, class {class:.3}, routed {routed:.3}, of these right {right:.3}");
+        println!(
+            "{split}: {all} tickets, class {class:.3}, routed {routed:.3}, of these right {right:.3}"
+        );
         assert!(all >= 42, "{split}");
         assert!(class >= class_bar, "{split}: class {class}");
         assert!(right >= right_bar, "{split}: body {right}");
@@ -45,7 +52,10 @@ fn tickets_of_the_labelled_set_keep_their_class_and_find_their_body() {
 #[test]
 fn a_ticket_that_says_nothing_is_left_to_a_person() {
     let proposal = propose("嗯嗯好的", &[], None);
-    assert_eq!((proposal.routed.code, proposal.routed.name.as_str()), ("", "人工分派"));
+    assert_eq!(
+        (proposal.routed.code, proposal.routed.name.as_str()),
+        ("", "人工分派")
+    );
     assert!(proposal.class.unsure || proposal.draft.text.contains("转有关部门"));
     assert!(!proposal.draft.signed && proposal.draft.text.contains("未经人工核签"));
 }

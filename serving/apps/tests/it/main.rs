@@ -9,13 +9,24 @@
 
 mod answers;
 mod browser;
+mod chain;
 mod citations;
+mod conflict;
 mod console;
+mod crash;
+mod evaluation;
+mod gate;
 mod guided;
 mod hostile;
+mod hostile_files;
 mod hotline;
 mod ingest;
+mod laws;
 mod library;
+mod masking;
 mod pages;
 mod quality;
+mod read;
+mod seeds;
+mod structure;
 mod support;

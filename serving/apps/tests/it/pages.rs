@@ -224,16 +224,35 @@ async fn a_kept_answer_is_exported_with_its_label_and_replayed_to_the_same_text(
     let id = answer["id"].as_str().unwrap();
     let (status, head, text) = look(&site, &format!("/qa/answer/{id}/text")).await;
     assert_eq!(status, StatusCode::OK);
-    assert!(head[header::CONTENT_DISPOSITION].to_str().unwrap().contains(id));
-    assert!(text.starts_with("【AI 生成合成") && text.contains("每证10元"), "{text}");
-    assert!(text.contains("AIGC: {") && text.contains("[1] 《居住证"), "{text}");
+    assert!(
+        head[header::CONTENT_DISPOSITION]
+            .to_str()
+            .unwrap()
+            .contains(id)
+    );
+    assert!(
+        text.starts_with("【AI 生成合成") && text.contains("每证10元"),
+        "{text}"
+    );
+    assert!(
+        text.contains("AIGC: {") && text.contains("[1] 《居住证"),
+        "{text}"
+    );
     let (_, _, file) = look(&site, &format!("/qa/answer/{id}/json")).await;
     let file: Value = serde_json::from_str(&file).unwrap();
-    assert_eq!((&file["sentences"], &file["aigc"]["ProduceID"]), (&answer["sentences"], &json!(id)));
+    assert_eq!(
+        (&file["sentences"], &file["aigc"]["ProduceID"]),
+        (&answer["sentences"], &json!(id))
+    );
     let (_, _, again) = look(&site, &format!("/api/qa/answers/{id}/replay")).await;
     let again: Value = serde_json::from_str(&again).unwrap();
     assert_eq!(again["same"], true, "{again}");
-    for path in ["/qa/answer/none", "/qa/answer/none/text", "/api/qa/answers/none", "/api/qa/answers/none/replay"] {
+    for path in [
+        "/qa/answer/none",
+        "/qa/answer/none/text",
+        "/api/qa/answers/none",
+        "/api/qa/answers/none/replay",
+    ] {
         assert_eq!(look(&site, path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
 }
@@ -262,7 +281,12 @@ async fn the_base_is_a_model_for_a_gateway_that_has_the_secret() {
     let at = |name: &str| cited[name].as_u64().unwrap() as usize;
     let marked: String = text[at("start_index")..at("end_index")].iter().collect();
     assert_eq!(marked, "[1]");
-    assert!(cited["url"].as_str().unwrap().starts_with("https://qa.example/qa/source/residence-permit?version=1&start="));
+    assert!(
+        cited["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://qa.example/qa/source/residence-permit?version=1&start=")
+    );
     assert_eq!(message["zhisuan"]["outcome"], "answered");
     assert!(message["content"].as_str().unwrap().contains("AI 生成合成"));
     let (_, _, events) = through(site, chat("geheim", true)).await;
@@ -270,21 +294,35 @@ async fn the_base_is_a_model_for_a_gateway_that_has_the_secret() {
         .lines()
         .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
         .collect();
-    let said: String = chunks.iter().filter_map(|c| c["choices"][0]["delta"]["content"].as_str()).collect();
+    let said: String = chunks
+        .iter()
+        .filter_map(|c| c["choices"][0]["delta"]["content"].as_str())
+        .collect();
     assert_eq!(json!(said), message["content"]);
-    let beside = chunks.iter().find(|c| c["choices"][0]["delta"]["annotations"].is_array()).unwrap();
-    assert_eq!(beside["choices"][0]["delta"]["annotations"], message["annotations"]);
+    let beside = chunks
+        .iter()
+        .find(|c| c["choices"][0]["delta"]["annotations"].is_array())
+        .unwrap();
+    assert_eq!(
+        beside["choices"][0]["delta"]["annotations"],
+        message["annotations"]
+    );
 }
 
 #[tokio::test]
 async fn forms_of_other_sites_are_refused_and_own_ones_kept() {
     let site = site(&sample());
-    let id = asked(&site, "居住证补办多少钱").await["id"].as_str().unwrap().to_owned();
+    let id = asked(&site, "居住证补办多少钱").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let form = |from: &str| {
         Request::post("/qa/feedback")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("sec-fetch-site", from)
-            .body(Body::from(format!("id={id}&verdict=unhelpful&reason=wrong")))
+            .body(Body::from(format!(
+                "id={id}&verdict=unhelpful&reason=wrong"
+            )))
             .unwrap()
     };
     let (status, _, text) = through(site.clone(), form("same-origin")).await;
@@ -296,12 +334,20 @@ async fn forms_of_other_sites_are_refused_and_own_ones_kept() {
 #[tokio::test]
 async fn tickets_are_masked_judged_and_drafted() {
     let body = json!({"text": "请问居住证补办多少钱？我的电话13800138000"}).to_string();
-    let request = Request::post("/api/qa/ticket").body(Body::from(body)).unwrap();
+    let request = Request::post("/api/qa/ticket")
+        .body(Body::from(body))
+        .unwrap();
     let (status, _, text) = send(sample(), request).await;
     assert_eq!(status, StatusCode::OK, "{text}");
     let ticket: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((&ticket["class"]["class"], &ticket["routed"]["code"]), (&json!("consult"), &json!("police")));
+    assert_eq!(
+        (&ticket["class"]["class"], &ticket["routed"]["code"]),
+        (&json!("consult"), &json!("police"))
+    );
     assert!(!text.contains("13800138000"));
     let draft = ticket["draft"]["text"].as_str().unwrap();
-    assert!(draft.contains("每证10元") && draft.contains("未经人工核签"), "{draft}");
+    assert!(
+        draft.contains("每证10元") && draft.contains("未经人工核签"),
+        "{draft}"
+    );
 }

@@ -92,7 +92,8 @@ fn numbered<'a>(
     {
         return Role::Item { rank, title };
     }
-    if !fewer(line, ITEM_CHARS) && !(in_list && line.ends_with(['；', ';'])) {
+    let list_item = in_list && line.ends_with(['；', ';']);
+    if !list_item && !fewer(line, ITEM_CHARS) {
         return Role::Item { rank, title: label };
     }
     Role::Listed(rank)
@@ -122,6 +123,7 @@ fn unnumbered<'a>(line: &'a str, next: Option<&str>) -> Role<'a> {
         && fewer(line, 30)
         && !fewer(line, 3)
         && !line.starts_with(['（', '('])
+        && is_mostly_han(line)
         && !is_date(line);
     if title && next.is_some_and(is_body) {
         return Role::Heading {
@@ -140,6 +142,12 @@ fn heading(rank: Rank, line: &str) -> Role<'_> {
 /// A paragraph long enough to stand under a heading of its own.
 fn is_body(line: &str) -> bool {
     !fewer(line, BODY_CHARS) && line.contains('。')
+}
+
+/// Whether at least half of a line is Chinese characters: glued dates and codes are no titles.
+fn is_mostly_han(line: &str) -> bool {
+    let han = |char: &char| matches!(char, '\u{3400}'..='\u{9fff}');
+    line.chars().filter(han).count() * 2 >= line.chars().count()
 }
 
 fn is_date(line: &str) -> bool {

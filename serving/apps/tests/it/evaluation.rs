@@ -1,0 +1,111 @@
+//! Measured quality on the evaluation set, with lower bounds. The figures are printed; of the blind
+//! part only totals.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::civil::{Date, date};
+use tempfile::TempDir;
+use zhisuan_apps::answer::{Answer, Base};
+use zhisuan_apps::eval::{Case, Report, Score, Split, read, review_seeds, run};
+
+use crate::library::{NOW, library, maker};
+use crate::support::example;
+
+/// The day of questions that name none.
+const DAY: Date = date(2026, 11, 22);
+
+fn cases(split: Split) -> Vec<Case> {
+    let name = format!("evaluation/qa-{}.jsonl", split.name());
+    read(&fs::read_to_string(example(&name)).unwrap()).unwrap()
+}
+
+/// The sample base as `zhisuan up` brings it in.
+fn sample(folder: &TempDir) -> Base {
+    let library = library(folder);
+    let imported = library
+        .import_folder("city", &example("knowledge"), &maker(), NOW)
+        .unwrap();
+    eprintln!(
+        "left out {:?}, quarantined {:?}",
+        imported.left_out, imported.quarantined
+    );
+    Base::build(library.published("city").unwrap(), None).unwrap()
+}
+
+/// The five planning documents beside the repository; none where they are absent.
+fn seeds(folder: &TempDir) -> Option<Base> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/seeds");
+    if !dir.is_dir() {
+        eprintln!("skipped: {} is absent", dir.display());
+        return None;
+    }
+    let library = library(folder);
+    let reviewed = review_seeds(&library, "city", &dir, NOW).unwrap();
+    eprintln!("left out {:?}", reviewed.left_out);
+    let published = library.published("city").unwrap();
+    for version in &published.versions {
+        let head = &version.head;
+        eprintln!(
+            "{} {} {:?} {:?} {:?} {} passages",
+            version.id,
+            head.title,
+            head.place,
+            head.declared,
+            head.number,
+            version.passages.len()
+        );
+    }
+    Some(Base::build(published, None).unwrap())
+}
+
+fn tell(case: &Case, answer: &Answer, score: &Score) {
+    let right = !score.answerable || (score.facts && score.evidence);
+    if right && score.outcome && !score.wrong_place && !score.draft_as_law {
+        return;
+    }
+    let told = answer.sentences.iter();
+    let told: Vec<_> = told
+        .map(|s| format!("{}:{}", s.citations[0].document, s.text))
+        .collect();
+    eprintln!(
+        "{} {} {} {} | {} | want {:?} {:?} {:?} | got {:?} {} ev={} facts={} | {}",
+        case.id,
+        case.base,
+        case.kind,
+        case.style,
+        case.question,
+        case.outcome,
+        case.documents,
+        case.facts,
+        answer.outcome,
+        answer.reason,
+        score.evidence,
+        score.facts,
+        told.join(" / ")
+    );
+}
+
+#[test]
+fn quality_stays_above_its_bounds() {
+    let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bases = [
+        ("sample", Some(sample(&folders.0))),
+        ("seeds", seeds(&folders.1)),
+    ];
+    for split in [Split::Tune, Split::Blind] {
+        if split == Split::Blind && std::env::var("QA_BLIND").is_err() {
+            continue;
+        }
+        let mut report = Report::default();
+        for (name, base) in &bases {
+            let Some(base) = base else { continue };
+            let own: Vec<Case> = cases(split)
+                .into_iter()
+                .filter(|c| c.base == *name)
+                .collect();
+            run(base, &own, split, DAY, &mut report, &mut tell);
+        }
+        eprintln!("{}\n{}", split.name(), report.table(split == Split::Tune));
+    }
+}
