@@ -161,11 +161,13 @@ pub(crate) enum EvalVerb {
 #[cfg(feature = "server")]
 #[derive(Args)]
 pub(crate) struct EvalQaArgs {
-    #[arg(long, value_name = "DIR", help = tr("知识库文件夹,可重复;默认 examples/knowledge", "knowledge folder, repeatable; examples/knowledge by default"))]
-    pub(crate) knowledge: Vec<PathBuf>,
-    #[arg(long, value_name = "FILE", help = tr("评测题,可重复;默认 examples/evaluation/qa-tune.jsonl 与 qa-blind.jsonl", "questions, repeatable; examples/evaluation/qa-tune.jsonl and qa-blind.jsonl by default"))]
-    pub(crate) questions: Vec<PathBuf>,
-    #[arg(long, value_name = "DATE", default_value = "2026-06-15", help = tr("没写日期的题按哪一天", "the day of questions that name none"))]
+    #[arg(long, value_name = "DIR", default_value = "examples/knowledge", help = tr("示例知识库", "the sample base"))]
+    pub(crate) knowledge: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "../shared/seeds", help = tr("规划文件;没有就跳过", "planning documents; left out where absent"))]
+    pub(crate) seeds: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "examples/evaluation", help = tr("评测题:qa-tune.jsonl 与 qa-blind.jsonl", "questions: qa-tune.jsonl and qa-blind.jsonl"))]
+    pub(crate) questions: PathBuf,
+    #[arg(long, value_name = "DATE", default_value = "2026-11-22", help = tr("没写日期的题按哪一天", "the day of questions that name none"))]
     pub(crate) as_of: jiff::civil::Date,
     #[arg(long, help = tr("列出没答对的题(不含盲测部分)", "list what went wrong, blind part apart"))]
     pub(crate) wrong: bool,
