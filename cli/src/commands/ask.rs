@@ -51,11 +51,11 @@ fn each(value: &Value) -> impl Iterator<Item = &Value> {
 /// The answer for people: as of when, sentences with the numbers of their sources, the sources, the
 /// label; or plainly why there is none, and who helps.
 pub(crate) fn text_of(answer: &Value) -> String {
-    let mut body = say!("按 {} 的规定:", "as of {}:", text(&answer["as_of"]));
+    let mut body = match text(&answer["message"]) {
+        "" => say!("按 {} 的规定:", "as of {}:", text(&answer["as_of"])),
+        message => message.to_owned(),
+    };
     body.push('\n');
-    if !text(&answer["message"]).is_empty() {
-        let _ = writeln!(body, "{}", text(&answer["message"]));
-    }
     for conflict in each(&answer["conflicts"]) {
         let about = text(&conflict["about"]);
         let _ = writeln!(body, "{}", say!("关于“{}”,文件说法不一:", "texts differ about {}:", about));

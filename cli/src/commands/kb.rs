@@ -9,7 +9,7 @@ use crate::args::{
 use crate::error::{Exit, Failure, Result};
 use crate::gateway::Gateway;
 use crate::output::table::Table;
-use crate::output::{Document, List};
+use crate::output::{Document, Format, List};
 use crate::words::{say, tr};
 use serde_json::{Value, json};
 
@@ -50,7 +50,11 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
         KbVerb::Hotline(args) => {
             let body = json!({"text": text_or_stdin(args.text)?});
             let proposal = gateway.post_json("/api/qa/ticket", &body).await?;
+            let draft = format!("\n{}\n", text(&proposal["draft"]["text"]));
             one(context, "zhisuan.hotline/1", proposal, show::ticket)?;
+            if context.out.format() == Format::Table {
+                context.out.raw(draft.as_bytes())?;
+            }
         }
         #[cfg(feature = "server")]
         KbVerb::Verify(args) => verify(context, &args.path)?,

@@ -192,7 +192,6 @@ pub(super) fn ticket(value: &Value) -> Vec<Table> {
     let unsure = if class["unsure"] == true { tr("(不太确定)", " (unsure)") } else { "" };
     facts.pair(tr("类别", "class"), format!("{}{unsure}", text(&class["label"])));
     facts.pair(tr("承办单位", "body"), text(&routed["name"]).to_owned());
-    facts.pair(tr("答复草稿", "draft"), text(&value["draft"]["text"]).to_owned());
     vec![facts]
 }
 
