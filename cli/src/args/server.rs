@@ -79,6 +79,8 @@ pub(crate) struct GatewayArgs {
     pub(crate) listen: SocketAddr,
     #[arg(long, value_name = "DIR", help = tr("知识库文件夹", "knowledge folder"))]
     pub(crate) knowledge: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", help = tr("保存知识库的数据文件夹;不给则用临时文件夹", "data folder that keeps the knowledge base; a temporary one by default"))]
+    pub(crate) data_dir: Option<PathBuf>,
     #[arg(long, value_name = "N", default_value_t = 256, help = tr("同时处理的请求数", "requests in flight"))]
     pub(crate) max_inflight: usize,
     #[arg(long, value_name = "FILE", help = tr("运维设置(限额、排队、过滤、标识、审计、追踪),见 docs/gateway.md", "operations: limits, queue, filter, labels, audit, traces; see docs/gateway.md"))]

@@ -4,6 +4,7 @@ use super::{Context, submit};
 use crate::args::{GatewayArgs, SchedulerArgs, WorkerArgs};
 use crate::config::As;
 use crate::error::{Exit, Failure, Result};
+use crate::roles::knowledge::Knowledge;
 use crate::roles::{self, not_started};
 use crate::stop;
 use crate::units;
@@ -94,16 +95,13 @@ pub(super) async fn worker(context: &Context, args: WorkerArgs) -> Result<Exit> 
 pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit> {
     stop::logging();
     let key = own_key(context, "gateway")?;
+    let mut knowledge = own_knowledge(context, &args).await?;
     let handle = zhisuan_serving::start(zhisuan_serving::Options {
         listen: args.listen,
         scheduler_url: context.settings.get("scheduler").to_owned(),
         key,
         max_inflight: args.max_inflight,
-        extra: args
-            .knowledge
-            .as_deref()
-            .map(roles::stack::pages)
-            .transpose()?,
+        extra: knowledge.as_ref().map(|(knowledge, _)| knowledge.router()),
         operations: roles::operations::read(args.operations.as_deref())?,
     })
     .await
@@ -116,9 +114,38 @@ pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit
         "the gateway is at http://{}",
         handle.address()
     ));
+    if let Some((knowledge, _)) = &mut knowledge {
+        knowledge.follow(&format!("http://{}", handle.address()), None)?;
+    }
     stop::asked().await;
     context.out.note(tr("正在停止", "stopping"));
     stop::unless_forced(handle.shutdown(GRACE)).await
+}
+
+/// The knowledge service of a gateway that runs alone, and the folder that ends with it where none
+/// was named. The model name `gov-qa` is not offered: that takes an operator.
+async fn own_knowledge(
+    context: &Context,
+    args: &GatewayArgs,
+) -> Result<Option<(Knowledge, Option<tempfile::TempDir>)>> {
+    if args.knowledge.is_none() && args.data_dir.is_none() {
+        return Ok(None);
+    }
+    let (data, kept) = match &args.data_dir {
+        Some(folder) => (folder.join("knowledge"), None),
+        None => {
+            context.out.note(tr(
+                "知识库放在临时文件夹,结束后不保留;要保留请用 --data-dir",
+                "the knowledge base lies in a temporary folder; keep it with --data-dir",
+            ));
+            let folder = tempfile::tempdir()?;
+            (folder.path().join("knowledge"), Some(folder))
+        }
+    };
+    let ca = Some(context.settings.get("ca")).filter(|ca| !ca.is_empty());
+    let scheduler = context.settings.get("scheduler");
+    let knowledge = Knowledge::open(&data, args.knowledge.as_deref(), scheduler, ca).await?;
+    Ok(Some((knowledge, kept)))
 }
 
 /// The key of a role that runs alone; without one it would only wait for nothing.

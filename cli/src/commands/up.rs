@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
     let data = DataDir::open(&folder)?;
     let devices = simulated(&args.simulate_devices)?;
     let has_simulated = !devices.is_empty();
-    let stack = Stack::start(StackOptions {
+    let mut stack = Stack::start(StackOptions {
         data_dir: data.path().to_owned(),
         listen: args.listen,
         gateway_listen: args.gateway_listen,
@@ -66,6 +66,7 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
     .await?;
     let operator = stack.operator()?;
     let started = prepare(context, &stack, &operator, &data, has_simulated).await?;
+    stack.help_knowledge(&started.key)?;
     if has_simulated {
         out.note(tr(
             "注意:加速卡是模拟设备,不会真的计算",
@@ -216,6 +217,13 @@ fn tell(out: Printer, started: &Started, node: &str) -> Result<()> {
     facts.pair(
         tr("知识问答页面", "questions page"),
         format!("{}/qa", started.gateway),
+    );
+    facts.pair(
+        tr(
+            "知识库管理(用操作员或 clerk 密钥登录)",
+            "knowledge console (operator or clerk key)",
+        ),
+        format!("{}/kb", started.gateway),
     );
     facts.pair(tr("API 密钥", "API key"), started.key.clone());
     facts.pair(tr("节点", "node"), node);

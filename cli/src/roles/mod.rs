@@ -1,7 +1,9 @@
 //! The roles of the platform, put together in one process.
 
 pub(crate) mod data;
+pub(crate) mod door;
 pub(crate) mod examples;
+pub(crate) mod knowledge;
 pub(crate) mod operations;
 pub(crate) mod stack;
 pub(crate) mod tenants;

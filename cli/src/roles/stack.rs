@@ -1,17 +1,14 @@
 //! Scheduler, worker and gateway in one process, started and stopped in order.
 
+use super::knowledge::Knowledge;
 use super::operations::with_audit;
 use super::{cache_dir, hub, node_name, not_started};
 use crate::client::Client;
 use crate::error::Result;
 use crate::words::tr;
-use axum::response::Redirect;
-use axum::routing::get;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
-use zhisuan_apps::rag::KnowledgeBase;
 use zhisuan_scheduler::Role;
 use zhisuan_worker::SimulatedDevice;
 
@@ -36,6 +33,7 @@ pub(crate) struct Stack {
     scheduler: zhisuan_scheduler::Handle,
     worker: zhisuan_worker::Handle,
     gateway: zhisuan_serving::Handle,
+    knowledge: Knowledge,
 }
 
 impl Stack {
@@ -61,21 +59,38 @@ impl Stack {
         })
         .await
         .map_err(|error| not_started(tr("工作节点", "the worker"), error.code(), &error))?;
+        let folder = options.data_dir.join("knowledge");
+        let mut knowledge =
+            Knowledge::open(&folder, options.knowledge.as_deref(), &url, None).await?;
         let gateway = zhisuan_serving::start(zhisuan_serving::Options {
             listen: options.gateway_listen,
             scheduler_url: url,
             key: scheduler.internal_key(Role::Gateway),
             max_inflight: MAX_INFLIGHT,
-            extra: options.knowledge.as_deref().map(pages).transpose()?,
+            extra: Some(knowledge.router()),
             operations: with_audit(options.operations, &options.data_dir),
         })
         .await
         .map_err(|error| not_started(tr("推理网关", "the gateway"), error.code(), &error))?;
-        Ok(Self {
+        let gateway_url = local_url(gateway.address());
+        knowledge.follow(&gateway_url, None)?;
+        let stack = Self {
             scheduler,
             worker,
             gateway,
-        })
+            knowledge,
+        };
+        stack
+            .knowledge
+            .offer(&stack.operator()?, &gateway_url)
+            .await?;
+        Ok(stack)
+    }
+
+    /// Lets the models behind the gateway help the knowledge service, at the cost of a tenant.
+    pub(crate) fn help_knowledge(&mut self, key: &str) -> Result<()> {
+        let gateway = self.gateway_url();
+        self.knowledge.follow(&gateway, Some(key))
     }
 
     /// Address of scheduler and console, as this machine reaches it.
@@ -110,16 +125,6 @@ impl Stack {
         self.worker.shutdown(grace).await;
         self.scheduler.shutdown().await;
     }
-}
-
-/// The pages of the knowledge base in a folder with their style sheet; the root leads to them.
-pub(crate) fn pages(folder: &Path) -> Result<axum::Router> {
-    let base = KnowledgeBase::load(folder)
-        .map_err(|error| not_started(tr("知识库", "the knowledge base"), "ZS-KNOWLEDGE", &error))?;
-    let home = get(|| async { Redirect::temporary("/qa") });
-    Ok(zhisuan_apps::pages::router(Arc::new(base))
-        .merge(zhisuan_web::assets::router())
-        .route("/", home))
 }
 
 /// An address that listens everywhere is reached on this machine.

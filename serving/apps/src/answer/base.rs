@@ -11,24 +11,17 @@ use thiserror::Error;
 
 use super::ask::check;
 use super::cache::AnswerCache;
-use super::compose::{Said, worse};
-use super::evidence::{Gap, SentenceView, View, judge, scope, select, weigh};
+use super::evidence::weigh;
+use super::find::Found;
 use super::hashes;
-use super::question::{self, Question};
-use super::record::{Answer, Asked, Citation, Sentence};
+use super::record::{Answer, Asked, Citation};
 use crate::kb::{Published, State, Version, VersionId};
 use crate::retrieve::{
-    DenseIndex, EmbedError, Embedder, Entry, PassageIndex, Side, Synonyms, fold, fuse,
+    DenseIndex, EmbedError, Embedder, Entry, PassageIndex, Side, Synonyms, fold,
 };
 
-/// Passages taken from the words' index.
-const LEXICAL: usize = 80;
-/// Passages taken from the vectors.
-const DENSE: usize = 50;
 /// Passages embedded in one call.
 const EMBED_BATCH: usize = 32;
-/// A passage whose score is below this share of the best one's is not asked.
-const NEAR_BEST: f32 = 0.5;
 
 /// Why a base cannot be asked.
 #[derive(Debug, Error)]
@@ -69,25 +62,20 @@ pub struct Hit {
     pub score: f32,
 }
 
-/// A passage with its score, by positions in the base.
-#[derive(Debug, Clone, Copy)]
-struct Found {
-    version: usize,
-    passage: usize,
-    state: State,
-    score: f32,
-}
-
 /// A published base with its index, ready to be asked from many threads.
 pub struct Base {
-    published: Arc<Published>,
+    pub(super) published: Arc<Published>,
     /// Version and passage of every entry of the index.
-    entries: Vec<(u32, u32)>,
+    pub(super) entries: Vec<(u32, u32)>,
     /// Positions of the versions of each document.
-    documents: HashMap<String, Vec<usize>>,
-    index: PassageIndex,
-    dense: Option<(DenseIndex, Arc<dyn Embedder>)>,
-    synonyms: Synonyms,
+    pub(super) documents: HashMap<String, Vec<usize>>,
+    /// Places that texts are about, folded, the longer first.
+    pub(super) places: Vec<String>,
+    /// The place that most texts are about: questions that name none are about it.
+    pub(super) home: Option<String>,
+    pub(super) index: PassageIndex,
+    pub(super) dense: Option<(DenseIndex, Arc<dyn Embedder>)>,
+    pub(super) synonyms: Synonyms,
     cache: AnswerCache,
 }
 
@@ -134,7 +122,10 @@ impl Base {
             Some(embedder) => Some((embedded(&published, embedder.as_ref())?, embedder)),
             None => None,
         };
+        let (places, home) = places(&published);
         Ok(Self {
+            places,
+            home,
             synonyms: Synonyms::new(&published.synonyms),
             published,
             entries,
@@ -167,9 +158,14 @@ impl Base {
         if check(asked).is_err() {
             return Vec::new();
         }
-        let question = question::read(&asked.question, asked.as_of, &self.synonyms);
-        let day = question.as_of.unwrap_or(asked.as_of);
-        let mut found = self.ranked(asked, &question, day);
+        let question = self.read(&asked.question, asked);
+        let Ok(limits) = self.limits(asked, &question) else {
+            return Vec::new();
+        };
+        let weighed = weigh(&question.matters, &self.index);
+        let found = self.ranked(&question, &limits);
+        let candidates = self.candidates(&question, &weighed, &found);
+        let mut found = self.by_evidence(&found, &candidates, &limits);
         found.truncate(asked.top_k);
         found.iter().filter_map(|found| self.hit(*found)).collect()
     }
@@ -189,136 +185,6 @@ impl Base {
         answer
     }
 
-    fn said(&self, asked: &Asked) -> (Said, Date) {
-        if let Err(bad) = check(asked) {
-            return (Said::refused(&bad.message), asked.as_of);
-        }
-        let question = question::read(&asked.question, asked.as_of, &self.synonyms);
-        let day = question.as_of.unwrap_or(asked.as_of);
-        let has_matter = !question.concepts.is_empty();
-        if let Some(route) = question::route(&question.folded, has_matter) {
-            return (Said::routed(route), day);
-        }
-        let found = self.ranked(asked, &question, day);
-        (self.judged(asked, &question, &found, day), day)
-    }
-
-    /// The first texts of the ranking that answer, or why none does.
-    fn judged(&self, asked: &Asked, question: &Question, found: &[Found], day: Date) -> Said {
-        let weighted = weigh(question, &self.index);
-        let mut reason = if weighted.is_empty() {
-            "no_matter"
-        } else {
-            "nothing_found"
-        };
-        let best = found.first().map_or(0.0, |found| found.score);
-        let near = found.iter().filter(|found| found.score >= NEAR_BEST * best);
-        let mut seen: Vec<(usize, Range<usize>)> = Vec::new();
-        for candidate in near {
-            let Some(version) = self.published.versions.get(candidate.version) else {
-                continue;
-            };
-            let scope = scope(version, candidate.passage);
-            if seen
-                .iter()
-                .any(|(at, known)| *at == candidate.version && known.contains(&candidate.passage))
-            {
-                continue;
-            }
-            if seen.len() >= asked.top_k {
-                break;
-            }
-            seen.push((candidate.version, scope.clone()));
-            let view = View::new(version, scope);
-            let chosen = match judge(question, &weighted, &view) {
-                Ok(()) => select(question, &weighted, &view),
-                Err(gap) => {
-                    reason = worse(reason, gap);
-                    continue;
-                }
-            };
-            if chosen.is_empty() {
-                reason = worse(reason, Gap::Uncovered);
-                continue;
-            }
-            let theme = version.head.theme.as_ref();
-            if let Some(theme) = theme.filter(|t| self.published.closed_themes.contains(*t)) {
-                return Said::closed(theme);
-            }
-            let sentences = verified(version, day, &chosen);
-            if !sentences.is_empty() {
-                return Said::answered(sentences, day);
-            }
-            reason = "source_changed";
-        }
-        Said::nothing(reason, self.nearest(found, day))
-    }
-
-    /// Passages by rank: words and vectors fused, titles that name the matter and texts in force
-    /// before others.
-    fn ranked(&self, asked: &Asked, question: &Question, day: Date) -> Vec<Found> {
-        let lexical = match self.index.top(&question.terms, LEXICAL) {
-            Ok(top) => top,
-            Err(fault) => {
-                tracing::error!(%fault, "search failed");
-                Vec::new()
-            }
-        };
-        let fused = match self.nearest_vectors(&asked.question) {
-            Some(dense) => fuse(&[(&lexical, 1.0), (&dense, 1.0)]),
-            None => lexical,
-        };
-        let mut titles: HashMap<usize, f32> = HashMap::new();
-        let mut found: Vec<Found> = fused
-            .into_iter()
-            .filter_map(|(entry, score)| {
-                let (at, passage) = *self.entries.get(entry as usize)?;
-                let (at, passage) = (at as usize, passage as usize);
-                let version = self.published.versions.get(at)?;
-                let state = version.state_on(day);
-                if !state.holds() && self.another_holds(version, day) {
-                    return None;
-                }
-                let share = *titles.entry(at).or_insert_with(|| {
-                    let title = fold(&version.head.title);
-                    let named = question.concepts.iter().filter(|c| c.is_in(&title));
-                    named.count() as f32 / question.concepts.len().max(1) as f32
-                });
-                Some(Found {
-                    version: at,
-                    passage,
-                    state,
-                    score: score * (1.0 + share) * state_factor(state),
-                })
-            })
-            .collect();
-        found.sort_by(|a, b| {
-            let order = b.score.total_cmp(&a.score);
-            order.then_with(|| (a.version, a.passage).cmp(&(b.version, b.passage)))
-        });
-        found
-    }
-
-    /// Whether another version of the same document holds on the day.
-    fn another_holds(&self, version: &Version, day: Date) -> bool {
-        let others = self.documents.get(&version.id.document);
-        others.into_iter().flatten().any(|at| {
-            let other = self.published.versions.get(*at);
-            other.is_some_and(|other| other.id != version.id && other.state_on(day).holds())
-        })
-    }
-
-    fn nearest_vectors(&self, question: &str) -> Option<Vec<(u32, f32)>> {
-        let (dense, embedder) = self.dense.as_ref()?;
-        match embedder.embed(&[question.to_owned()], Side::Query) {
-            Ok(rows) => rows.first().map(|row| dense.top(row, DENSE)),
-            Err(fault) => {
-                tracing::warn!(%fault, "question has no vector, words alone are searched");
-                None
-            }
-        }
-    }
-
     fn hit(&self, found: Found) -> Option<Hit> {
         let version = self.published.versions.get(found.version)?;
         let passage = version.passages.get(found.passage)?;
@@ -335,7 +201,7 @@ impl Base {
     }
 
     /// The first sentences of the nearest texts, one for each document, at most three.
-    fn nearest(&self, found: &[Found], day: Date) -> Vec<Citation> {
+    pub(super) fn nearest(&self, found: &[Found], day: Date) -> Vec<Citation> {
         let mut named: Vec<Citation> = Vec::new();
         for candidate in found {
             let version = self.published.versions.get(candidate.version);
@@ -355,40 +221,26 @@ impl Base {
     }
 }
 
-/// Cites the chosen sentences and keeps those whose bytes hold them.
-fn verified(version: &Version, day: Date, chosen: &[&SentenceView]) -> Vec<Sentence> {
-    let mut kept = Vec::new();
-    for sentence in chosen {
-        let path = version.passages.get(sentence.passage).map(|p| &*p.path);
-        let path = path.unwrap_or_default();
-        let citation = Citation::of(version, path, sentence.span.clone(), day);
-        match citation.verify(&version.text) {
-            Ok(()) => kept.push(Sentence {
-                text: citation.quote.clone(),
-                section: path.last().cloned().unwrap_or_default(),
-                citations: vec![citation],
-            }),
-            Err(fault) => tracing::error!(%fault, "citation dropped"),
-        }
-    }
-    kept
-}
-
-/// How far a text that is not law on the day falls behind one that is.
-fn state_factor(state: State) -> f32 {
-    match state {
-        State::InForce => 1.0,
-        State::Unstated => 0.9,
-        State::NotYet => 0.7,
-        State::Draft => 0.65,
-        State::Superseded | State::Repealed | State::Quarantined => 0.55,
-    }
-}
-
 /// Sentences of a version, one a line.
 fn joined(version: &Version, sentences: &[Range<usize>]) -> String {
     let texts = sentences.iter().filter_map(|s| version.text.get(s.clone()));
     texts.collect::<Vec<_>>().join("\n")
+}
+
+/// The places of the texts, and the one that more than half of them are about.
+fn places(published: &Published) -> (Vec<String>, Option<String>) {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for version in &published.versions {
+        if let Some(place) = &version.head.place {
+            *counts.entry(fold(place)).or_default() += 1;
+        }
+    }
+    let most = |count: usize| count * 2 > published.versions.len();
+    let home = counts.iter().find(|(_, count)| most(**count));
+    let home = home.map(|(place, _)| place.clone());
+    let mut places: Vec<String> = counts.into_keys().collect();
+    places.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    (places, home)
 }
 
 /// Vectors of all passages, each embedded with its title and headings.

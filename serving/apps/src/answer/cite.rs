@@ -6,7 +6,8 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::record::Citation;
+use super::evidence::SentenceView;
+use super::record::{Citation, Sentence};
 use crate::kb::{Origin, Version};
 
 /// Why a citation does not hold.
@@ -80,6 +81,29 @@ impl Citation {
             }),
         }
     }
+}
+
+/// Cites the chosen sentences and keeps those whose bytes hold them.
+pub(crate) fn verified(version: &Version, day: Date, chosen: &[&SentenceView]) -> Vec<Sentence> {
+    let mut kept = Vec::new();
+    let mut checked = None;
+    for sentence in chosen {
+        let path = version.passages.get(sentence.passage).map(|p| &*p.path);
+        let path = path.unwrap_or_default();
+        let citation = Citation::of(version, path, sentence.span.clone(), day);
+        let text_holds = checked
+            .get_or_insert_with(|| citation.verify(&version.text))
+            .clone();
+        match text_holds.and_then(|()| citation.verify_range(&version.text)) {
+            Ok(()) => kept.push(Sentence {
+                text: citation.quote.clone(),
+                section: path.last().cloned().unwrap_or_default(),
+                citations: vec![citation],
+            }),
+            Err(fault) => tracing::error!(%fault, "citation dropped"),
+        }
+    }
+    kept
 }
 
 /// Where the block that holds a range stood in the file; its own bytes where no block does.

@@ -4,7 +4,9 @@ use jiff::civil::Date;
 
 use super::evidence::Gap;
 use super::question::Route;
-use super::record::{Answer, Asked, Citation, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence};
+use super::record::{
+    Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence,
+};
 use crate::kb::{HandOver, Published, State, Version};
 
 /// The visible label of extractive answers (GB 45438-2025).
@@ -20,6 +22,9 @@ pub(crate) struct Said {
     pub(crate) sentences: Vec<Sentence>,
     pub(crate) nearest: Vec<Citation>,
     pub(crate) choices: Vec<String>,
+    pub(crate) conflicts: Vec<Conflict>,
+    /// What part of the question has no answer, in words.
+    pub(crate) missing: Option<String>,
 }
 
 impl Said {
@@ -31,6 +36,8 @@ impl Said {
             sentences: Vec::new(),
             nearest: Vec::new(),
             choices: Vec::new(),
+            conflicts: Vec::new(),
+            missing: None,
         }
     }
 
@@ -85,22 +92,58 @@ impl Said {
 
     /// Nothing answered; the nearest texts are named.
     pub(crate) fn nothing(reason: &'static str, nearest: Vec<Citation>) -> Self {
-        let outcome = if reason == "other_place" {
-            Outcome::OutOfScope
-        } else {
-            Outcome::NoEvidence
-        };
         let message = match reason {
-            "no_matter" => "没有看出要问的事项，请写明事项名称，例如“居住证要带什么材料”。",
-            "other_place" => "知识库里没有这个地区的文件，请咨询当地政务服务热线。",
             "not_covered" => "找到了相近的文件，但其中没有写明所问的内容，不作推测。",
             "source_changed" => "来源文件在载入后有改动，核对不上，暂不摘录，请联系人工。",
             _ => "没有找到可靠来源，不作推测。",
         };
         Self {
             nearest,
-            ..Self::plain(outcome, reason, message)
+            ..Self::plain(Outcome::NoEvidence, reason, message)
         }
+    }
+
+    /// It asks about a place that no text is about.
+    pub(crate) fn elsewhere(place: &str) -> Self {
+        let message = format!("知识库里没有{place}的文件，请咨询当地政务服务热线。");
+        Self::plain(Outcome::NoEvidence, "other_place", &message)
+    }
+
+    /// It can mean several matters.
+    pub(crate) fn unclear(choices: Vec<String>) -> Self {
+        let message = "没有看出问的是哪一件事。请写明事项名称，例如“居住证要带什么材料”。";
+        Self {
+            choices,
+            ..Self::plain(Outcome::Clarify, "ambiguous", message)
+        }
+    }
+
+    /// Texts in force say different things.
+    pub(crate) fn contradicted(
+        sentences: Vec<Sentence>,
+        conflicts: Vec<Conflict>,
+        day: Date,
+    ) -> Self {
+        let message = format!(
+            "截至{}，现行文件的说法不一致，两种都列在下面，请向发布机构核实：",
+            chinese_day(day)
+        );
+        Self {
+            sentences,
+            conflicts,
+            ..Self::plain(Outcome::Conflict, "conflict", &message)
+        }
+    }
+
+    /// Says which parts of the question have no answer.
+    pub(crate) fn lacks(&mut self, parts: &[&str]) {
+        if parts.is_empty() || self.outcome != Outcome::Answered {
+            return;
+        }
+        self.outcome = Outcome::Partial;
+        self.reason = "part_missing";
+        let parts = parts.join("”“");
+        self.missing = Some(format!("没有找到“{parts}”的依据，不作推测。"));
     }
 
     /// Sentences answer; the outcome follows from the state of the text that they stand in.
@@ -116,7 +159,7 @@ impl Said {
                 format!("截至{}，来源文件这样写：", chinese_day(day)),
             ),
             State::Draft => (
-                Outcome::Answered,
+                Outcome::NotInForce,
                 "draft",
                 format!("截至{}，只有草案写到这一问题，尚未施行：", chinese_day(day)),
             ),
@@ -153,6 +196,12 @@ impl Said {
         published: &Published,
         hashes: Hashes,
     ) -> Answer {
+        let mut notices = notices(&self.sentences, published);
+        notices.extend(self.missing.map(|message| Notice {
+            document: String::new(),
+            code: "part_missing".to_owned(),
+            message,
+        }));
         Answer {
             schema: SCHEMA.to_owned(),
             id: String::new(),
@@ -162,9 +211,9 @@ impl Said {
             reason: self.reason.to_owned(),
             message: self.message,
             made_by: Maker::Extract,
-            notices: notices(&self.sentences, published),
+            notices,
             sentences: self.sentences,
-            conflicts: Vec::new(),
+            conflicts: self.conflicts,
             choices: self.choices,
             nearest: self.nearest,
             hand_over: (self.outcome != Outcome::Answered)
@@ -248,12 +297,13 @@ pub(crate) fn version_of<'a>(
     })
 }
 
-/// The more telling of two reasons for having no source.
-pub(crate) fn worse(known: &'static str, gap: Gap) -> &'static str {
-    match (known, gap) {
-        ("source_changed" | "other_place" | "not_covered", _) | (_, Gap::OtherMatter) => known,
-        (_, Gap::NoMatter) => "no_matter",
-        (_, Gap::OtherPlace) => "other_place",
-        (_, Gap::Uncovered) => "not_covered",
+/// The reason code of a gap.
+pub(crate) fn reason(gap: Gap) -> &'static str {
+    match gap {
+        Gap::OtherMatter => "nothing_found",
+        Gap::Uncovered => "not_covered",
+        Gap::NoMatter => "no_matter",
+        Gap::Ambiguous => "ambiguous",
+        Gap::Changed => "source_changed",
     }
 }

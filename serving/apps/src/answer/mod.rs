@@ -4,11 +4,15 @@ mod ask;
 mod base;
 mod cache;
 mod cite;
+mod clash;
 mod compose;
 mod evidence;
+mod find;
 mod hashes;
+mod numbers;
 mod question;
 mod record;
+mod reply;
 
 pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
 pub use base::{Base, BuildError, Hit};

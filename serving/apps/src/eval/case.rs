@@ -7,8 +7,7 @@ use thiserror::Error;
 use crate::answer::Outcome;
 
 /// Which questions were looked at while the rules were made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Split {
     /// Looked at.
     Tune,
@@ -17,11 +16,31 @@ pub enum Split {
 }
 
 impl Split {
-    /// The name in JSON.
+    /// The name in file names and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tune => "tune",
             Self::Blind => "blind",
+        }
+    }
+}
+
+/// Words that an answer must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Fact {
+    /// These.
+    Words(String),
+    /// One of these.
+    AnyOf(Vec<String>),
+}
+
+impl Fact {
+    /// All ways to write it.
+    pub(super) fn ways(&self) -> &[String] {
+        match self {
+            Self::Words(words) => std::slice::from_ref(words),
+            Self::AnyOf(ways) => ways,
         }
     }
 }
@@ -33,32 +52,36 @@ pub struct Case {
     pub id: String,
     /// The question as a citizen types it.
     pub question: String,
-    /// How it is put: `plain`, `colloquial`, `traditional`, `typo`, `as_of`, `near_miss` and so on.
+    /// How it is put: `plain`, `colloquial`, `traditional` or `typo`.
     pub style: String,
-    /// What kind of fact it asks for.
+    /// What kind of question it is, such as `number` or `near_miss`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// Name of the base that is asked.
+    #[serde(default)]
+    pub base: String,
     /// The day on which it is asked; none is the runner's day.
     #[serde(default)]
     pub as_of: Option<Date>,
     /// The asker's place.
     #[serde(default)]
     pub place: Option<String>,
-    /// Name of the document that answers it.
+    /// Names of the documents that an answer may quote.
     #[serde(default)]
-    pub document: Option<String>,
-    /// Words of the document that the answer must hold, all of them.
+    pub documents: Vec<String>,
+    /// Words of the documents, all of which must be found.
     #[serde(default)]
-    pub facts: Vec<String>,
+    pub evidence: Vec<String>,
+    /// What the answer must hold, all of it.
+    #[serde(default)]
+    pub facts: Vec<Fact>,
     /// How the answer must end.
     pub outcome: Outcome,
-    /// Its split.
-    pub split: Split,
 }
 
 /// A line that is no question.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("评测集第 {line} 行不能使用：{reason}。请按 examples/README.md 的字段改正")]
+#[error("评测集第 {line} 行不能使用：{reason}。请对照评测集的字段说明改正")]
 pub struct BadCase {
     /// Line, from 1.
     pub line: usize,
@@ -89,9 +112,10 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named() {
-        let good = r#"{"id":"a","question":"问","style":"plain","type":"fee","facts":["1元"],"outcome":"answered","split":"tune"}"#;
-        assert_eq!(read(good).unwrap().len(), 1);
-        assert_eq!(read(&format!("{good}\n\n{{}}")).unwrap_err().line, 3);
-        assert_eq!(read(&format!("{good}\n{good}")).unwrap_err().line, 2);
+        let good = r#"{"id":"a","question":"问","style":"plain","type":"fee","facts":["1元",["二","贰"]],"outcome":"answered"}"#;
+        assert_eq!(read(good).map(|cases| cases.len()), Ok(1));
+        let line = |text: &str| read(text).map_err(|bad| bad.line);
+        assert_eq!(line(&format!("{good}\n\n{{}}")), Err(3));
+        assert_eq!(line(&format!("{good}\n{good}")), Err(2));
     }
 }

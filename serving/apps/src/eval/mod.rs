@@ -12,21 +12,22 @@ use jiff::civil::Date;
 
 use crate::answer::{Answer, Asked, Base};
 
-pub use case::{BadCase, Case, Split, read};
+pub use case::{BadCase, Case, Fact, Split, read};
 pub use report::{Report, Row};
 pub use score::{EVIDENCE_AT, Score, score};
 
-/// Asks every question of a split and sums up; `seen` gets every question that is not blind with
-/// its answer and score. `day` is the day of questions that name none.
+/// Asks all `cases`, which belong to one split and to this base, and adds them to a report; `seen`
+/// gets every question with its answer and score unless they are blind. `day` is the day of
+/// questions that name none.
 pub fn run(
     base: &Base,
     cases: &[Case],
     split: Split,
     day: Date,
+    report: &mut Report,
     seen: &mut dyn FnMut(&Case, &Answer, &Score),
-) -> Report {
-    let mut report = Report::default();
-    for case in cases.iter().filter(|case| case.split == split) {
+) {
+    for case in cases {
         let asked = Asked {
             question: case.question.clone(),
             as_of: case.as_of.unwrap_or(day),
@@ -43,5 +44,4 @@ pub fn run(
             seen(case, &answer, &score);
         }
     }
-    report
 }

@@ -29,8 +29,8 @@ pub struct Row {
     pub outcomes: usize,
     /// Answers from a text of another place.
     pub wrong_place: usize,
-    /// Drafts and texts that do not hold, quoted without saying so.
-    pub unlabelled: usize,
+    /// What drafts say, or texts that do not hold, given as law.
+    pub draft_as_law: usize,
     /// Citations shown.
     pub citations: usize,
     /// Those whose bytes hold their quote.
@@ -63,7 +63,7 @@ impl Row {
         self.refused += one(score.near_miss && !score.false_answer);
         self.outcomes += one(score.outcome);
         self.wrong_place += one(score.wrong_place);
-        self.unlabelled += one(score.unlabelled);
+        self.draft_as_law += one(score.draft_as_law);
         self.citations += score.citations;
         self.verbatim += score.verbatim;
     }
@@ -93,7 +93,7 @@ impl Report {
     /// The table in Markdown; `details` adds the rows by type and style.
     pub fn table(&self, details: bool) -> String {
         let mut text = String::from(
-            "| 类别 | 题数 | 证据在前5 | 答出事实 | 误拒 | 近似题拒答 | 结果相符 | 串城市 | 未标草案 | 引文逐字 |\n\
+            "| 类别 | 题数 | 证据在前5 | 答出事实 | 误拒 | 近似题拒答 | 结果相符 | 串城市 | 草案当现行 | 引文逐字 |\n\
              |---|---|---|---|---|---|---|---|---|---|\n",
         );
         text.push_str(&line("合计", &self.total));
@@ -126,7 +126,7 @@ fn line(name: &str, row: &Row) -> String {
         share(row.refused, row.near_misses),
         share(row.outcomes, row.questions),
         row.wrong_place,
-        row.unlabelled,
+        row.draft_as_law,
         share(row.verbatim, row.citations),
     )
 }

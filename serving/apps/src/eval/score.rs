@@ -1,10 +1,10 @@
 //! Whether one answer is right; pure.
 
-use crate::answer::{Answer, Hit, Outcome};
-use crate::kb::{Published, State};
+use crate::answer::{Answer, Citation, Hit, Outcome};
+use crate::kb::{Published, Version};
 use crate::retrieve::fold;
 
-use super::case::Case;
+use super::case::{Case, Fact};
 
 /// Passages among which the evidence must be.
 pub const EVIDENCE_AT: usize = 5;
@@ -15,7 +15,7 @@ pub const EVIDENCE_AT: usize = 5;
 pub struct Score {
     /// The question has an answer in the base.
     pub answerable: bool,
-    /// It is a question whose answer only seems to be in the base, or belongs to another place.
+    /// Its answer only seems to be in the base.
     pub near_miss: bool,
     /// All facts stand in the best passages of the right document.
     pub evidence: bool,
@@ -29,8 +29,8 @@ pub struct Score {
     pub false_refusal: bool,
     /// It quotes a text of another place than the one asked about.
     pub wrong_place: bool,
-    /// It quotes a draft, or a text that does not hold, without saying so.
-    pub unlabelled: bool,
+    /// It gives as law what a draft says, or a text that does not hold.
+    pub draft_as_law: bool,
     /// Citations that it shows.
     pub citations: usize,
     /// Those whose bytes hold their quote.
@@ -39,63 +39,64 @@ pub struct Score {
 
 /// Compares an answer and the passages found with what a question expects.
 pub fn score(case: &Case, hits: &[Hit], answer: &Answer, published: &Published) -> Score {
-    let answerable = !case.facts.is_empty();
-    let wanted = |document: &str| case.document.as_ref().is_none_or(|own| own == document);
+    let allowed = |document: &str| case.documents.iter().any(|own| own == document);
+    let answerable = !case.documents.is_empty() && !case.evidence.is_empty();
     let best = hits
         .iter()
         .take(EVIDENCE_AT)
-        .filter(|h| wanted(&h.document));
+        .filter(|h| allowed(&h.document));
     let found: String = best
         .map(|hit| format!("{}\n{}\n{}\n", hit.title, hit.path.join("\n"), hit.text))
         .collect();
-    let told = answer.sentences.iter().filter(|sentence| {
-        let mut citations = sentence.citations.iter();
-        citations.any(|citation| wanted(&citation.document))
-    });
-    let told: String = told
-        .map(|s| format!("{}\n{}\n", s.section, s.text))
+    let shown = shown(answer);
+    let right = shown.iter().filter(|c| allowed(&c.document));
+    let told: String = right
+        .map(|c| format!("{}\n{}\n", c.path.join("\n"), c.quote))
         .collect();
-    let gave = !answer.sentences.is_empty() || !answer.conflicts.is_empty();
-    let sides = answer
-        .conflicts
-        .iter()
-        .flat_map(|c| &c.sides)
-        .map(|s| &s.citation);
-    let quoted = answer.sentences.iter().flat_map(|s| &s.citations);
-    let shown: Vec<_> = quoted.chain(sides).collect();
-    let holds_quote = |citation: &&&crate::answer::Citation| {
-        let mut versions = published.versions.iter();
-        let version = versions.find(|version| {
-            version.id.document == citation.document && version.id.number == citation.version
-        });
-        version.is_some_and(|version| citation.verify(&version.text).is_ok())
-    };
-    let conflict: String = shown.iter().map(|c| format!("{}\n", c.quote)).collect();
-    let facts = answerable && (holds(&told, &case.facts) || holds(&conflict, &case.facts));
+    let gave = !shown.is_empty();
+    let evidence: Vec<Fact> = case.evidence.iter().cloned().map(Fact::Words).collect();
+    let leads = shown.first().is_some_and(|c| allowed(&c.document));
     Score {
         answerable,
-        near_miss: !answerable && matches!(case.outcome, Outcome::NoEvidence | Outcome::OutOfScope),
-        evidence: answerable && holds(&found, &case.facts),
-        facts,
+        near_miss: case.kind == "near_miss",
+        evidence: answerable && holds(&found, &evidence),
+        facts: answerable && leads && holds(&told, &case.facts),
         outcome: answer.outcome == case.outcome,
         false_answer: !answerable && gave,
         false_refusal: answerable && !gave,
-        wrong_place: shown
-            .iter()
-            .any(|c| elsewhere(case.place.as_deref(), c.place.as_deref())),
-        unlabelled: shown.iter().any(|c| {
-            let labelled = answer.notices.iter().any(|n| n.document == c.document);
-            !matches!(c.state, State::InForce) && !labelled
-        }),
+        wrong_place: shown.iter().any(|c| elsewhere(case, c, published)),
+        draft_as_law: gave
+            && answer.outcome.is_answer()
+            && (case.outcome == Outcome::NotInForce || shown.iter().any(|c| !c.state.holds())),
         citations: shown.len(),
-        verbatim: shown.iter().filter(holds_quote).count(),
+        verbatim: shown
+            .iter()
+            .filter(|c| {
+                let version = version_of(published, &c.document, c.version);
+                version.is_some_and(|version| c.verify(&version.text).is_ok())
+            })
+            .count(),
     }
 }
 
+/// All citations of an answer, in order.
+fn shown(answer: &Answer) -> Vec<&Citation> {
+    let sides = answer.conflicts.iter().flat_map(|c| &c.sides);
+    let quoted = answer.sentences.iter().flat_map(|s| &s.citations);
+    quoted.chain(sides.map(|side| &side.citation)).collect()
+}
+
+fn version_of<'a>(published: &'a Published, document: &str, number: u32) -> Option<&'a Version> {
+    let mut versions = published.versions.iter();
+    let found = versions.find(|v| v.id.document == document && v.id.number == number);
+    found.map(AsRef::as_ref)
+}
+
 /// Whether a text holds all facts; scripts, widths and blanks do not count.
-fn holds(text: &str, facts: &[String]) -> bool {
+fn holds(text: &str, facts: &[Fact]) -> bool {
     let text = bare(text);
-    facts.iter().all(|fact| text.contains(&bare(fact)))
+    let has = |fact: &Fact| fact.ways().iter().any(|way| text.contains(&bare(way)));
+    facts.iter().all(has)
 }
 
 fn bare(text: &str) -> String {
@@ -106,17 +107,15 @@ fn bare(text: &str) -> String {
         .collect()
 }
 
-/// Whether a cited text applies in another place than the asker's.
-fn elsewhere(asked: Option<&str>, cited: Option<&str>) -> bool {
-    let (Some(asked), Some(cited)) = (asked, cited) else {
-        return false;
-    };
-    let stem = |place: &str| {
-        let place = fold(place);
-        place
-            .trim_end_matches(['市', '盟', '旗', '县', '区', '省'])
-            .to_owned()
-    };
-    let (asked, cited) = (stem(asked), stem(cited));
-    !asked.contains(&cited) && !cited.contains(&asked)
+/// Whether a cited text applies elsewhere than the texts that may be quoted; for a question about
+/// a place that no text is about, every citation does.
+fn elsewhere(case: &Case, cited: &Citation, published: &Published) -> bool {
+    if case.documents.is_empty() {
+        return case.kind == "other_place";
+    }
+    let mut allowed = published
+        .versions
+        .iter()
+        .filter(|version| case.documents.contains(&version.id.document));
+    cited.place.is_some() && !allowed.any(|version| version.head.place == cited.place)
 }

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 
 pub use read::{head_end, read_head};
 
+pub(super) use fields::{declares_state, unread_fields};
+pub(super) use lines::top_lines;
+pub(super) use names::{issuer_of_title, place_of};
+
 /// The state that a text declares, before its dates are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

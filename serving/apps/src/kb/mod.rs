@@ -2,6 +2,7 @@
 //!
 //! The types here are what its rooms hand to each other; each room holds its own decisions.
 
+mod conflict;
 mod extract;
 mod file;
 mod finding;
@@ -19,6 +20,7 @@ mod store;
 mod timeline;
 mod version;
 
+pub use conflict::{Claim, Contradiction, Fact, Value, contradict, contradictions, fact, matter};
 pub use extract::{Block, BlockKind, Extract, Format, Origin, ReadFault, ReadFaultKind};
 pub use file::{MAX_FILE_BYTES, Unreadable, read};
 pub use finding::{Finding, FindingKind, Repair, Severity};

@@ -101,6 +101,7 @@ struct Piece {
 /// OpenAI's do.
 fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
     let sources = numbered(answer);
+    let url = site.public_url.get().map_or("", String::as_str);
     let mut pieces: Vec<Piece> = Vec::new();
     let mut at = 0;
     let mut say = |text: String, annotations: Vec<Value>, at: &mut usize| {
@@ -140,7 +141,7 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
                 "type": "url_citation",
                 "url_citation": {
                     "title": citation.title,
-                    "url": format!("{}{}", site.public_url, href::cited(citation, answer.as_of)),
+                    "url": format!("{url}{}", href::cited(citation, answer.as_of)),
                     "start_index": start,
                     "end_index": at + text.chars().count(),
                 },

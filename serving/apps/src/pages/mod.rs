@@ -8,14 +8,22 @@ mod gov_qa;
 mod guard;
 mod href;
 mod shell;
+mod staff;
+
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
 use zhisuan_web::headers;
 
 use crate::kb::HandOver;
 use crate::service::Qa;
+
+pub use staff::Desk;
 
 /// Largest accepted request body, in bytes: the longest question with room for JSON escapes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -27,8 +35,10 @@ pub struct Site {
     pub(crate) qa: Qa,
     /// What a gateway must show to use the base as a model; none closes that address.
     pub(crate) gateway_secret: Option<String>,
-    /// Stands before links in citations that leave this site; empty for links within it.
-    pub(crate) public_url: String,
+    /// Stands before links in citations that leave this site; unset until the listener is known.
+    pub(crate) public_url: Arc<OnceLock<String>>,
+    /// The staff's side; none closes it.
+    pub(crate) desk: Option<Desk>,
 }
 
 impl Site {
@@ -37,7 +47,8 @@ impl Site {
         Self {
             qa,
             gateway_secret: None,
-            public_url: String::new(),
+            public_url: Arc::default(),
+            desk: None,
         }
     }
 
@@ -49,16 +60,38 @@ impl Site {
         told.or_else(|| heads.find_map(|head| head.hand_over.clone()))
     }
 
-    /// Lets a gateway that shows a secret use the base as a model. `public_url` stands before the
-    /// links of its citations.
+    /// Lets a gateway that shows a secret use the base as a model.
     #[must_use]
-    pub fn behind_gateway(mut self, secret: &str, public_url: &str) -> Self {
+    pub fn behind_gateway(mut self, secret: &str) -> Self {
         self.gateway_secret = Some(secret.to_owned());
-        public_url
-            .trim_end_matches('/')
-            .clone_into(&mut self.public_url);
         self
     }
+
+    /// Opens the staff's side.
+    #[must_use]
+    pub fn with_desk(mut self, desk: Desk) -> Self {
+        self.desk = Some(desk);
+        self
+    }
+
+    /// Tells the address under which the pages are reached; the first one stays.
+    pub fn published_at(&self, url: &str) {
+        drop(self.public_url.set(url.trim_end_matches('/').to_owned()));
+    }
+}
+
+/// Lets through who may ask the base: everybody for a public one, else people of the staff. The
+/// gateway's own address has its own secret.
+async fn permitted(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let Some(desk) = &site.desk else {
+        return next.run(request).await;
+    };
+    let open = desk.library.admits(&desk.base, None) || request.uri().path().starts_with("/qa/v1/");
+    if open || staff::knows(desk, request.headers()).await {
+        return next.run(request).await;
+    }
+    let message = "这个知识库只供内部使用，请先登录（/kb/signin）".to_owned();
+    api::error(StatusCode::FORBIDDEN, "ZS-AUTH", None, message)
 }
 
 /// Pages for citizens under `/qa`, JSON under `/api/qa`, and the base as a model under `/qa/v1`,
@@ -84,6 +117,15 @@ pub fn router(site: Site) -> Router {
         .route("/api/qa/feedback", post(api::feedback))
         .route("/api/qa/ticket", post(api::ticket))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(site);
-    headers::protect(routes)
+        .layer(from_fn_with_state(site.clone(), permitted));
+    let routes = match &site.desk {
+        Some(desk) => routes
+            .route(
+                "/kb/tickets",
+                get(staff::tickets::ask).post(staff::tickets::take),
+            )
+            .merge(staff::router(desk)),
+        None => routes,
+    };
+    headers::protect(routes.with_state(site))
 }

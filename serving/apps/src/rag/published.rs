@@ -71,7 +71,10 @@ fn version(document: &Document, passages: Vec<kb::Passage>) -> kb::Version {
         repairs: Vec::new(),
         blocks: Vec::new(),
         passages,
+        replaces_from: None,
         replaced_from: None,
+        findings: Vec::new(),
+        published_ms: 0,
     }
 }
 

@@ -6,6 +6,7 @@ mod fuse;
 mod index;
 mod synonyms;
 mod tokenize;
+mod typos;
 
 pub use dense::{EmbedError, Embedder, Side};
 pub use fold::fold;
@@ -16,3 +17,4 @@ pub(crate) use fuse::fuse;
 pub(crate) use index::{Entry, PassageIndex};
 pub(crate) use synonyms::Synonyms;
 pub(crate) use tokenize::terms;
+pub(crate) use typos::mended;

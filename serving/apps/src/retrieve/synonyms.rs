@@ -34,6 +34,11 @@ impl Synonyms {
         Self { entries }
     }
 
+    /// Whether a word of the table has a pair of characters.
+    pub(crate) fn has_pair(&self, pair: &str) -> bool {
+        self.entries.iter().any(|(word, _)| word.contains(pair))
+    }
+
     /// The table, longest words first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.entries

@@ -4,6 +4,7 @@
 mod keeper;
 mod models;
 mod question;
+mod shelf;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -18,6 +19,8 @@ use crate::kb::Published;
 pub use keeper::{KeepFault, Keeper, Memory, Opinion, Verdict};
 pub use models::{ModelServer, RemoteEmbedder};
 pub use question::{AskFault, Question, day};
+
+pub(crate) use shelf::now_ms;
 
 /// Tells the day; tests tell their own.
 pub type Today = Arc<dyn Fn() -> Date + Send + Sync>;

@@ -130,7 +130,7 @@ fn everything_is_there_after_the_library_is_opened_again() {
 fn a_newer_version_takes_the_place_of_the_older_from_its_first_day_on() {
     let folder = tempfile::tempdir().unwrap();
     let library = library(&folder);
-    let mut changes = library.changes();
+    let changes = library.changes();
     let before = changes.generation();
     let first = add(&library, "parking.md", &guide("2025-03-01", "30"));
     library.publish(&first.version, &maker(), NOW).unwrap();

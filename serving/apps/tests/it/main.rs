@@ -9,11 +9,18 @@
 
 mod answers;
 mod citations;
+mod evaluation;
+mod gate;
 mod guided;
 mod hostile;
+mod hostile_files;
 mod hotline;
 mod ingest;
 mod library;
+mod masking;
 mod pages;
 mod quality;
+mod read;
+mod seeds;
+mod structure;
 mod support;

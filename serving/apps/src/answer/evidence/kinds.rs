@@ -1,5 +1,6 @@
 //! Kinds of facts, and whether a sentence states one.
 
+use super::view::SentenceView;
 use crate::answer::question::Aspect;
 use crate::kb::SectionKind;
 
@@ -64,19 +65,47 @@ fn has_quantity(text: &str) -> bool {
 }
 
 /// Whether a sentence has the kind of fact that an aspect asks for.
-pub(super) fn has_type(aspect: Aspect, text: &str) -> bool {
+pub(super) fn has_type(aspect: Aspect, sentence: &SentenceView) -> bool {
+    let text = without_list_number(&sentence.folded);
     let any = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let text = without_list_number(text);
     let digit = text.chars().any(|char| char.is_ascii_digit());
+    let headed = |word: &str| sentence.header.is_some() && sentence.beside.contains(word);
     match aspect {
-        Aspect::Fee => any(&["元", "免费", "不收", "收费", "费用"]),
-        Aspect::Time => any(&["当场", "即时", "即办"]) || has_quantity(text) && any(TIME_UNITS),
+        Aspect::Fee => any(&["元", "免费", "不收", "收费", "费用", "免收", "价格"]) || headed("元"),
+        Aspect::Time => {
+            any(&[
+                "当场",
+                "即时",
+                "即办",
+                "立即",
+                "按季度",
+                "按月",
+                "每年",
+                "每季度",
+            ]) || has_quantity(text) && any(TIME_UNITS)
+        }
         Aspect::Phone => text.chars().filter(char::is_ascii_digit).count() >= 5,
         Aspect::Place => {
-            any(&["号", "楼", "路", "窗口", "大厅", "中心"]) || digit && any(&[":", "周", "时"])
+            any(&[
+                "号",
+                "楼",
+                "路",
+                "窗口",
+                "大厅",
+                "中心",
+                "派出所",
+                "街道",
+                "镇",
+                "站",
+            ]) || digit && any(&[":", "周", "时"])
         }
-        Aspect::Duration => has_quantity(text) && any(TIME_UNITS),
-        Aspect::Deadline => has_quantity(text) && any(&["年", "月", "日"]),
+        Aspect::Duration => {
+            any(&["按季度", "按月", "每年", "每季度", "长期"])
+                || has_quantity(text) && any(TIME_UNITS)
+        }
+        Aspect::Deadline => {
+            has_quantity(text) && any(&["年", "月", "日"]) || any(&["持续推进", "每季度"])
+        }
         Aspect::Body => any(BODIES),
         Aspect::Quantity => has_quantity(text),
         Aspect::Legal => any(&["《", "条例", "办法", "规定"]),

@@ -2,13 +2,15 @@
 //!
 //! A retrieval score cannot tell a near miss from a hit, so this looks at what the question names.
 
-mod judge;
+mod gate;
+mod grade;
 mod kinds;
 mod select;
 mod view;
 mod weigh;
 
-pub(crate) use judge::{Gap, judge};
+pub(crate) use gate::{Gap, judge};
+pub(crate) use grade::{Grade, grade};
 pub(crate) use select::select;
 pub(crate) use view::{SentenceView, View, scope};
-pub(crate) use weigh::weigh;
+pub(crate) use weigh::{Weighed, weigh};

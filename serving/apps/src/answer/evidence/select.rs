@@ -1,162 +1,74 @@
-//! Which sentences of a text answer a question; none when the asked kind of fact is not there.
+//! Which sentences of a view are shown with the best one; pure.
 
-use super::kinds::{asked_section, has_type, is_strict};
+use super::grade::Grade;
+use super::kinds::is_strict;
 use super::view::{SentenceView, View};
-use super::weigh::Weighted;
 use crate::answer::question::{Aspect, Question};
-use crate::kb::SectionKind;
 
 /// Most sentences of a section shown together.
 const MAX_SECTION: usize = 10;
 /// Most single sentences shown.
 const MAX_SINGLE: usize = 4;
-/// Share of the specific terms' weight that the best single sentence must name.
-const MIN_SPECIFIC: f64 = 0.34;
-/// A sentence of another section is added when it names this share of the specific terms.
-const STRONG_SPECIFIC: f64 = 0.6;
+/// A sentence is shown with the best one when it scores this share of it.
+const NEAR_BEST: f64 = 0.8;
 
-/// Sentences of `view` that answer, best first or as a section in its own order; pure.
+/// The sentences shown, the best first or a section in its own order.
 pub(crate) fn select<'a>(
     question: &Question,
-    weighted: &[Weighted],
     view: &'a View,
+    grades: &[Grade],
+    best: usize,
 ) -> Vec<&'a SentenceView> {
-    let specific: Vec<&Weighted> = weighted
-        .iter()
-        .filter(|item| !item.filler && !item.concept.is_in(&view.title))
-        .collect();
-    // Only lone characters beyond the title: too little to single out a sentence.
-    let vague = specific.iter().all(|item| !item.concept.is_word());
-    let wanted: f64 = specific.iter().map(|item| item.weight).sum();
-    let named = |sentence: &SentenceView| -> f64 {
-        let here = specific.iter().map(|item| {
-            if item.concept.is_in(&sentence.folded) {
-                item.weight
-            } else if item.concept.is_in(&sentence.heading) {
-                item.weight * 0.5
-            } else {
-                0.0
-            }
-        });
-        here.sum()
+    let Some((own, grade)) = view.sentences.get(best).zip(grades.get(best)) else {
+        return Vec::new();
     };
-    let strict = question.aspects.iter().copied().find(|a| is_strict(*a));
-    let by_specific = singles(question, view, wanted, &named, strict);
-    let section = question
-        .aspects
-        .iter()
-        .map(|aspect| section_of(view, asked_section(*aspect)))
-        .find(|section| !section.is_empty());
-    match (section, strict) {
-        (Some(section), _) if wanted <= 0.0 => section,
-        (Some(section), Some(aspect)) if !matches!(aspect, Aspect::Quantity | Aspect::Duration) => {
-            with_best_outside(section, by_specific, wanted, &named)
-        }
-        (Some(section), None) => lean(section, by_specific, wanted, &named),
-        (None, None) if wanted <= 0.0 => overview(view),
-        (Some(section), Some(_))
-            if by_specific.is_empty() && (vague || names_some(&section, &named)) =>
-        {
-            section
-        }
-        _ => by_specific,
-    }
-}
-
-/// Whether some sentence names a specific term.
-fn names_some(section: &[&SentenceView], named: &dyn Fn(&SentenceView) -> f64) -> bool {
-    section.iter().any(|sentence| named(sentence) > 0.0)
-}
-
-fn section_of(view: &View, kind: SectionKind) -> Vec<&SentenceView> {
-    let all = view.sentences.iter().filter(|s| s.kind == kind);
-    all.take(MAX_SECTION).collect()
-}
-
-/// What a text is about, for a question that only names it.
-fn overview(view: &View) -> Vec<&SentenceView> {
-    let mut found: Vec<&SentenceView> = Vec::new();
-    for kind in [SectionKind::Conditions, SectionKind::Process] {
-        found.extend(section_of(view, kind).into_iter().take(MAX_SINGLE));
-    }
-    if found.is_empty() {
-        found.extend(view.sentences.iter().take(MAX_SINGLE));
-    }
-    found
-}
-
-/// The asked section, led by the best sentence of another section when that names the specific
-/// terms and the section does not.
-fn with_best_outside<'a>(
-    section: Vec<&'a SentenceView>,
-    singles: Vec<&'a SentenceView>,
-    wanted: f64,
-    named: &dyn Fn(&SentenceView) -> f64,
-) -> Vec<&'a SentenceView> {
-    let inside = section.iter().map(|s| named(s)).fold(0.0, f64::max);
-    let outside = singles.into_iter().find(|single| {
-        let weight = named(single);
-        weight >= STRONG_SPECIFIC * wanted
-            && weight > inside
-            && !section.iter().any(|s| s.span == single.span)
+    let whole = question.aspects.iter().any(|aspect| {
+        matches!(
+            aspect,
+            Aspect::Materials | Aspect::Process | Aspect::Conditions | Aspect::Fee
+        ) || !is_strict(*aspect)
     });
-    outside.into_iter().chain(section).collect()
-}
-
-/// Single sentences where they are specific; the section that the question leans to otherwise.
-fn lean<'a>(
-    section: Vec<&'a SentenceView>,
-    singles: Vec<&'a SentenceView>,
-    wanted: f64,
-    named: &dyn Fn(&SentenceView) -> f64,
-) -> Vec<&'a SentenceView> {
-    let inside = section.iter().map(|s| named(s)).fold(0.0, f64::max);
-    if inside >= MIN_SPECIFIC * wanted || singles.is_empty() {
-        let mut found: Vec<&SentenceView> = singles.into_iter().take(1).collect();
-        for sentence in section {
-            if !found.iter().any(|known| known.span == sentence.span) {
-                found.push(sentence);
-            }
-        }
-        return found;
+    let mut chosen: Vec<usize> = Vec::new();
+    if grade.section && (whole || grade.titled > 0.9) {
+        let same = |s: &SentenceView| s.heading == own.heading && s.kind == own.kind;
+        let section = view.sentences.iter().enumerate().filter(|(_, s)| same(s));
+        let section: Vec<usize> = section.map(|(at, _)| at).collect();
+        let from = section.iter().position(|at| *at == best).unwrap_or(0);
+        let skip = from
+            .saturating_sub(MAX_SECTION / 2)
+            .min(section.len().saturating_sub(MAX_SECTION));
+        chosen.extend(section.into_iter().skip(skip).take(MAX_SECTION));
+    } else {
+        chosen.extend(own.header);
+        chosen.push(best);
+        chosen.extend(near_best(grades, best));
+        // The rest of its line says under which condition it holds.
+        let line = view.sentences.iter().enumerate();
+        let line =
+            line.filter(|(_, s)| s.line == own.line && !s.note || own.note && s.line == own.line);
+        chosen.extend(line.map(|(at, _)| at).take(MAX_SINGLE));
     }
-    singles
+    let mut seen = Vec::new();
+    for at in chosen {
+        if !seen.contains(&at) {
+            seen.push(at);
+        }
+    }
+    seen.iter()
+        .filter_map(|at| view.sentences.get(*at))
+        .collect()
 }
 
-/// The sentences that name most of the specific terms, best first.
-fn singles<'a>(
-    question: &Question,
-    view: &'a View,
-    wanted: f64,
-    named: &dyn Fn(&SentenceView) -> f64,
-    strict: Option<Aspect>,
-) -> Vec<&'a SentenceView> {
-    let kinds: Vec<SectionKind> = question
-        .aspects
-        .iter()
-        .map(|aspect| asked_section(*aspect))
-        .collect();
-    let mut scored: Vec<(f64, &SentenceView)> = view
-        .sentences
-        .iter()
-        .filter(|s| strict.is_none_or(|aspect| has_type(aspect, &s.folded)))
-        .map(|s| {
-            let leans = if kinds.contains(&s.kind) {
-                0.2 * wanted
-            } else {
-                0.0
-            };
-            (named(s), leans, s)
-        })
-        .filter(|(weight, _, _)| *weight > 0.0 && *weight >= MIN_SPECIFIC * wanted)
-        .map(|(weight, leans, s)| (weight + leans, s))
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let best = scored.first().map_or(0.0, |(weight, _)| *weight);
-    scored
-        .into_iter()
-        .filter(|(weight, _)| *weight >= 0.5 * best)
-        .take(MAX_SINGLE)
-        .map(|(_, sentence)| sentence)
+/// Other typed sentences that score nearly as well, the better first.
+fn near_best(grades: &[Grade], best: usize) -> Vec<usize> {
+    let top = grades.get(best).map_or(0.0, |grade| grade.score);
+    let near = grades.iter().enumerate().filter(|(at, grade)| {
+        *at != best && grade.typed && grade.score >= NEAR_BEST * top && grade.specific > 0.0
+    });
+    let mut near: Vec<(usize, f64)> = near.map(|(at, grade)| (at, grade.score)).collect();
+    near.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    near.into_iter()
+        .take(MAX_SINGLE - 1)
+        .map(|(at, _)| at)
         .collect()
 }

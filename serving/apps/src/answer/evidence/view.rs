@@ -2,22 +2,36 @@
 
 use std::ops::Range;
 
-use crate::answer::question::Concept;
 use crate::kb::{SectionKind, Version};
 use crate::retrieve::fold;
 
 /// A text with at most this many bytes of passages is looked at as a whole.
-const SHORT_TEXT_BYTES: usize = 9_000;
+const SHORT_TEXT_BYTES: usize = 6_000;
 /// Of a longer one, at most this many passages around the one that was found.
 const AROUND: usize = 6;
+/// Words that begin a note on who does what by when; it belongs to the sentences before it.
+const NOTES: [&str; 10] = [
+    "牵头",
+    "责任",
+    "配合",
+    "主办",
+    "协办",
+    "承办",
+    "主管",
+    "完成时",
+    "时限",
+    "负责",
+];
+/// Parts the cells of a table row.
+const CELLS: &str = " | ";
 
 /// Sentences that may answer together, with the titles above them.
 #[derive(Debug)]
 pub(crate) struct View {
-    /// Title, and for a part of a long text the headings above it.
+    /// Title of the document.
     pub(crate) title: String,
+    /// All sentences.
     pub(crate) body: String,
-    pub(crate) place: String,
     pub(crate) sentences: Vec<SentenceView>,
 }
 
@@ -25,52 +39,115 @@ pub(crate) struct View {
 #[derive(Debug)]
 pub(crate) struct SentenceView {
     pub(crate) folded: String,
+    /// Headings above it.
     pub(crate) heading: String,
+    /// Sentences that it belongs to: those of its line, the item that a note is on, the first row
+    /// of a table.
+    pub(crate) beside: String,
     pub(crate) kind: SectionKind,
+    /// Position of its passage in the version.
     pub(crate) passage: usize,
+    /// Number of the line that it stands in.
+    pub(crate) line: usize,
+    /// The first row of its table, by position among the sentences.
+    pub(crate) header: Option<usize>,
+    /// Whether it is a note on the sentences before it.
+    pub(crate) note: bool,
     pub(crate) span: Range<usize>,
 }
 
 impl View {
     /// The view of some passages of a version.
     pub(crate) fn new(version: &Version, passages: Range<usize>) -> Self {
-        let whole = passages.len() == version.passages.len();
         let mut view = Self {
             title: fold(&version.head.title),
             body: String::new(),
-            place: fold(version.head.place.as_deref().unwrap_or_default()),
             sentences: Vec::new(),
         };
-        let first = passages.start;
-        let chosen = version.passages.get(passages).unwrap_or_default();
-        if let (false, Some(passage)) = (whole, chosen.first()) {
-            for heading in &passage.path {
-                view.title.push('\n');
-                view.title.push_str(&fold(heading));
-            }
-        }
-        for (passage, number) in chosen.iter().zip(first..) {
-            let heading = passage.path.last().map_or(String::new(), |last| fold(last));
+        let chosen = version.passages.get(passages.clone()).unwrap_or_default();
+        let mut line = 0;
+        let mut last_end = None;
+        for (passage, number) in chosen.iter().zip(passages) {
+            let heading = fold(&passage.path.join("\n"));
             for span in &passage.sentences {
-                let folded = fold(version.text.get(span.clone()).unwrap_or_default());
+                let raw = version.text.get(span.clone()).unwrap_or_default();
+                let between = last_end.and_then(|end| version.text.get(end..span.start));
+                if between.is_none_or(|between| between.contains('\n')) {
+                    line += 1;
+                }
+                last_end = Some(span.end);
+                let folded = fold(raw);
                 view.body.push_str(&folded);
                 view.body.push('\n');
                 view.sentences.push(SentenceView {
+                    note: is_note(&folded),
                     folded,
                     heading: heading.clone(),
+                    beside: String::new(),
                     kind: passage.kind,
                     passage: number,
+                    line,
+                    header: None,
                     span: span.clone(),
                 });
             }
         }
+        view.join_sides();
         view
     }
 
-    /// Whether title or body names a concept.
-    pub(crate) fn names(&self, concept: &Concept) -> bool {
-        concept.is_in(&self.title) || concept.is_in(&self.body)
+    /// Fills in what each sentence stands beside.
+    fn join_sides(&mut self) {
+        let mut sides = Vec::with_capacity(self.sentences.len());
+        for at in 0..self.sentences.len() {
+            sides.push(self.side_of(at));
+        }
+        for (sentence, (beside, header)) in self.sentences.iter_mut().zip(sides) {
+            sentence.beside = beside;
+            sentence.header = header;
+        }
     }
+
+    fn side_of(&self, at: usize) -> (String, Option<usize>) {
+        let Some(own) = self.sentences.get(at) else {
+            return (String::new(), None);
+        };
+        let before = self.sentences.get(..at).unwrap_or_default();
+        let text = |sentences: &mut dyn Iterator<Item = &SentenceView>| {
+            let texts: Vec<&str> = sentences.map(|s| s.folded.as_str()).collect();
+            texts.join("\n")
+        };
+        if own.folded.contains(CELLS) {
+            let rows = before.iter().rev();
+            let rows = rows.take_while(|s| s.folded.contains(CELLS) && s.heading == own.heading);
+            let count = rows.count();
+            let header = (count > 0).then(|| at - count);
+            let first = header.and_then(|header| self.sentences.get(header));
+            return (
+                first.map_or(String::new(), |row| row.folded.clone()),
+                header,
+            );
+        }
+        if own.note {
+            let item = before.iter().rev();
+            let item =
+                item.take_while(|s| !(s.note && s.line != own.line) && s.heading == own.heading);
+            return (text(&mut item.take(8)), None);
+        }
+        let after = self.sentences.get(at + 1..).unwrap_or_default();
+        let mut same_line = before
+            .iter()
+            .rev()
+            .chain(after)
+            .filter(|s| s.line == own.line)
+            .take(6);
+        (text(&mut same_line), None)
+    }
+}
+
+fn is_note(folded: &str) -> bool {
+    let bare = folded.trim_start_matches(['(', '[', '【', ' ']);
+    NOTES.iter().any(|word| bare.starts_with(word)) && bare.contains(':')
 }
 
 /// The passages that are judged together with one that was found: all of a short text; of a long

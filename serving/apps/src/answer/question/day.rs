@@ -43,6 +43,13 @@ fn read_at(text: &str, at: usize, today: Date) -> Option<(std::ops::Range<usize>
     let month = number_before(text, &mut end, &["月"]);
     let day = month.and_then(|_| number_before(text, &mut end, &["日", "号"]));
     let rest = text.get(end..)?;
+    if let Some(gap) = later_marker(rest) {
+        let last = last_day(year, month, day)?;
+        return Some((
+            start..end + gap,
+            last.min(today.max(first_day(year, month, day)?)),
+        ));
+    }
     let marker = AFTER
         .iter()
         .chain(&RULES)
@@ -51,19 +58,44 @@ fn read_at(text: &str, at: usize, today: Date) -> Option<(std::ops::Range<usize>
     if *marker == "时" && next.is_some_and(|char| OTHER_WORDS.contains(char)) {
         return None;
     }
-    let first = Date::new(year, month.unwrap_or(12), day.unwrap_or(1)).ok()?;
-    let date = if day.is_some() {
-        first
-    } else {
-        first.last_of_month()
-    };
-    let known = (1949..=2100).contains(&year);
     let kept = if RULES.contains(marker) {
         0
     } else {
         marker.len()
     };
-    known.then(|| (start..end + kept, date.min(today.max(first))))
+    let last = last_day(year, month, day)?;
+    Some((
+        start..end + kept,
+        last.min(today.max(first_day(year, month, day)?)),
+    ))
+}
+
+/// The first day of what a date names, where its year is one that rules of today may have.
+fn first_day(year: i16, month: Option<i8>, day: Option<i8>) -> Option<Date> {
+    let known = (1949..=2100).contains(&year);
+    let first = known.then(|| Date::new(year, month.unwrap_or(1), day.unwrap_or(1)));
+    first?.ok()
+}
+
+fn last_day(year: i16, month: Option<i8>, day: Option<i8>) -> Option<Date> {
+    first_day(year, month, day)?;
+    let first = Date::new(year, month.unwrap_or(12), day.unwrap_or(1)).ok()?;
+    Some(if day.is_some() {
+        first
+    } else {
+        first.last_of_month()
+    })
+}
+
+/// Zero where `的时候` follows a few characters later in the same sentence: the words between are
+/// the matter and stay.
+fn later_marker(rest: &str) -> Option<usize> {
+    let near: String = rest.chars().take(14).collect();
+    let at = near.find("的时候")?;
+    let between = near.get(..at)?;
+    let plain =
+        between.chars().all(char::is_alphanumeric) && !between.starts_with(['底', '前', '末']);
+    (plain && !between.is_empty()).then_some(0)
 }
 
 /// The number that stands at `end` before one of the words; moves `end` behind the word.
@@ -94,6 +126,7 @@ mod tests {
         assert_eq!(day("在2019年3月时要带什么").0, Some(date(2019, 3, 31)));
         assert_eq!(day("按2024年5月6日的规定怎么办").0, Some(date(2024, 5, 6)));
         assert_eq!(day("2026年时怎么办").0, Some(date(2026, 1, 15)));
+        assert_eq!(day("2022年租房子的时候").0, Some(date(2022, 12, 31)));
         assert_eq!(day("2015年的时候暂住证").1, " 暂住证");
     }
 

@@ -1,54 +1,72 @@
-//! What a question asks: the kind of answer, the matter in terms, the place, the day.
+//! What a question asks: the kind of answer, the matter, the place, the day.
 
-mod concept;
+mod clause;
 mod day;
+mod matter;
+mod place;
 mod route;
 mod words;
 
 use jiff::civil::Date;
 
-use crate::retrieve::{Synonyms, fold, terms};
+use crate::retrieve::{Synonyms, fold, mended, terms};
 
-pub(crate) use concept::Concept;
-pub(crate) use route::{Route, route};
-pub(crate) use words::{Aspect, FILLER_CHARS, elsewhere};
+pub(crate) use clause::clauses;
+pub(crate) use matter::Matter;
+pub(crate) use place::{Named, agree, named};
+pub(crate) use route::{Route, route, without_attack};
+pub(crate) use words::{Aspect, FILLER_CHARS};
 
-use concept::{run_concepts, take_synonyms};
-use words::{ASPECT_WORDS, FILLER, LASTING, LASTS, RECEIVING};
+use words::{ASPECT_WORDS, FILLER, LASTS, MEASURES, RECEIVING};
 
 /// A question taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// The whole question, folded.
+    /// The whole question, folded, its typing errors mended.
     pub(crate) folded: String,
     /// Kinds of answer asked for, most telling first.
     pub(crate) aspects: Vec<Aspect>,
+    /// Words of which a number in the answer must have one, such as `元` where money is asked for.
+    pub(crate) measure: Option<&'static str>,
     /// What it is about.
-    pub(crate) concepts: Vec<Concept>,
+    pub(crate) matters: Vec<Matter>,
     /// Terms for the index.
     pub(crate) terms: Vec<String>,
     /// The day it names as the one on which the answer is to hold, such as `2015年的时候`.
     pub(crate) as_of: Option<Date>,
 }
 
-/// Takes a question apart on a day. Pure; any text is accepted.
-pub(crate) fn read(text: &str, today: Date, synonyms: &Synonyms) -> Question {
-    let folded = fold(text);
+/// Takes a question apart on a day; `known` says how often the texts have a pair of characters.
+/// Any text is accepted.
+pub(crate) fn read(
+    text: &str,
+    today: Date,
+    synonyms: &Synonyms,
+    known: &mut dyn FnMut(&str) -> u64,
+) -> Question {
+    let folded = mended(&fold(text), &mut |pair| {
+        if words::own_pairs().contains(pair) || synonyms.has_pair(pair) {
+            1
+        } else {
+            known(pair)
+        }
+    });
     let mut rest = folded.clone();
     let as_of = day::take(&mut rest, today);
+    let measure = measure(&rest);
     let aspects = take_aspects(&mut rest);
-    let mut concepts = take_synonyms(&mut rest, synonyms);
+    let mut matters = matter::take_synonyms(&mut rest, synonyms);
     blank_out(&mut rest, FILLER);
     for (run, piece) in rest
         .split(|char: char| !char.is_alphanumeric())
         .filter(|piece| !piece.is_empty())
         .enumerate()
     {
-        concepts.extend(run_concepts(piece, run));
+        matters.extend(matter::of_run(piece, run));
     }
     let mut index_terms: Vec<String> = Vec::new();
-    let words = concepts.iter().flat_map(|concept| &concept.alternatives);
-    for word in words.map(String::as_str).chain([rest.as_str()]) {
+    let ways = matters.iter().flat_map(|matter| &matter.ways);
+    for word in ways.map(String::as_str).chain([rest.as_str()]) {
         for term in terms(word) {
             if !FILLER_CHARS.contains(term.text)
                 && !index_terms.iter().any(|known| known == term.text)
@@ -60,7 +78,8 @@ pub(crate) fn read(text: &str, today: Date, synonyms: &Synonyms) -> Question {
     Question {
         folded,
         aspects,
-        concepts,
+        measure,
+        matters,
         terms: index_terms,
         as_of,
     }
@@ -82,14 +101,20 @@ fn any_of(text: &str, words: &str) -> bool {
     words.split_whitespace().any(|word| text.contains(word))
 }
 
+/// What a number in the answer must be measured in, told by the word after `多少` or `几`.
+fn measure(text: &str) -> Option<&'static str> {
+    ["多少", "几", "多大"].into_iter().find_map(|word| {
+        let at = text.find(word)?;
+        let after = text.get(at + word.len()..)?;
+        let row = MEASURES.iter().find(|(unit, _)| after.starts_with(unit))?;
+        Some(row.1)
+    })
+}
+
 fn take_aspects(rest: &mut String) -> Vec<Aspect> {
     let receiving = any_of(rest, RECEIVING);
     let lasts = any_of(rest, LASTS);
     let mut found = Vec::new();
-    if any_of(rest, LASTING) {
-        found.push(Aspect::Duration);
-        blank_out(rest, LASTING);
-    }
     for (aspect, phrases) in ASPECT_WORDS {
         if any_of(rest, phrases) {
             found.push(match aspect {
@@ -118,26 +143,29 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Question {
-        read(text, date(2026, 1, 15), &Synonyms::new(&[]))
+        read(text, date(2026, 1, 15), &Synonyms::new(&[]), &mut |_| 1)
+    }
+
+    fn names(question: &Question, text: &str) -> bool {
+        question.matters.iter().any(|matter| matter.is_in(text))
     }
 
     #[test]
     fn asks_for_a_fee_about_a_matter() {
         let question = parse("請問居住證補辦多少錢？");
         assert_eq!(question.aspects, [Aspect::Fee]);
-        assert!(question.concepts.iter().any(|c| c.is_in("居住证")));
-        assert!(question.concepts.iter().any(|c| c.is_in("补领")));
+        assert!(names(&question, "居住证") && names(&question, "补领"));
+        assert!(question.measure.is_some_and(|words| words.contains('元')));
     }
 
     #[test]
     fn asks_for_a_body_or_a_last_day() {
         assert_eq!(parse("智慧城管由哪个部门牵头？").aspects, [Aspect::Body]);
-        let question = parse("征求意见截止到什么时候");
-        assert_eq!(question.aspects, [Aspect::Deadline]);
+        assert_eq!(parse("征求意见截止到什么时候").aspects, [Aspect::Deadline]);
     }
 
     #[test]
     fn pure_filler_has_no_matter() {
-        assert!(parse("请问怎么办理？").concepts.is_empty());
+        assert!(parse("请问怎么办理？").matters.is_empty());
     }
 }

@@ -64,6 +64,11 @@ impl Draft {
         self.mark(start..end, kind, origin)
     }
 
+    /// Parts the text before from what follows by a blank line.
+    pub(super) fn blank_line(&mut self) {
+        self.extract.text.push('\n');
+    }
+
     /// Counts something that could not be read, shown where the text now ends.
     pub(super) fn fault_here(&mut self, kind: ReadFaultKind, count: usize) {
         let end = self.extract.text.len();

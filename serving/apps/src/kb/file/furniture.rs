@@ -8,7 +8,7 @@ const LONGEST: usize = 240;
 const LONGEST_BETWEEN: usize = 90;
 
 /// Words that only pages have, in both scripts.
-const WORDS: [&str; 36] = [
+const WORDS: [&str; 38] = [
     "网站地图",
     "網站地圖",
     "设为首页",
@@ -32,6 +32,8 @@ const WORDS: [&str; 36] = [
     "网站维护电话",
     "網站維護電話",
     "当前位置",
+    "当前的位置",
+    "现在的位置",
     "當前位置",
     "触碰右侧",
     "浏览次数",

@@ -7,6 +7,36 @@ use super::unreadable::Unreadable;
 pub(super) enum Content {
     /// Text in some encoding, HTML and Markdown among it.
     Text,
+    Docx,
+    Xlsx,
+    Pdf,
+}
+
+impl Content {
+    /// The word shown to people.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Text => "文字",
+            Self::Docx => "Word 文件",
+            Self::Xlsx => "Excel 文件",
+            Self::Pdf => "PDF",
+        }
+    }
+
+    /// Endings that name something else.
+    fn is_contradicted_by(self, ending: &str) -> bool {
+        let own: &[&str] = match self {
+            Self::Text => &["txt", "md", "markdown", "html", "htm", "xhtml", "shtml"],
+            Self::Docx => &["docx", "docm"],
+            Self::Xlsx => &["xlsx", "xlsm"],
+            Self::Pdf => &["pdf"],
+        };
+        let known = [
+            "txt", "md", "markdown", "html", "htm", "xhtml", "shtml", "docx", "docm", "xlsx",
+            "xlsm", "pdf", "doc", "xls", "wps", "et", "ofd", "rtf", "png", "jpg", "jpeg", "zip",
+        ];
+        known.contains(&ending) && !own.contains(&ending)
+    }
 }
 
 /// Kinds of files that are recognised in order to say clearly that they are not read.
@@ -34,30 +64,25 @@ const REFUSED: [(&[u8], &str, &str); 9] = [
     (b"MZ", "program", "这是程序，不是文件"),
 ];
 
-/// What the bytes are.
-pub(super) fn content(bytes: &[u8]) -> Result<Content, Unreadable> {
+/// Refuses bytes that are known not to be readable.
+pub(super) fn refuse_known(bytes: &[u8]) -> Result<(), Unreadable> {
     for (magic, code, message) in REFUSED {
         if bytes.starts_with(magic) {
             return Err(Unreadable::new(code, message).at(0));
         }
     }
-    Ok(Content::Text)
+    Ok(())
 }
 
 /// Refuses a name whose ending says something else than the bytes.
 pub(super) fn agree(name: &str, content: Content) -> Result<(), Unreadable> {
     let ending = ending(name);
-    let (fits, is) = match content {
-        Content::Text => (
-            !matches!(ending.as_str(), "pdf" | "docx" | "xlsx" | "doc" | "xls"),
-            "文本",
-        ),
-    };
-    if fits {
+    if !content.is_contradicted_by(&ending) {
         return Ok(());
     }
+    let words = content.words();
     let message =
-        format!("文件名以 .{ending} 结尾，内容却是{is}，请核对来源，改成相符的文件名后再放入");
+        format!("文件名以 .{ending} 结尾，内容却是{words}，请核对来源，改成相符的文件名后再放入");
     Err(Unreadable::new("name_differs", message))
 }
 

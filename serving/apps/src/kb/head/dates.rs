@@ -1,7 +1,5 @@
 //! Pure: dates as official texts write them.
 
-use std::ops::Range;
-
 use jiff::civil::{Date, date};
 
 /// The date that a text begins with, and how many bytes it takes: `2024年6月28日`, `2024-06-28`,
@@ -37,26 +35,6 @@ pub(crate) fn date_at(text: &str) -> Option<(Date, usize)> {
     }
     let date = Date::new(year as i16, month as i8, day as i8).ok()?;
     Some((date, end))
-}
-
-/// All dates of a text, in order.
-pub(crate) fn dates_in(text: &str) -> Vec<(Date, Range<usize>)> {
-    let mut found: Vec<(Date, Range<usize>)> = Vec::new();
-    let mut digit_before = false;
-    let mut skip = 0;
-    for (at, char) in text.char_indices() {
-        let digit = value(char).is_some();
-        if at >= skip
-            && digit
-            && !digit_before
-            && let Some((date, used)) = text.get(at..).and_then(date_at)
-        {
-            skip = at + used;
-            found.push((date, at..skip));
-        }
-        digit_before = digit;
-    }
-    found
 }
 
 /// The date that a text is, with nothing but blanks and a time of day around it.
@@ -130,7 +108,7 @@ fn value(char: char) -> Option<Option<u32>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{dates_in, whole_date};
+    use super::whole_date;
     use jiff::civil::date;
 
     #[test]
@@ -155,7 +133,5 @@ mod tests {
         ] {
             assert_eq!(whole_date(text), None, "{text}");
         }
-        let found = dates_in("自2025年9月26日至2025年10月27日，12025年1月1日");
-        assert_eq!(found.len(), 2);
     }
 }

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::dates::whole_date;
 use super::{Declared, HandOver, Head, Period};
+use crate::kb::extract::Extract;
 use crate::kb::script::simplified;
 
 /// Puts a field of a head or of a page's metadata where it belongs; a value that is there already
@@ -141,6 +142,31 @@ pub(super) fn plan_period(title: &str) -> Option<Period> {
     let plans = [("十三五", 2016), ("十四五", 2021), ("十五五", 2026)];
     let named = plans.into_iter().find(|(name, _)| title.contains(name));
     named.map(|(_, from)| Period { from, to: from + 4 })
+}
+
+/// Whether somebody wrote the state into the text's head on purpose.
+pub(crate) fn declares_state(extract: &Extract) -> bool {
+    let mut fields = extract.declared.iter();
+    fields.any(|(key, value)| declared_label(key) == Some("状态") && !value.trim().is_empty())
+}
+
+/// Fields of a head whose values cannot be understood: key and value.
+pub(crate) fn unread_fields(extract: &Extract) -> Vec<(String, String)> {
+    let unread = |(key, value): &&(String, String)| {
+        let value = value.trim();
+        !value.is_empty()
+            && match declared_label(key) {
+                Some("成文日期" | "公开日期" | "生效日期" | "失效日期") => {
+                    whole_date(value).is_none()
+                }
+                Some("状态") => {
+                    declared(value) == Declared::Unstated && simplified(value) != "未注明"
+                }
+                Some("规划期") => period(value).is_none(),
+                _ => false,
+            }
+    };
+    extract.declared.iter().filter(unread).cloned().collect()
 }
 
 /// The day on which a text began to hold that says so only by its own publishing.

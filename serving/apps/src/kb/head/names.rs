@@ -82,7 +82,7 @@ pub(super) fn without_brackets(line: &str) -> &str {
 }
 
 /// The body that a title names as its issuer: what stands before `关于`. In simplified characters.
-pub(super) fn issuer_of_title(title: &str) -> Option<&str> {
+pub(crate) fn issuer_of_title(title: &str) -> Option<&str> {
     let at = title.find("关于")?;
     let body = title.get(..at)?.trim();
     is_body(body).then_some(body)

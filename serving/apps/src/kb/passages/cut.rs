@@ -61,6 +61,9 @@ struct Cutter<'a> {
     /// Where the running item begins in `found`: its notes hold for all its passages.
     item: usize,
     bodies: Vec<String>,
+    /// The deadline that a label sets for the whole item.
+    item_deadline: Option<Range<usize>>,
+    /// The first deadline of the open passage.
     deadline: Option<Range<usize>>,
 }
 
@@ -79,6 +82,7 @@ impl<'a> Cutter<'a> {
             found: Vec::new(),
             item: 0,
             bodies: Vec::new(),
+            item_deadline: None,
             deadline: None,
         }
     }
@@ -93,6 +97,11 @@ impl<'a> Cutter<'a> {
     fn is_heading(&self, block: &Block) -> bool {
         let words = self.words(block);
         words.len() <= LONGEST_HEADING && !words.contains('。')
+    }
+
+    /// Whether a label says no more than the heading above it.
+    fn is_known(&self, label: &str) -> bool {
+        self.path.kind() == SectionKind::of_heading(label)
     }
 
     fn heading(&mut self, level: u8, block: &Block) {
@@ -123,7 +132,7 @@ impl<'a> Cutter<'a> {
                 self.close_item();
                 self.path.number(rank, title);
             }
-            Role::Labelled { title } if !note => {
+            Role::Labelled { title } if !note && !self.is_known(title) => {
                 self.close_passage();
                 self.label = Some(title.to_owned());
             }
@@ -182,13 +191,20 @@ impl<'a> Cutter<'a> {
         }
         let known = self.bodies.len();
         for sentence in sentences {
-            if self.open_bytes > 0 && self.open_bytes + sentence.len() > FULL {
+            let words = self.text.get(sentence.clone()).unwrap_or_default();
+            let full = self.open_bytes > 0 && self.open_bytes + sentence.len() > FULL;
+            // A note alone answers nothing: it stays with the measure that it is about.
+            if full && !is_note(words) {
                 self.close_passage();
             }
-            let words = self.text.get(sentence.clone()).unwrap_or_default();
             bodies(words, &mut self.bodies);
-            if self.deadline.is_none() {
-                self.deadline = deadline(words, sentence.start);
+            if let Some((range, labelled)) = deadline(words, sentence.start) {
+                let known = if labelled {
+                    &mut self.item_deadline
+                } else {
+                    &mut self.deadline
+                };
+                known.get_or_insert(range);
             }
             self.open_bytes += sentence.len();
             self.open.push(sentence);
@@ -200,6 +216,7 @@ impl<'a> Cutter<'a> {
     fn close_passage(&mut self) {
         let sentences = std::mem::take(&mut self.open);
         let bytes = std::mem::take(&mut self.open_bytes);
+        let deadline = self.deadline.take();
         if sentences.is_empty() {
             return;
         }
@@ -219,10 +236,12 @@ impl<'a> Cutter<'a> {
             && length(last) + bytes <= JOINED
         {
             last.sentences.extend(sentences);
+            last.deadline = last.deadline.take().or(deadline);
             return;
         }
         let mut passage = Passage::new(path, kind, sentences);
         passage.table_head = self.table_head.clone();
+        passage.deadline = deadline;
         self.found.push(passage);
     }
 
@@ -230,10 +249,10 @@ impl<'a> Cutter<'a> {
     fn close_item(&mut self) {
         self.close_passage();
         let bodies = std::mem::take(&mut self.bodies);
-        let deadline = self.deadline.take();
+        let deadline = self.item_deadline.take();
         for passage in self.found.get_mut(self.item..).unwrap_or_default() {
             passage.responsible.clone_from(&bodies);
-            passage.deadline.clone_from(&deadline);
+            passage.deadline = passage.deadline.take().or_else(|| deadline.clone());
         }
         self.item = self.found.len();
         self.noted = false;

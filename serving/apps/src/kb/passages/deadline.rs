@@ -5,8 +5,9 @@ use std::ops::Range;
 const BEFORE: [&str; 6] = ["之前", "以前", "前", "之内", "以内", "内"];
 const LABELS: [&str; 4] = ["完成时限", "完成時限", "完成时间", "截止时间"];
 
-/// The first deadline of a sentence at `offset`, as bytes of the text.
-pub(super) fn deadline(sentence: &str, offset: usize) -> Option<Range<usize>> {
+/// The first deadline of a sentence at `offset`, as bytes of the text, and whether a label such as
+/// 完成时限 gives it: then it holds for the whole item.
+pub(super) fn deadline(sentence: &str, offset: usize) -> Option<(Range<usize>, bool)> {
     let mut from = 0;
     while let Some(at) = next_date(sentence, from) {
         let rest = sentence.get(at..).unwrap_or_default();
@@ -18,15 +19,16 @@ pub(super) fn deadline(sentence: &str, offset: usize) -> Option<Range<usize>> {
         let after = rest.get(len..).unwrap_or_default();
         let before = sentence.get(..at).unwrap_or_default();
         if let Some(word) = BEFORE.iter().find(|word| after.starts_with(**word)) {
-            return Some(offset + at..offset + at + len + word.len());
+            return Some((offset + at..offset + at + len + word.len(), false));
         }
         let label = before.trim_end_matches([' ', ':', '：']);
         if LABELS.iter().any(|word| label.ends_with(word)) {
-            return Some(offset + at..offset + at + len);
+            return Some((offset + at..offset + at + len, true));
         }
         let goal = before.ends_with('到') && after.starts_with(['，', ',']);
         if goal {
-            return Some(offset + at - '到'.len_utf8()..offset + at + len);
+            let start = offset + at - '到'.len_utf8();
+            return Some((start..offset + at + len, false));
         }
         from = at + len;
     }
@@ -81,7 +83,8 @@ mod tests {
 
     #[test]
     fn deadlines_are_told_from_other_dates() {
-        let read = |sentence: &str| deadline(sentence, 0).map(|range| sentence[range].to_owned());
+        let read =
+            |sentence: &str| deadline(sentence, 0).map(|(range, _)| sentence[range].to_owned());
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(read("2025年12月底前建成平台。"), some("2025年12月底前"));
         assert_eq!(read("清单于10月底前报市政府审定。"), some("10月底前"));

@@ -23,7 +23,8 @@ const KINDS: [(&[&str], SectionKind); 11] = [
 impl SectionKind {
     /// The kind that a heading names, in either script.
     pub fn of_heading(heading: &str) -> Self {
-        let heading = hanconv::t2s(heading);
+        // 标准化 is a measure, not a standard by which something is granted.
+        let heading = hanconv::t2s(heading).replace("标准化", "");
         let named = |words: &[&str]| words.iter().any(|word| heading.contains(word));
         KINDS
             .into_iter()

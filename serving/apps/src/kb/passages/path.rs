@@ -8,8 +8,8 @@ use crate::kb::passage::SectionKind;
 const MAX_HEADINGS: usize = 12;
 /// Longest heading in a path, in characters.
 const MAX_CHARS: usize = 80;
-/// A heading hands its kind down only if it is this short: a long one only mentions the word.
-const KIND_CHARS: usize = 14;
+/// A heading names a kind only if it is this short: a long one only mentions the word.
+const KIND_CHARS: usize = 16;
 
 #[derive(Debug)]
 struct Heading {
@@ -75,16 +75,10 @@ impl Path {
 
     /// What the nearest heading that says so is about.
     pub(super) fn kind(&self) -> SectionKind {
-        let Some((nearest, above)) = self.headings.split_last() else {
-            return SectionKind::Other;
-        };
-        if nearest.kind != SectionKind::Other {
-            return nearest.kind;
-        }
         let telling = |heading: &&Heading| {
             heading.kind != SectionKind::Other && fewer(&heading.title, KIND_CHARS)
         };
-        above
+        self.headings
             .iter()
             .rev()
             .find(telling)

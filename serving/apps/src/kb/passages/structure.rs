@@ -122,6 +122,7 @@ fn unnumbered<'a>(line: &'a str, next: Option<&str>) -> Role<'a> {
         && fewer(line, 30)
         && !fewer(line, 3)
         && !line.starts_with(['（', '('])
+        && is_mostly_han(line)
         && !is_date(line);
     if title && next.is_some_and(is_body) {
         return Role::Heading {
@@ -140,6 +141,12 @@ fn heading(rank: Rank, line: &str) -> Role<'_> {
 /// A paragraph long enough to stand under a heading of its own.
 fn is_body(line: &str) -> bool {
     !fewer(line, BODY_CHARS) && line.contains('。')
+}
+
+/// Whether at least half of a line is Chinese characters: glued dates and codes are no titles.
+fn is_mostly_han(line: &str) -> bool {
+    let han = |char: &char| matches!(char, '\u{3400}'..='\u{9fff}');
+    line.chars().filter(han).count() * 2 >= line.chars().count()
 }
 
 fn is_date(line: &str) -> bool {

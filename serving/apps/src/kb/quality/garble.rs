@@ -18,6 +18,10 @@ const CLASSIC: [&str; 8] = [
     "â€",
     "Ã¤",
 ];
+/// Tags of a page that were not taken out.
+const TAGS: [&str; 8] = [
+    "span>", "<span", "</p>", "</div", "<div ", "<br", "&nbsp;", "</td",
+];
 /// A text with more bad characters than one in so many is not readable.
 const TOO_MANY: usize = 20;
 
@@ -127,11 +131,15 @@ fn places(text: &str) -> Vec<Range<usize>> {
                     && (han(-1) || han(1) || near(-1).is_some_and(is_accented)))
                 || (is_accented(char) && (han(-1) || han(1) || near(1).is_some_and(is_box)))
                 || (marks && (han(-1) || han(1) || han(2) || han(-2)))
-                || (char == '?' && near(1) == Some('>') && near(2) == Some('?'));
+                || (char == '?' && near(1) == Some('>') && near(2) == Some('?'))
+                || (char == '?' && han(-1) && near(1) == Some('!'));
             let classic = line
                 .get(*at..)
                 .is_some_and(|rest| CLASSIC.iter().any(|c| rest.starts_with(c)));
-            if bad || classic {
+            let tag = line
+                .get(*at..)
+                .is_some_and(|rest| TAGS.iter().any(|t| rest.starts_with(t)));
+            if bad || classic || tag {
                 add(start + at..start + at + char.len_utf8());
             }
         }

@@ -3,10 +3,17 @@
 //! Every rule is a pure function of the text, its head and the texts known already. A rule names
 //! what it saw; it never changes anything. Repairs are proposals until a person accepts them.
 
+mod draft;
 mod garble;
+mod glued;
+mod head;
+mod names;
 mod others;
+mod page;
 mod repair;
+mod repeat;
 mod sketch;
+mod words;
 
 pub use repair::{RepairFault, Repaired, repair, repaired, repaired_extract};
 pub use sketch::Sketch;
@@ -29,7 +36,14 @@ pub fn examine(extract: &Extract, head: &Head, others: &[Known]) -> Vec<Finding>
     };
     let mut found = Vec::new();
     found.extend(garble::find(&looked));
+    found.extend(repeat::find(&looked));
     found.extend(others::find(&looked, others));
+    found.extend(names::find(&looked));
+    found.extend(glued::find(&looked));
+    found.extend(draft::find(&looked));
+    found.extend(page::find(&looked));
+    found.extend(head::find(&looked));
+    found.extend(words::find(&looked));
     keep_apart(&mut found);
     found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.range.start));
     found

@@ -1,0 +1,172 @@
+//! The knowledge service of one process: its library, its pages, and the model name `gov-qa`.
+
+use super::door::SchedulerDoor;
+use super::not_started;
+use crate::client::Client;
+use crate::error::{Failure, Result};
+use crate::words::tr;
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::get;
+use jiff::Timestamp;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::task::{JoinHandle, spawn_blocking};
+use zhisuan_apps::audit::Chain;
+use zhisuan_apps::kb::{Audience, Library};
+use zhisuan_apps::pages::{self, Desk, Site};
+use zhisuan_apps::service::{ModelServer, Qa};
+use zhisuan_apps::staff::Person;
+use zhisuan_proto::v1::{AddBackendRequest, Backend, Metering, RemoveBackendRequest};
+
+/// The base that citizens ask.
+const BASE: &str = "gov";
+/// The name under which the base is offered as a model.
+const MODEL: &str = "gov-qa";
+/// Longest question and answer together, as tokens of the gateway.
+const CONTEXT: u32 = 8192;
+/// Used as soon as somebody serves it.
+const EMBEDDER: &str = "multilingual-e5-small";
+
+/// The service.
+pub(crate) struct Knowledge {
+    library: Library,
+    qa: Qa,
+    site: Site,
+    secret: String,
+    following: Option<JoinHandle<()>>,
+}
+
+impl Knowledge {
+    /// Opens the library below a data folder and brings a folder's texts in: clean ones are
+    /// published, suspicious ones wait for a person.
+    pub(crate) async fn open(
+        data: &Path,
+        folder: Option<&Path>,
+        scheduler: &str,
+        ca: Option<&str>,
+    ) -> Result<Self> {
+        let (data, folder) = (data.to_owned(), folder.map(Path::to_owned));
+        let opened = spawn_blocking(move || library(&data, folder.as_deref())).await;
+        let (library, qa) = opened.map_err(|error| broken(&error))??;
+        let secret = secret()?;
+        let desk = Desk::new(
+            library.clone(),
+            BASE,
+            Arc::new(SchedulerDoor::new(scheduler, ca)),
+        );
+        let site = Site::new(qa.clone())
+            .with_desk(desk)
+            .behind_gateway(&secret);
+        Ok(Self {
+            library,
+            qa,
+            site,
+            secret,
+            following: None,
+        })
+    }
+
+    /// The pages with their style sheet; the root leads to them.
+    pub(crate) fn router(&self) -> Router {
+        let home = get(|| async { Redirect::temporary("/qa") });
+        pages::router(self.site.clone())
+            .merge(zhisuan_web::assets::router())
+            .route("/", home)
+    }
+
+    /// Follows what is published. With a key, the gateway's models help as soon as they are served.
+    pub(crate) fn follow(&mut self, gateway: &str, key: Option<&str>) -> Result<()> {
+        self.site.published_at(gateway);
+        let helper = key
+            .map(|key| ModelServer::new(&format!("{gateway}/v1"), key))
+            .transpose()
+            .map_err(|error| broken(&error))?
+            .map(|server| (server, EMBEDDER.to_owned()));
+        let following = self.qa.follow(&self.library, BASE, helper);
+        if let Some(earlier) = self.following.replace(following) {
+            earlier.abort();
+        }
+        Ok(())
+    }
+
+    /// Offers the base as a model: a gateway treats it like any other, with keys, limits and audit.
+    /// The address and the secret are this process's, so an earlier offer is taken back.
+    pub(crate) async fn offer(&self, operator: &Client, gateway: &str) -> Result<()> {
+        let earlier = RemoveBackendRequest {
+            name: MODEL.to_owned(),
+        };
+        match operator.models().remove_backend(earlier).await {
+            Ok(_) => {}
+            Err(status) if status.code() == tonic::Code::NotFound => {}
+            Err(status) => return Err(status.into()),
+        }
+        let backend = Backend {
+            name: MODEL.to_owned(),
+            model: MODEL.to_owned(),
+            url: format!("{gateway}/qa/v1"),
+            remote_model: MODEL.to_owned(),
+            context_length: CONTEXT,
+            // A public service: its tokens are counted at no price.
+            metering: Metering::Dedicated.into(),
+            ..Backend::default()
+        };
+        let request = AddBackendRequest {
+            backend: Some(backend),
+            api_key: self.secret.clone(),
+        };
+        operator.models().add_backend(request).await?;
+        Ok(())
+    }
+}
+
+impl Drop for Knowledge {
+    fn drop(&mut self) {
+        if let Some(following) = &self.following {
+            following.abort();
+        }
+    }
+}
+
+fn library(data: &Path, folder: Option<&Path>) -> Result<(Library, Qa)> {
+    std::fs::create_dir_all(data)?;
+    let chain = Chain::open(&data.join("answers"))?;
+    let library = Library::open_with(&data.join("library.sqlite"), Some(chain))
+        .map_err(|error| broken(&error))?;
+    let now_ms = Timestamp::now().as_millisecond();
+    let person = Person::both("import", "目录导入");
+    if library.bases().iter().all(|base| base.name != BASE) {
+        library
+            .put_base(BASE, "政务知识库", &Audience::Public, &person, now_ms)
+            .map_err(|error| broken(&error))?;
+    }
+    if let Some(folder) = folder {
+        let imported = library
+            .import_folder(BASE, folder, &person, now_ms)
+            .map_err(|error| broken(&error))?;
+        tracing::info!(
+            published = imported.published.len(),
+            unchanged = imported.unchanged,
+            "texts of the folder"
+        );
+        for (version, findings) in &imported.quarantined {
+            tracing::warn!(%version, findings, "waits for a person: see the knowledge console");
+        }
+        for left_out in &imported.left_out {
+            tracing::warn!(file = %left_out.file, reason = %left_out.reason, "left out");
+        }
+    }
+    let qa = Qa::over(&library, BASE).map_err(|error| broken(&error))?;
+    Ok((library, qa))
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Failure {
+    not_started(tr("知识库", "the knowledge base"), "ZS-KNOWLEDGE", error)
+}
+
+/// A secret that only this process and its gateway know.
+fn secret() -> Result<String> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(|error| broken(&error))?;
+    Ok(hex::encode(bytes))
+}

@@ -1,0 +1,249 @@
+//! From a question to the passages that may answer it, graded.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use jiff::civil::Date;
+
+use super::base::Base;
+use super::evidence::{Grade, View, Weighed, grade, scope};
+use super::question::{Named, Question, agree};
+use super::record::Asked;
+use crate::kb::{State, Version};
+use crate::retrieve::{Side, fold, fuse};
+
+/// Passages taken from the words' index.
+const LEXICAL: usize = 80;
+/// Passages taken from the vectors.
+const DENSE: usize = 50;
+/// Texts, or parts of long texts, that are graded.
+const GRADED: usize = 12;
+
+/// A passage with its score, by positions in the base.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) version: usize,
+    pub(super) passage: usize,
+    pub(super) state: State,
+    pub(super) score: f32,
+}
+
+/// A text, or part of one, with the grades of its sentences.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) version: usize,
+    pub(super) state: State,
+    /// Retrieval score of its best passage, in shares of the best of all.
+    pub(super) prior: f64,
+    pub(super) view: View,
+    pub(super) grades: Vec<Grade>,
+}
+
+/// What limits the texts that may answer.
+#[derive(Debug)]
+pub(super) struct Limits {
+    pub(super) day: Date,
+    /// The place whose rules are asked for, folded.
+    pub(super) place: Option<String>,
+    /// The question asks for a draft by name.
+    pub(super) draft: bool,
+}
+
+impl Limits {
+    pub(super) fn new(
+        asked: &Asked,
+        question: &Question,
+        named: Option<&Named>,
+        home: Option<&str>,
+    ) -> Self {
+        let given = asked.place.as_deref().map(fold);
+        let place = match named {
+            Some(Named::Here(place)) => Some(place.clone()),
+            _ => given.or_else(|| home.map(str::to_owned)),
+        };
+        let draft = ["草案", "征求意见", "拟定", "修订稿", "意见稿"];
+        Self {
+            day: question.as_of.unwrap_or(asked.as_of),
+            place,
+            draft: draft.iter().any(|word| question.folded.contains(word)),
+        }
+    }
+
+    /// How far a text that is not law on the day falls behind one that is.
+    pub(super) fn factor(&self, state: State) -> f64 {
+        match state {
+            State::InForce | State::Unstated => 1.0,
+            State::Draft if self.draft => 1.1,
+            State::Draft => 0.8,
+            State::NotYet | State::Superseded | State::Repealed | State::Quarantined => 0.75,
+        }
+    }
+}
+
+impl Base {
+    /// Passages by rank: words and vectors fused, of texts for the place, and of each document
+    /// only the version that holds on the day where one does.
+    pub(super) fn ranked(&self, question: &Question, limits: &Limits) -> Vec<Found> {
+        let lexical = match self.index.top(&question.terms, LEXICAL) {
+            Ok(top) => top,
+            Err(fault) => {
+                tracing::error!(%fault, "search failed");
+                Vec::new()
+            }
+        };
+        let fused = match self.nearest_vectors(&question.folded) {
+            Some(dense) => fuse(&[(&lexical, 1.0), (&dense, 1.0)]),
+            None => lexical,
+        };
+        let mut titles: HashMap<usize, f64> = HashMap::new();
+        let mut found: Vec<Found> = fused
+            .into_iter()
+            .filter_map(|(entry, score)| {
+                let (at, passage) = *self.entries.get(entry as usize)?;
+                let (at, passage) = (at as usize, passage as usize);
+                let version = self.published.versions.get(at)?;
+                let state = self.state_for(version, limits)?;
+                let share = *titles
+                    .entry(at)
+                    .or_insert_with(|| share_of_title(question, version));
+                let factor = (1.0 + share) * limits.factor(state);
+                Some(Found {
+                    version: at,
+                    passage,
+                    state,
+                    score: score * factor as f32,
+                })
+            })
+            .collect();
+        found.sort_by(|a, b| {
+            let order = b.score.total_cmp(&a.score);
+            order.then_with(|| (a.version, a.passage).cmp(&(b.version, b.passage)))
+        });
+        found
+    }
+
+    /// The state of a version that may answer; none where it is for another place, or where
+    /// another version of its document holds instead.
+    fn state_for(&self, version: &Version, limits: &Limits) -> Option<State> {
+        if let (Some(asked), Some(own)) = (&limits.place, &version.head.place)
+            && !agree(asked, &fold(own))
+        {
+            return None;
+        }
+        let state = version.state_on(limits.day);
+        let another = || {
+            let others = self
+                .documents
+                .get(&version.id.document)
+                .into_iter()
+                .flatten();
+            let mut others = others.filter_map(|at| self.published.versions.get(*at));
+            others.any(|other| other.id != version.id && other.state_on(limits.day).holds())
+        };
+        (state.holds() || !another()).then_some(state)
+    }
+
+    fn nearest_vectors(&self, question: &str) -> Option<Vec<(u32, f32)>> {
+        let (dense, embedder) = self.dense.as_ref()?;
+        match embedder.embed(&[question.to_owned()], Side::Query) {
+            Ok(rows) => rows.first().map(|row| dense.top(row, DENSE)),
+            Err(fault) => {
+                tracing::warn!(%fault, "question has no vector, words alone are searched");
+                None
+            }
+        }
+    }
+
+    /// The best texts, or parts of long ones, with all their sentences graded.
+    pub(super) fn candidates(
+        &self,
+        question: &Question,
+        weighed: &[Weighed],
+        found: &[Found],
+    ) -> Vec<Candidate> {
+        let best = found
+            .first()
+            .map_or(1.0, |found| found.score)
+            .max(f32::MIN_POSITIVE);
+        let mut seen: Vec<(usize, Range<usize>)> = Vec::new();
+        let mut candidates = Vec::new();
+        for one in found {
+            let known = |(at, range): &(usize, Range<usize>)| {
+                *at == one.version && range.contains(&one.passage)
+            };
+            let Some(version) = self.published.versions.get(one.version) else {
+                continue;
+            };
+            if seen.iter().any(known) {
+                continue;
+            }
+            if seen.len() == GRADED {
+                break;
+            }
+            let range = scope(version, one.passage);
+            seen.push((one.version, range.clone()));
+            let view = View::new(version, range);
+            candidates.push(Candidate {
+                version: one.version,
+                state: one.state,
+                prior: f64::from(one.score / best),
+                grades: grade(question, weighed, &view),
+                view,
+            });
+        }
+        candidates
+    }
+
+    /// Passages by the evidence in them: the found ones and their graded neighbours.
+    pub(super) fn by_evidence(
+        &self,
+        found: &[Found],
+        candidates: &[Candidate],
+        limits: &Limits,
+    ) -> Vec<Found> {
+        let best = found
+            .first()
+            .map_or(1.0, |found| found.score)
+            .max(f32::MIN_POSITIVE);
+        let mut evidence: HashMap<(usize, usize), (f64, State)> = HashMap::new();
+        for candidate in candidates {
+            for (sentence, grade) in candidate.view.sentences.iter().zip(&candidate.grades) {
+                let typed = if grade.typed { 0.15 } else { 0.0 };
+                let own =
+                    (grade.score + typed) * limits.factor(candidate.state) + 0.2 * candidate.prior;
+                let known = evidence
+                    .entry((candidate.version, sentence.passage))
+                    .or_insert((own, candidate.state));
+                known.0 = known.0.max(own);
+            }
+        }
+        for one in found {
+            let own = f64::from(one.score / best);
+            let known = evidence
+                .entry((one.version, one.passage))
+                .or_insert((0.0, one.state));
+            known.0 += 0.2 * own;
+        }
+        let mut ranked: Vec<Found> = evidence
+            .into_iter()
+            .map(|((version, passage), (score, state))| Found {
+                version,
+                passage,
+                state,
+                score: score as f32,
+            })
+            .collect();
+        ranked.sort_by(|a, b| {
+            let order = b.score.total_cmp(&a.score);
+            order.then_with(|| (a.version, a.passage).cmp(&(b.version, b.passage)))
+        });
+        ranked
+    }
+}
+
+/// Share of a question's units that a version's title names.
+fn share_of_title(question: &Question, version: &Version) -> f64 {
+    let title = fold(&version.head.title);
+    let named = question.matters.iter().filter(|m| m.is_in(&title)).count();
+    named as f64 / question.matters.len().max(1) as f64
+}

@@ -1,0 +1,345 @@
+//! What is said to a question: routes first, then the evidence, its parts, its contradictions.
+
+use super::ask::check;
+use super::base::Base;
+use super::cite::verified;
+use super::clash::clash;
+use super::compose::{Said, reason};
+use super::evidence::{Gap, Grade, judge, select, weigh};
+use super::find::{Candidate, Limits};
+use super::question::{self, Named, Question, Route};
+use super::record::{Asked, Citation, Conflict, Sentence, Side};
+use crate::kb::State;
+
+/// A text that passed the gate counts as another meaning of the question when it is this near to
+/// the best one.
+const ANOTHER_MEANING: f64 = 0.85;
+/// A question with more matter than this, in characters, is not too short to be plain.
+const SHORT_MATTER: usize = 5;
+
+/// A candidate that passed the gate, with its best sentence.
+#[derive(Debug, Clone, Copy)]
+struct Passed<'a> {
+    candidate: &'a Candidate,
+    at: usize,
+    grade: Grade,
+    value: f64,
+}
+
+/// What one question, or a part of one, came to.
+#[derive(Debug)]
+struct Found {
+    sentences: Vec<Sentence>,
+    conflicts: Vec<Conflict>,
+    /// The best sentence covers everything that is asked.
+    whole: bool,
+    theme: Option<String>,
+}
+
+impl Base {
+    /// What is said, and the day for which it is said.
+    pub(super) fn said(&self, asked: &Asked) -> (Said, jiff::civil::Date) {
+        if let Err(bad) = check(asked) {
+            return (Said::refused(&bad.message), asked.as_of);
+        }
+        let mut question = self.read(&asked.question, asked);
+        let mut attacked = false;
+        if let Some(rest) = question::without_attack(&question.folded) {
+            attacked = true;
+            question = self.read(&rest, asked);
+        }
+        let day = question.as_of.unwrap_or(asked.as_of);
+        let has_matter = !question.matters.is_empty();
+        match question::route(&question.folded, has_matter) {
+            Some(route) => return (Said::routed(route), day),
+            None if attacked && (!has_matter || question.folded.chars().count() < 5) => {
+                return (Said::routed(Route::Attack), day);
+            }
+            None => {}
+        }
+        let said = self.answered(asked, &question);
+        if attacked && said.sentences.is_empty() {
+            return (Said::routed(Route::Attack), day);
+        }
+        (said, day)
+    }
+
+    /// Takes a question apart with the words of this base.
+    pub(super) fn read(&self, text: &str, asked: &Asked) -> Question {
+        let mut known = |pair: &str| self.index.found_in(pair);
+        question::read(text, asked.as_of, &self.synonyms, &mut known)
+    }
+
+    /// The limits of a question, or the place elsewhere that it asks about.
+    pub(super) fn limits(&self, asked: &Asked, question: &Question) -> Result<Limits, String> {
+        let mut in_texts = |words: &str| {
+            let parts = crate::retrieve::terms(words);
+            let mut pairs = parts
+                .iter()
+                .filter(|term| term.text.chars().nth(1).is_some());
+            pairs.all(|term| self.index.found_in(term.text) > 0)
+        };
+        let named = question::named(&question.folded, &self.places, &mut in_texts);
+        if let Some(Named::Elsewhere(place)) = named {
+            return Err(place);
+        }
+        Ok(Limits::new(
+            asked,
+            question,
+            named.as_ref(),
+            self.home.as_deref(),
+        ))
+    }
+
+    fn answered(&self, asked: &Asked, question: &Question) -> Said {
+        let limits = match self.limits(asked, question) {
+            Ok(limits) => limits,
+            Err(place) => return Said::elsewhere(&place),
+        };
+        let whole = self.evidence(question, &limits);
+        if let Ok(found) = &whole
+            && found.whole
+        {
+            return self.finished(whole, &limits);
+        }
+        let parts = question::clauses(&question.folded);
+        if parts.len() < 2 {
+            return match whole {
+                Err((Gap::NoMatter, _)) => Said::unclear(self.examples(&limits)),
+                other => self.finished(other, &limits),
+            };
+        }
+        let parts: Vec<Question> = parts.iter().map(|part| self.read(part, asked)).collect();
+        let asking = parts
+            .iter()
+            .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));
+        let asking: Vec<&Question> = asking.filter(|part| !part.matters.is_empty()).collect();
+        let answers: Vec<_> = asking
+            .iter()
+            .map(|part| {
+                let alone = self.evidence(part, &limits);
+                let first = asking.first().filter(|first| first.folded != part.folded);
+                match (alone, first) {
+                    (Err(_), Some(first)) => self.evidence(&joined(first, part), &limits),
+                    (alone, _) => alone,
+                }
+            })
+            .collect();
+        let passed = answers.iter().filter(|answer| answer.is_ok()).count();
+        if passed == 0 || (asking.len() < 2 && whole.is_ok()) {
+            return self.finished(whole, &limits);
+        }
+        if passed < answers.len() && whole.is_ok() && asking.len() < 2 {
+            return self.finished(whole, &limits);
+        }
+        let missing: Vec<&str> = asking
+            .iter()
+            .zip(&answers)
+            .filter(|(_, answer)| answer.is_err())
+            .map(|(part, _)| part.folded.as_str())
+            .collect();
+        let found = merged(answers.into_iter().filter_map(Result::ok));
+        let mut said = self.finished(Ok(found), &limits);
+        said.lacks(&missing);
+        said
+    }
+
+    fn finished(&self, found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said {
+        match found {
+            Ok(found) => match found.theme {
+                Some(theme) => Said::closed(&theme),
+                None if !found.conflicts.is_empty() => {
+                    Said::contradicted(found.sentences, found.conflicts, limits.day)
+                }
+                None => Said::answered(found.sentences, limits.day),
+            },
+            Err((gap, nearest)) => {
+                let choices = nearest.iter().all(|c| c.quote.is_empty());
+                if gap == Gap::Ambiguous && choices {
+                    return Said::unclear(nearest.into_iter().map(|c| c.title).collect());
+                }
+                Said::nothing(reason(gap), nearest)
+            }
+        }
+    }
+
+    /// The evidence for one question within its limits; the nearest texts where there is none.
+    fn evidence(
+        &self,
+        question: &Question,
+        limits: &Limits,
+    ) -> Result<Found, (Gap, Vec<Citation>)> {
+        let weighed = weigh(&question.matters, &self.index);
+        if weighed.is_empty() {
+            return Err((Gap::NoMatter, Vec::new()));
+        }
+        let found = self.ranked(question, limits);
+        let candidates = self.candidates(question, &weighed, &found);
+        let mut gap = Gap::OtherMatter;
+        let mut passed: Vec<Passed<'_>> = Vec::new();
+        for candidate in &candidates {
+            match judge(&candidate.grades) {
+                Ok((at, grade)) => passed.push(Passed {
+                    candidate,
+                    at,
+                    grade,
+                    value: grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior,
+                }),
+                Err(other) => gap = gap.max(other),
+            }
+        }
+        passed.sort_by(|a, b| b.value.total_cmp(&a.value));
+        let Some(best) = passed.first().copied() else {
+            return Err((gap, self.nearest(&found, limits.day)));
+        };
+        let meanings = meanings(question, &passed);
+        if meanings.len() > 1 {
+            let titles = meanings
+                .iter()
+                .filter_map(|at| self.published.versions.get(*at));
+            let named = titles.map(|version| Citation {
+                quote: String::new(),
+                ..Citation::of(version, &[], 0..0, limits.day)
+            });
+            return Err((Gap::Ambiguous, named.collect()));
+        }
+        let sentences = self.shown(question, &best, limits);
+        if sentences.is_empty() {
+            return Err((Gap::Changed, self.nearest(&found, limits.day)));
+        }
+        let version = self.published.versions.get(best.candidate.version);
+        let theme = version.and_then(|version| version.head.theme.clone());
+        Ok(Found {
+            sentences,
+            conflicts: self.conflicts(&best, &passed, limits),
+            whole: best.grade.missing == 0,
+            theme: theme.filter(|theme| self.published.closed_themes.contains(theme)),
+        })
+    }
+
+    fn shown(&self, question: &Question, best: &Passed<'_>, limits: &Limits) -> Vec<Sentence> {
+        let Some(version) = self.published.versions.get(best.candidate.version) else {
+            return Vec::new();
+        };
+        let candidate = best.candidate;
+        let chosen = select(question, &candidate.view, &candidate.grades, best.at);
+        verified(version, limits.day, &chosen)
+    }
+
+    /// What texts in force say otherwise than the best sentence.
+    fn conflicts(
+        &self,
+        best: &Passed<'_>,
+        passed: &[Passed<'_>],
+        limits: &Limits,
+    ) -> Vec<Conflict> {
+        let Some(own) = best.candidate.view.sentences.get(best.at) else {
+            return Vec::new();
+        };
+        if !best.candidate.state.holds() {
+            return Vec::new();
+        }
+        let others = passed.iter().filter(|other| {
+            other.candidate.version != best.candidate.version && other.candidate.state.holds()
+        });
+        let mut found = Vec::new();
+        for other in others {
+            let mut sentences = other.candidate.view.sentences.iter();
+            let against = sentences.find_map(|s| Some((s, clash(&own.folded, &s.folded)?)));
+            let versions = &self.published.versions;
+            let pair = versions
+                .get(best.candidate.version)
+                .zip(versions.get(other.candidate.version));
+            let (Some((sentence, (left, right))), Some((mine, theirs))) = (against, pair) else {
+                continue;
+            };
+            let side = |value: String, version, sentence| {
+                let cited = verified(version, limits.day, &[sentence]);
+                let citation = cited.into_iter().flat_map(|s| s.citations).next()?;
+                Some(Side { value, citation })
+            };
+            if let (Some(one), Some(two)) = (side(left, mine, own), side(right, theirs, sentence)) {
+                found.push(Conflict {
+                    about: one.citation.path.last().cloned().unwrap_or_default(),
+                    sides: vec![one, two],
+                });
+            }
+        }
+        found
+    }
+
+    /// Questions that the texts themselves offer, for a question that names nothing.
+    fn examples(&self, limits: &Limits) -> Vec<String> {
+        let heads = self.published.versions.iter();
+        let holding = heads.filter(|version| version.state_on(limits.day).holds());
+        let offered = holding.filter_map(|version| version.head.sample_question.clone());
+        offered.take(4).collect()
+    }
+}
+
+/// Whether a folded clause asks for yes or no.
+fn is_yes_no(folded: &str) -> bool {
+    let marks = [
+        "吗",
+        "能不能",
+        "有没有",
+        "可不可以",
+        "行不行",
+        "是不是",
+        "要不要",
+        "让不让",
+        "是否",
+    ];
+    marks.iter().any(|mark| folded.contains(mark)) || folded.ends_with(['不', '没'])
+}
+
+/// A later part of a question with the matter of the first.
+fn joined(first: &Question, part: &Question) -> Question {
+    let mut joined = part.clone();
+    joined.matters.extend(first.matters.iter().cloned());
+    joined.terms.extend(first.terms.iter().cloned());
+    joined
+}
+
+fn merged(answers: impl Iterator<Item = Found>) -> Found {
+    let mut all = Found {
+        sentences: Vec::new(),
+        conflicts: Vec::new(),
+        whole: true,
+        theme: None,
+    };
+    for answer in answers {
+        for sentence in answer.sentences {
+            if !all.sentences.contains(&sentence) {
+                all.sentences.push(sentence);
+            }
+        }
+        all.conflicts.extend(answer.conflicts);
+        all.theme = all.theme.or(answer.theme);
+    }
+    all
+}
+
+/// Versions of different documents that a short question may mean, when no title names its matter.
+fn meanings(question: &Question, passed: &[Passed<'_>]) -> Vec<usize> {
+    let Some(best) = passed.first() else {
+        return Vec::new();
+    };
+    let size: usize = question
+        .matters
+        .iter()
+        .map(|m| if m.word { 2 } else { 1 })
+        .sum();
+    if best.grade.titled > 0.0 || size > SHORT_MATTER {
+        return vec![best.candidate.version];
+    }
+    let mut found: Vec<usize> = Vec::new();
+    for one in passed {
+        let near = one.value >= ANOTHER_MEANING * best.value && one.grade.titled <= 0.0;
+        let holds = one.candidate.state.holds() || one.candidate.state == State::Draft;
+        if near && holds && !found.contains(&one.candidate.version) {
+            found.push(one.candidate.version);
+        }
+    }
+    found
+}

@@ -1,0 +1,192 @@
+//! The console's JSON, for programs with a key.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::Desk;
+use super::deeds::{self, Fields, added};
+use super::frame;
+use super::visitor::Caller;
+use crate::kb::{Add, LibraryError, Stage, VersionId};
+use crate::pages::api::error;
+use crate::service::now_ms;
+
+type Params = Query<HashMap<String, String>>;
+
+fn refused(fault: &LibraryError) -> Response {
+    error(
+        frame::status(fault),
+        fault.code(),
+        fault.field(),
+        fault.to_string(),
+    )
+}
+
+fn told(answer: Result<Value, LibraryError>) -> Response {
+    match answer {
+        Ok(value) => Json(value).into_response(),
+        Err(fault) => refused(&fault),
+    }
+}
+
+/// Versions of the base, `?stage=` of one stage.
+pub(crate) async fn versions(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
+    let all = [
+        Stage::Quarantined,
+        Stage::Ready,
+        Stage::Published,
+        Stage::Withdrawn,
+    ];
+    let stage = query.get("stage").filter(|name| !name.is_empty());
+    let chosen = stage.and_then(|name| all.into_iter().find(|stage| stage.name() == name));
+    if stage.is_some() && chosen.is_none() {
+        let message = "stage 应为 quarantined、ready、published 或 withdrawn".to_owned();
+        return error(StatusCode::BAD_REQUEST, "bad_field", Some("stage"), message);
+    }
+    let found = frame::asked(&desk, move |desk| desk.library.versions(&desk.base, chosen)).await;
+    told(found.map(|items| json!({"schema": "zhisuan.kb-versions/1", "items": items})))
+}
+
+/// One version with its findings; `&text=1` also its text.
+pub(crate) async fn version(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
+    let number = query.get("number").and_then(|number| number.parse().ok());
+    let document = query.get("document").cloned().unwrap_or_default();
+    let with_text = query.get("text").is_some_and(|text| text == "1");
+    let found = frame::asked(&desk, move |desk| {
+        let newest = || {
+            let all = desk.library.versions(&desk.base, None)?;
+            let own = all.iter().filter(|info| info.id.document == document);
+            Ok::<u32, LibraryError>(own.map(|info| info.id.number).max().unwrap_or(1))
+        };
+        let number = number.map_or_else(newest, Ok)?;
+        let document = document.clone();
+        desk.library.version(&VersionId { document, number })
+    });
+    told(found.await.map(|opened| {
+        let mut value = json!(opened.info);
+        value["schema"] = "zhisuan.kb-version/1".into();
+        if with_text {
+            value["text"] = opened.text.into();
+        }
+        value
+    }))
+}
+
+/// A file: its bytes are the body, its name and document stand in the address.
+pub(crate) async fn add(
+    State(desk): State<Desk>,
+    Caller(person): Caller,
+    Query(query): Params,
+    body: Bytes,
+) -> Response {
+    let add = Add {
+        base: desk.base.clone(),
+        name: query.get("name").cloned().unwrap_or_default(),
+        bytes: body.to_vec(),
+        document: query
+            .get("document")
+            .filter(|name| !name.is_empty())
+            .cloned(),
+        person,
+        now_ms: now_ms(),
+    };
+    let done = frame::asked(&desk, move |desk| desk.library.add(&add)).await;
+    told(done.map(|done| {
+        let mut value = added(&done);
+        value["schema"] = "zhisuan.kb-added/1".into();
+        value
+    }))
+}
+
+/// Work of the staff, `?all=1` also what is done.
+pub(crate) async fn work(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
+    let open = query.get("all").is_none_or(|all| all != "1");
+    let found = frame::asked(&desk, move |desk| desk.library.work(&desk.base, open, 500)).await;
+    told(found.map(|items| json!({"schema": "zhisuan.kb-work/1", "items": items})))
+}
+
+/// Synonyms in force, those that wait, and closed themes.
+pub(crate) async fn words(State(desk): State<Desk>, _caller: Caller) -> Response {
+    let found = frame::asked(&desk, |desk| {
+        let published = desk.library.published(&desk.base).unwrap_or_default();
+        let waiting = desk.library.proposed_synonyms(&desk.base)?;
+        let waiting: Vec<Value> = waiting
+            .iter()
+            .map(|one| json!({"word": one.synonym.word, "means": one.synonym.means, "maker": one.maker}))
+            .collect();
+        Ok(json!({
+            "schema": "zhisuan.kb-words/1",
+            "items": published.synonyms,
+            "waiting": waiting,
+            "closed_themes": published.closed_themes,
+        }))
+    });
+    told(found.await)
+}
+
+/// What was done to the base, the newest first.
+pub(crate) async fn history(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
+    let object = query.get("object").cloned();
+    let found = frame::asked(&desk, move |desk| {
+        desk.library.history(&desk.base, object.as_deref(), 500)
+    });
+    told(
+        found
+            .await
+            .map(|items| json!({"schema": "zhisuan.kb-history/1", "items": items})),
+    )
+}
+
+/// One deed; the body is a JSON object whose values are texts, numbers, or lists of them.
+pub(crate) async fn perform(
+    State(desk): State<Desk>,
+    Caller(person): Caller,
+    Path(deed): Path<String>,
+    body: Bytes,
+) -> Response {
+    let Ok(Value::Object(sent)) = serde_json::from_slice(&body) else {
+        let message = "请求体应是一个 JSON 对象".to_owned();
+        return error(StatusCode::BAD_REQUEST, "bad_field", Some("body"), message);
+    };
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let fields: Fields = sent
+        .iter()
+        .flat_map(|(name, value)| match value {
+            Value::Array(all) => all.iter().map(|one| (name.clone(), plain(one))).collect(),
+            one => vec![(name.clone(), plain(one))],
+        })
+        .collect();
+    let done = frame::asked(&desk, move |desk| {
+        deeds::perform(desk, &person, &deed, &fields)
+    })
+    .await;
+    told(done.map(|mut value| {
+        value["schema"] = "zhisuan.kb-done/1".into();
+        value
+    }))
+}

@@ -1,0 +1,96 @@
+//! The knowledge console: what the gate found, who publishes what, and the work that is left.
+
+pub(crate) mod add;
+pub(crate) mod api;
+mod deeds;
+mod diff;
+pub(crate) mod documents;
+mod frame;
+pub(crate) mod overview;
+pub(crate) mod signin;
+pub(crate) mod tickets;
+pub(crate) mod version;
+mod visitor;
+pub(crate) mod words;
+pub(crate) mod work;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderMap;
+use axum::routing::{get, post};
+
+use super::Site;
+use crate::kb::{Library, MAX_FILE_BYTES};
+use crate::staff::{Door, Person};
+use visitor::Sessions;
+
+/// A file with the fields beside it.
+const MAX_UPLOAD: usize = MAX_FILE_BYTES + (1 << 20);
+
+/// The staff's side of the pages; cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    pub(crate) library: Library,
+    /// The base that this desk keeps.
+    pub(crate) base: String,
+    pub(crate) door: Arc<dyn Door>,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+impl Desk {
+    /// A desk over a base of a library; the door knows the staff.
+    pub fn new(library: Library, base: &str, door: Arc<dyn Door>) -> Self {
+        Self {
+            library,
+            base: base.to_owned(),
+            door,
+            sessions: Arc::default(),
+        }
+    }
+}
+
+/// Pages under `/kb` and JSON under `/api/kb`.
+pub(crate) fn router(desk: &Desk) -> Router<Site> {
+    let state = desk.clone();
+    let upload = Router::new()
+        .route("/kb/add", get(add::page).post(add::take))
+        .route("/api/kb/add", post(api::add))
+        .layer(DefaultBodyLimit::max(MAX_UPLOAD))
+        .with_state(state.clone());
+    Router::new()
+        .route("/kb", get(overview::page))
+        .route("/kb/signin", get(signin::ask).post(signin::enter))
+        .route("/kb/signout", post(signin::leave))
+        .route("/kb/documents", get(documents::page))
+        .route("/kb/version/{number}/{*document}", get(version::page))
+        .route("/kb/raw/{number}/{*document}", get(version::raw))
+        .route(
+            "/kb/diff/{from}/{to}/{*document}",
+            get(version::differences),
+        )
+        .route("/kb/work", get(work::page))
+        .route("/kb/words", get(words::page))
+        .route("/kb/do/{deed}", post(deeds::form))
+        .route("/api/kb/versions", get(api::versions))
+        .route("/api/kb/version", get(api::version))
+        .route("/api/kb/work", get(api::work))
+        .route("/api/kb/words", get(api::words))
+        .route("/api/kb/history", get(api::history))
+        .route("/api/kb/do/{deed}", post(api::perform))
+        .with_state(state)
+        .merge(upload)
+}
+
+/// Whether a request comes of somebody who may ask this base.
+pub(crate) async fn knows(desk: &Desk, headers: &HeaderMap) -> bool {
+    let admits = |person: &Person| desk.library.admits(&desk.base, Some(person));
+    if let Some(visitor) = desk.sessions.visitor(headers) {
+        return admits(&visitor.person);
+    }
+    match visitor::key(headers) {
+        Some(key) => desk.door.enter(key).await.as_ref().is_some_and(admits),
+        None => false,
+    }
+}

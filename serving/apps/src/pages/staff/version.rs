@@ -1,0 +1,430 @@
+//! One version: its quality report with places in the text, its repairs, its head, and what may be
+//! done with it.
+
+use std::ops::Range;
+
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use zhisuan_web::parts::{self, Tone};
+use zhisuan_web::{Markup, Table, html};
+
+use super::Desk;
+use super::diff::{Change, changes};
+use super::frame::{self, form, named, refused, severity, stage_tone, version_href, when};
+use super::visitor::Visitor;
+use crate::kb::{Entry, Finding, Opened, Repair, Stage, VersionId, VersionInfo};
+use crate::pages::{href, shell};
+
+/// Characters of text shown around a finding.
+const AROUND: usize = 60;
+
+pub(crate) async fn page(
+    State(desk): State<Desk>,
+    visitor: Visitor,
+    Path((number, document)): Path<(u32, String)>,
+) -> Response {
+    let id = VersionId { document, number };
+    let looked = frame::asked(&desk, move |desk| {
+        let opened = desk.library.version(&id)?;
+        let all = desk.library.versions(&desk.base, None)?;
+        let object = id.to_string();
+        let history = desk.library.history(&desk.base, Some(&object), 50)?;
+        let others = all
+            .into_iter()
+            .filter(|info| info.id.document == id.document && info.id != id);
+        Ok((opened, others.collect::<Vec<_>>(), history))
+    });
+    match looked.await {
+        Ok((opened, others, history)) => frame::page(&visitor, opened.info.head.title.clone(), "")
+            .trail("/kb/documents", "文件")
+            .body(html! {
+                (facts(&opened.info))
+                (deeds(&visitor, &opened.info))
+                (findings(&visitor, &opened))
+                (repairs(&visitor, &opened.info))
+                (versions(&opened.info, &others))
+                (past(&history))
+            })
+            .into_response(),
+        Err(error) => refused(&visitor, &error),
+    }
+}
+
+fn facts(info: &VersionInfo) -> Markup {
+    let head = &info.head;
+    let text = |value: Option<&str>| html! { (value.unwrap_or("未注明")) };
+    let day = |day: Option<jiff::civil::Date>| match day {
+        Some(day) => html! { (shell::day(day)) },
+        None => html! { "未注明" },
+    };
+    let force = crate::kb::State::on(jiff::Zoned::now().date(), head, None);
+    let rows = [
+        (
+            "状态",
+            parts::badge(stage_tone(info.stage), info.stage.label()),
+        ),
+        ("版本", html! { (info.id.to_string()) }),
+        (
+            "今天的效力",
+            parts::badge(shell::tone(force), force.label()),
+        ),
+        ("发布机构", text(head.issuer.as_deref())),
+        ("文号", text(head.number.as_deref())),
+        ("适用地区", text(head.place.as_deref())),
+        ("成文日期", day(head.written)),
+        ("生效日期", day(head.effective)),
+        ("失效日期", day(head.repealed)),
+        (
+            "原件",
+            html! {
+                a href={ "/kb/raw/" (info.id.number) "/" (href::encode_path(&info.id.document)) } { (info.file.name) }
+                " （" (info.file.bytes) " 字节）"
+            },
+        ),
+        (
+            "经手",
+            html! { (info.makers.join("、")) " 入库或修改"
+            @if let Some(checker) = &info.checker { "；" (checker) " 发布" } },
+        ),
+        ("入库时间", html! { (when(info.added_ms)) }),
+    ];
+    html! {
+        section.card { (parts::definitions(&rows)) }
+        @if !info.note.is_empty() { (parts::alert(Tone::Info, "撤下理由", info.note.as_str())) }
+    }
+}
+
+/// What may be done now, and why something may not.
+fn deeds(visitor: &Visitor, info: &VersionInfo) -> Markup {
+    let open = matches!(info.stage, Stage::Quarantined | Stage::Ready);
+    let own = info.makers.contains(&visitor.person.id);
+    html! {
+        section.card aria-label="办理" {
+            h2 { "办理" }
+            @if open && info.is_blocked() {
+                (parts::alert(Tone::Bad, "不能发布", "有阻断级问题。请接受修正，或者换一份完好的文件重新入库。"))
+            } @else if open && info.needs_checker() && own {
+                (parts::alert(Tone::Info, "须由另一人发布", "这一版有可疑之处或经过修改，您是经手人，要由没有经手的同事核对后发布。"))
+            } @else if open {
+                (form(visitor, "publish", &html! {
+                    (named(&info.id))
+                    @if info.needs_checker() {
+                        label.radio { input type="checkbox" name="looked" value="1" required; "我已逐条核对下面的质量报告" }
+                    }
+                    button type="submit" { "发布" }
+                }))
+            }
+            @if info.stage != Stage::Withdrawn {
+                details.more {
+                    summary { "撤下这一版" }
+                    (form(visitor, "withdraw", &html! {
+                        (named(&info.id))
+                        div.field {
+                            label for="reason" { "理由" }
+                            input id="reason" type="text" name="reason" maxlength="500" required;
+                        }
+                        button type="submit" { "撤下" }
+                    }))
+                }
+                details.more {
+                    summary { "更正文件信息" }
+                    (head_form(visitor, info))
+                }
+            }
+        }
+    }
+}
+
+fn head_form(visitor: &Visitor, info: &VersionInfo) -> Markup {
+    let head = &info.head;
+    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    let fields = [
+        ("title", "标题", "text", head.title.clone()),
+        (
+            "head_number",
+            "文号",
+            "text",
+            head.number.clone().unwrap_or_default(),
+        ),
+        (
+            "issuer",
+            "发布机构",
+            "text",
+            head.issuer.clone().unwrap_or_default(),
+        ),
+        (
+            "place",
+            "适用地区",
+            "text",
+            head.place.clone().unwrap_or_default(),
+        ),
+        (
+            "theme",
+            "主题",
+            "text",
+            head.theme.clone().unwrap_or_default(),
+        ),
+        ("effective", "生效日期", "date", day(head.effective)),
+        ("repealed", "失效日期", "date", day(head.repealed)),
+    ];
+    form(
+        visitor,
+        "head",
+        &html! {
+            (named(&info.id))
+            div.grid-fields {
+                @for (name, label, kind, value) in &fields {
+                    div.field {
+                        label for={ "head-" (name) } { (label) }
+                        input id={ "head-" (name) } type=(kind) name=(name) value=(value);
+                    }
+                }
+            }
+            p.hint { "已发布的版本不变，更正会成为新的一版，由另一人核对后发布。" }
+            button type="submit" { "保存更正" }
+        },
+    )
+}
+
+/// The quality report; places are of the repaired text, proposed repairs are picked one by one.
+fn findings(visitor: &Visitor, opened: &Opened) -> Markup {
+    let info = &opened.info;
+    let any = info
+        .findings
+        .iter()
+        .any(|finding| !finding.proposed.is_empty());
+    let list = html! {
+        ol.findings {
+            @for (at, finding) in info.findings.iter().enumerate() {
+                li {
+                    p { (severity(finding.severity)) " " strong { (finding.message) }
+                        @if finding.count > 1 { span.muted { " 共 " (finding.count) " 处" } } }
+                    (excerpt(opened, finding))
+                    (proposals(at, finding))
+                }
+            }
+        }
+    };
+    html! {
+        section.card aria-label="质量报告" {
+            h2 { "质量报告" }
+            @if info.findings.is_empty() {
+                p { "没有发现问题。" }
+            } @else if any && info.stage != Stage::Withdrawn {
+                (form(visitor, "repair", &html! {
+                    (named(&info.id))
+                    (list)
+                    button type="submit" { "接受勾选的修正" }
+                    p.hint { "没有勾选的不改。修正后重新检查，并须由另一人核对后发布。" }
+                }))
+            } @else { (list) }
+        }
+    }
+}
+
+fn excerpt(opened: &Opened, finding: &Finding) -> Markup {
+    let text = opened.text.as_str();
+    let Range { start, end } = finding.range.clone();
+    let Some(marked) = text.get(start..end) else {
+        return html! {};
+    };
+    let before: String = text
+        .get(..start)
+        .unwrap_or_default()
+        .chars()
+        .rev()
+        .take(AROUND)
+        .collect();
+    let before: String = before.chars().rev().collect();
+    let after: String = text
+        .get(end..)
+        .unwrap_or_default()
+        .chars()
+        .take(AROUND)
+        .collect();
+    let shown: String = marked.chars().take(4 * AROUND).collect();
+    let place = opened.blocks.iter().find(|block| block.range.end > start);
+    html! {
+        blockquote.excerpt { "…" (before) mark { (shown) } (after) "…" }
+        p.muted {
+            "第 " (start) " 至 " (end) " 字节"
+            @if let Some(block) = place { "，" (block.origin.words()) }
+        }
+    }
+}
+
+fn proposals(at: usize, finding: &Finding) -> Markup {
+    html! {
+        @if !finding.proposed.is_empty() {
+            details.more open[finding.proposed.len() <= 5] {
+                summary { "建议的修正（" (finding.proposed.len()) " 处）" }
+                ul.proposals {
+                    @for (n, repair) in finding.proposed.iter().enumerate() {
+                        li {
+                            label.radio {
+                                input type="checkbox" name="pick" value={ (at) "." (n) "." (repair.start) } checked;
+                                (replacement(repair))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What becomes of what, and why; long pieces are cut in the middle.
+fn replacement(repair: &Repair) -> Markup {
+    html! {
+        del { (cut(&repair.before)) } " → "
+        @if repair.after.is_empty() { em { "删去" } } @else { ins { (cut(&repair.after)) } }
+        span.muted { "　" (repair.reason) }
+    }
+}
+
+fn cut(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= 80 {
+        return text.to_owned();
+    }
+    let head: String = chars.iter().take(40).collect();
+    let tail: String = chars.iter().skip(chars.len() - 40).collect();
+    format!("{head} …（共 {} 字）… {tail}", chars.len())
+}
+
+fn repairs(visitor: &Visitor, info: &VersionInfo) -> Markup {
+    html! {
+        @if !info.repairs.is_empty() {
+            section.card {
+                h2 { "已接受的修正（" (info.repairs.len()) " 处）" }
+                ul.proposals {
+                    @for repair in info.repairs.iter().take(200) { li { (replacement(repair)) } }
+                }
+                @if matches!(info.stage, Stage::Quarantined | Stage::Ready) {
+                    (form(visitor, "drop_repairs", &html! {
+                        (named(&info.id)) button.plain type="submit" { "撤回全部修正" }
+                    }))
+                }
+            }
+        }
+    }
+}
+
+fn versions(info: &VersionInfo, others: &[VersionInfo]) -> Markup {
+    html! {
+        @if !others.is_empty() {
+            section.card {
+                h2 { "同一文件的其他版本" }
+                ul {
+                    @for other in others {
+                        @let (from, to) = if other.id.number < info.id.number {
+                            (other.id.number, info.id.number)
+                        } else {
+                            (info.id.number, other.id.number)
+                        };
+                        li {
+                            a href=(version_href(&other.id)) { "第 " (other.id.number) " 版" } " "
+                            (parts::badge(stage_tone(other.stage), other.stage.label())) " "
+                            a href={ "/kb/diff/" (from) "/" (to) "/" (href::encode_path(&info.id.document)) } {
+                                "看差异"
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn past(history: &[Entry]) -> Markup {
+    let mut table = Table::new("经过")
+        .column("时间")
+        .column("人员")
+        .column("做了什么")
+        .empty("没有记录", "");
+    for entry in history {
+        table = table.row(vec![
+            html! { (when(entry.at_ms)) },
+            html! { (entry.person) },
+            html! { (deed_word(&entry.action)) },
+        ]);
+    }
+    html! { (table) }
+}
+
+fn deed_word(action: &str) -> &str {
+    match action {
+        "add" => "入库",
+        "repair" => "修正",
+        "edit_head" => "更正文件信息",
+        "publish" => "发布",
+        "withdraw" => "撤下",
+        "repeal" => "宣布失效",
+        other => other,
+    }
+}
+
+/// The file as it came in. It is only ever handed out as a download: nothing of it runs here.
+pub(crate) async fn raw(
+    State(desk): State<Desk>,
+    visitor: Visitor,
+    Path((number, document)): Path<(u32, String)>,
+) -> Response {
+    let id = VersionId { document, number };
+    match frame::asked(&desk, move |desk| desk.library.raw(&id)).await {
+        Ok(bytes) => {
+            let head = [
+                (CONTENT_TYPE, "application/octet-stream"),
+                (CONTENT_DISPOSITION, "attachment"),
+            ];
+            (head, bytes).into_response()
+        }
+        Err(error) => refused(&visitor, &error),
+    }
+}
+
+/// What changed between two versions of a document.
+pub(crate) async fn differences(
+    State(desk): State<Desk>,
+    visitor: Visitor,
+    Path((from, to, document)): Path<(u32, u32, String)>,
+) -> Response {
+    let name = document.clone();
+    let looked = frame::asked(&desk, move |desk| {
+        let open = |number| {
+            let document = name.clone();
+            desk.library.version(&VersionId { document, number })
+        };
+        Ok((open(from)?, open(to)?))
+    });
+    let (old, new) = match looked.await {
+        Ok(both) => both,
+        Err(error) => return refused(&visitor, &error),
+    };
+    let changed = changes(&old.text, &new.text);
+    let id = VersionId {
+        document,
+        number: to,
+    };
+    frame::page(&visitor, format!("第 {from} 版与第 {to} 版的差异"), "")
+        .trail("/kb/documents", "文件")
+        .trail(version_href(&id), new.info.head.title.clone())
+        .body(html! {
+            @if changed.iter().all(|change| matches!(change, Change::Same(_))) {
+                (parts::empty_state("正文相同", "两版的差别只在文件信息。"))
+            } @else {
+                div.diff {
+                    @for change in &changed {
+                        @match change {
+                            Change::Same(0) => {},
+                            Change::Same(lines) => { p.muted { "… " (lines) " 行相同 …" } },
+                            Change::Gone(line) => { p { del { "− " (line) } } },
+                            Change::New(line) => { p { ins { "+ " (line) } } },
+                        }
+                    }
+                }
+            }
+        })
+        .into_response()
+}

@@ -1,0 +1,78 @@
+//! Personal numbers: found by their check digits, masked, public ones left alone.
+
+use zhisuan_apps::kb::{MaskedKind, mask, mask_published};
+
+#[test]
+fn personal_numbers_of_questions_are_masked() {
+    let cases = [
+        (
+            "我的身份证是11010519491231002X，怎么办",
+            MaskedKind::Identity,
+            "我的身份证是******************，怎么办",
+        ),
+        ("电话13812345678。", MaskedKind::Mobile, "电话138******78。"),
+        (
+            "手机 138-1234-5678 或",
+            MaskedKind::Mobile,
+            "手机 138********78 或",
+        ),
+        ("打0473-3998335", MaskedKind::Landline, "打0473********"),
+        (
+            "卡号6222 0212 3456 7894",
+            MaskedKind::Card,
+            "卡号***************7894",
+        ),
+        (
+            "发到zhang.san@163.com吧",
+            MaskedKind::Email,
+            "发到z********@*******吧",
+        ),
+        ("车牌蒙A12345违停", MaskedKind::Plate, "车牌蒙A*****违停"),
+        ("新能源蒙AD12345", MaskedKind::Plate, "新能源蒙A******"),
+    ];
+    for (text, kind, masked) in cases {
+        let found = mask(text);
+        assert_eq!(
+            found
+                .found
+                .iter()
+                .map(|(kind, _)| *kind)
+                .collect::<Vec<_>>(),
+            [kind],
+            "{text}"
+        );
+        assert_eq!(found.text, masked);
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_number_of_a_person_stays() {
+    for text in [
+        "统一社会信用代码91350100M000100Y43",
+        "文号〔2025〕12号，索引号111503000115543089/2022-04805",
+        "110105194912310021",
+        "12345热线、110、12315",
+        "2021-2025年投资1200000000元",
+        "公网安备:15030202000006",
+        "4111111111111112",
+        "云麓发1380号",
+    ] {
+        assert_eq!(mask(text).text, text);
+    }
+}
+
+#[test]
+fn published_texts_keep_the_numbers_that_they_announce() {
+    let text = "咨询电话：0473-3998335，邮箱whzsjszyyk@163.com。\n张三，13812345678，身份证11010519491231002X";
+    let masked = mask_published(text);
+    assert!(
+        masked
+            .text
+            .starts_with("咨询电话：0473-3998335，邮箱whzsjszyyk@163.com。")
+    );
+    let kinds: Vec<_> = masked.found.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [MaskedKind::Mobile, MaskedKind::Identity]);
+    for (_, range) in &mask(text).found {
+        assert!(text.get(range.clone()).is_some());
+    }
+}
