@@ -65,9 +65,10 @@ fn the_sample_base_is_clean_and_published_at_once() {
         .unwrap();
     assert_eq!(imported.left_out, []);
     assert_eq!(imported.quarantined, []);
-    assert_eq!(imported.published.len(), 29);
+    let texts = imported.published.len();
+    assert!(texts >= 45, "{texts}");
     let published = library.published("city").unwrap();
-    assert_eq!(published.versions.len(), 29);
+    assert_eq!(published.versions.len(), texts);
     assert!(
         published
             .hand_over
@@ -92,7 +93,7 @@ fn the_sample_base_is_clean_and_published_at_once() {
     let again = library
         .import_folder("city", &example("knowledge"), &maker(), NOW + 1)
         .unwrap();
-    assert_eq!((again.unchanged, again.published.len()), (29, 0));
+    assert_eq!((again.unchanged, again.published.len()), (texts, 0));
     assert_eq!(library.published("city").unwrap().digest, published.digest);
 }
 

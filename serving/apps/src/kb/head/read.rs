@@ -12,6 +12,10 @@ use super::{Declared, Head};
 use crate::kb::extract::Extract;
 use crate::kb::script::{bare, is_han, simplified};
 
+/// A text replaces at most so many others.
+const MOST_NAMES: usize = 50;
+/// Bytes in which a place's name is counted.
+const NEAR: usize = 1 << 18;
 /// Lines at the end in which a signature may stand.
 const LAST: usize = 12;
 
@@ -193,6 +197,7 @@ fn terms(head: &mut Head, words: &str, original: &str) {
     }
     head.supersedes.sort();
     head.supersedes.dedup();
+    head.supersedes.truncate(MOST_NAMES);
 }
 
 /// Whether a date before `起施行` is of this text: `本办法自`, or the beginning of a sentence.
@@ -272,7 +277,9 @@ fn place(head: &Head, words: &str) -> Option<String> {
 /// A place of two characters that the text names often and whose name is in the title: `通辽市` for
 /// a title with `数字通辽`.
 fn place_in_words(title: &str, words: &str) -> Option<String> {
-    let title: Vec<char> = bare(without_brackets(title)).chars().collect();
+    let title: Vec<char> = bare(without_brackets(title)).chars().take(40).collect();
+    let near = words.floor_char_boundary(NEAR);
+    let words = words.get(..near).unwrap_or_default();
     let stems = title
         .windows(2)
         .filter(|pair| pair.iter().all(|char| is_han(*char)));
