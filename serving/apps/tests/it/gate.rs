@@ -344,3 +344,12 @@ fn terms_are_read_from_the_words_of_a_text() {
         ["云麓市养老补贴暂行办法", "云麓民规〔2018〕2号"]
     );
 }
+
+#[test]
+fn labels_within_a_text_are_words_of_the_text() {
+    let text = "云麓市民政局关于补贴的通知\n\n本通知适用于全市。\n\n来源：市财政局\n\n状态：失效\n\n补贴按月发放。\n";
+    let extract = read("x.txt", text.as_bytes()).unwrap();
+    let head = read_head(&extract);
+    assert_eq!(head.declared, Declared::Unstated);
+    assert_eq!(zhisuan_apps::kb::head_end(&extract), 0);
+}

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::dates::{date_at, whole_date, years_later};
 use super::fields::{declared_label, own_day, period, plan_period, put};
-use super::lines::{Line, last_lines, pairs, top_lines};
+use super::lines::{Line, Pair, last_lines, pairs, top_lines};
 use super::names::{
     document_number, is_body, is_title, issuer_of_title, place_of, without_brackets,
 };
@@ -12,6 +12,8 @@ use super::{Declared, Head};
 use crate::kb::extract::Extract;
 use crate::kb::script::{bare, is_han, simplified};
 
+/// A longer line, in bytes, is a sentence of the text.
+const LONG_LINE: usize = 240;
 /// A text replaces at most so many others.
 const MOST_NAMES: usize = 50;
 /// Bytes in which a place's name is counted.
@@ -32,14 +34,14 @@ pub fn read_head(extract: &Extract) -> Head {
     }
     let top = top_lines(extract);
     let original = |line: &Line| extract.text.get(line.range.clone()).unwrap_or_default();
-    for line in top.iter().take(20) {
-        for pair in pairs(line, original(line)) {
-            put(&mut head, pair.label, &pair.value);
-        }
+    let told = metadata(&top, extract);
+    for pair in told.iter().flatten() {
+        put(&mut head, pair.label, &pair.value);
     }
-    let body: Vec<&Line> = top
-        .iter()
-        .filter(|line| !line.furniture && pairs(line, original(line)).is_empty())
+    let lines = top.iter().zip(&told);
+    let body: Vec<&Line> = lines
+        .filter(|(line, pairs)| !line.furniture && pairs.is_empty())
+        .map(|(line, _)| line)
         .collect();
     if head.title.is_empty() {
         head.title = title(&body, &original).unwrap_or_default();
@@ -75,14 +77,25 @@ pub fn head_end(extract: &Extract) -> usize {
         return line.map_or(text.len(), |end| from + end + 1);
     }
     let top = top_lines(extract);
-    let metadata = top.iter().take(20).filter(|line| {
-        let original = text.get(line.range.clone()).unwrap_or_default();
-        !pairs(line, original).is_empty()
-    });
-    metadata
-        .into_iter()
-        .next_back()
-        .map_or(0, |line| line.range.end)
+    let told = metadata(&top, extract);
+    let mut lines = top.iter().zip(&told).filter(|(_, pairs)| !pairs.is_empty());
+    lines.next_back().map_or(0, |(line, _)| line.range.end)
+}
+
+/// The pairs of each line; none from the first sentence on, where labels are words of the text.
+fn metadata(top: &[Line], extract: &Extract) -> Vec<Vec<Pair>> {
+    let mut begun = false;
+    let of = |line: &Line| {
+        let original = extract.text.get(line.range.clone()).unwrap_or_default();
+        let found = if begun {
+            Vec::new()
+        } else {
+            pairs(line, original)
+        };
+        begun |= found.is_empty() && (line.text.contains('。') || line.range.len() > LONG_LINE);
+        found
+    };
+    top.iter().map(of).collect()
 }
 
 /// The first line that reads like a title; it may run over two lines (`某某政府` / `关于…的通知`).
