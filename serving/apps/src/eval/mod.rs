@@ -5,6 +5,7 @@
 mod case;
 mod report;
 mod score;
+mod seeds;
 
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ use crate::answer::{Answer, Asked, Base};
 pub use case::{BadCase, Case, Fact, Split, read};
 pub use report::{Report, Row};
 pub use score::{EVIDENCE_AT, Score, score};
+pub use seeds::{Reviewed, review_seeds};
 
 /// Asks all `cases`, which belong to one split and to this base, and adds them to a report; `seen`
 /// gets every question with its answer and score unless they are blind. `day` is the day of

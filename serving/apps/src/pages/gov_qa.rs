@@ -2,6 +2,8 @@
 //! other: same keys, limits, meter and audit. Citations are OpenAI's `annotations`, and the whole
 //! record stands beside them under `zhisuan`.
 
+use std::fmt::Write as _;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -46,14 +48,8 @@ pub(crate) async fn chat(State(site): State<Site>, headers: HeaderMap, body: Byt
         Ok(asked) => asked,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let last = asked
-        .messages
-        .iter()
-        .rev()
-        .find(|message| message.role == "user");
-    let question = last
-        .map(|message| text_of(&message.content))
-        .unwrap_or_default();
+    let last = asked.messages.iter().rev().find(|message| message.role == "user");
+    let question = last.map(|message| text_of(&message.content)).unwrap_or_default();
     match site.qa.ask(&Question::plain(&question)).await {
         Ok(answer) if asked.stream => stream(&asked.model, &site, &answer),
         Ok(answer) => Json(whole(&asked.model, &site, &answer)).into_response(),
@@ -64,9 +60,7 @@ pub(crate) async fn chat(State(site): State<Site>, headers: HeaderMap, body: Byt
 
 /// Whether the caller has the secret that this process gave to its gateway.
 fn admitted(site: &Site, headers: &HeaderMap) -> bool {
-    let shown = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
     match (&site.gateway_secret, shown) {
         (Some(secret), Some(shown)) => same(secret.as_bytes(), shown.as_bytes()),
@@ -114,12 +108,12 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
         head.push('\n');
     }
     for notice in &answer.notices {
-        head.push_str(&format!("请注意：{}\n", notice.message));
+        let _ = writeln!(head, "请注意：{}", notice.message);
     }
     for conflict in &answer.conflicts {
-        head.push_str(&format!("关于“{}”，文件说法不一：\n", conflict.about));
+        let _ = writeln!(head, "关于“{}”，文件说法不一：", conflict.about);
         for side in &conflict.sides {
-            head.push_str(&format!("《{}》：{}\n", side.citation.title, side.value));
+            let _ = writeln!(head, "《{}》：{}", side.citation.title, side.value);
         }
     }
     if !head.is_empty() {
@@ -136,7 +130,7 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
         let mut annotations = Vec::new();
         for citation in &said.citations {
             let start = at + text.chars().count();
-            text.push_str(&format!("[{}]", number_of(&sources, citation)));
+            let _ = write!(text, "[{}]", number_of(&sources, citation));
             annotations.push(json!({
                 "type": "url_citation",
                 "url_citation": {
@@ -154,21 +148,13 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
     for (index, citation) in sources.iter().enumerate() {
         let number = citation.number.as_deref().unwrap_or("");
         let state = citation.state.label();
-        tail.push_str(&format!(
-            "[{}] 《{}》{number}（{state}）\n",
-            index + 1,
-            citation.title
-        ));
+        let _ = writeln!(tail, "[{}] 《{}》{number}（{state}）", index + 1, citation.title);
     }
     if let Some(to) = &answer.hand_over {
-        tail.push_str(&format!("人工服务：{}\n", to.phone));
+        let _ = writeln!(tail, "人工服务：{}", to.phone);
     }
     if !answer.sentences.is_empty() {
-        tail.push_str(&format!(
-            "{}。{}",
-            shell::mark(&answer.made_by),
-            answer.label
-        ));
+        let _ = write!(tail, "{}。{}", shell::mark(&answer.made_by), answer.label);
     }
     if !tail.is_empty() {
         say(format!("\n{tail}"), Vec::new(), &mut at);
@@ -221,10 +207,7 @@ fn usage(answer: &Answer, pieces: &[Piece]) -> Value {
 fn whole(model: &str, site: &Site, answer: &Answer) -> Value {
     let mut pieces = pieces(site, answer);
     let usage = usage(answer, &pieces);
-    let annotations: Vec<Value> = pieces
-        .iter_mut()
-        .flat_map(|piece| piece.annotations.drain(..))
-        .collect();
+    let annotations: Vec<Value> = pieces.iter_mut().flat_map(|piece| piece.annotations.drain(..)).collect();
     let text: String = pieces.into_iter().map(|piece| piece.text).collect();
     json!({
         "id": format!("chatcmpl-{}", answer.id),
@@ -248,10 +231,7 @@ fn whole(model: &str, site: &Site, answer: &Answer) -> Value {
 fn stream(model: &str, site: &Site, answer: &Answer) -> Response {
     let mut pieces = pieces(site, answer);
     let usage = usage(answer, &pieces);
-    let annotations: Vec<Value> = pieces
-        .iter_mut()
-        .flat_map(|piece| piece.annotations.drain(..))
-        .collect();
+    let annotations: Vec<Value> = pieces.iter_mut().flat_map(|piece| piece.annotations.drain(..)).collect();
     let chunk = |delta: Value, reason: Value| {
         json!({
             "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk",
@@ -259,13 +239,8 @@ fn stream(model: &str, site: &Site, answer: &Answer) -> Response {
             "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
         })
     };
-    let mut chunks = vec![chunk(
-        json!({"role": "assistant", "content": ""}),
-        Value::Null,
-    )];
-    let said = pieces
-        .into_iter()
-        .map(|piece| json!({"content": piece.text}));
+    let mut chunks = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
+    let said = pieces.into_iter().map(|piece| json!({"content": piece.text}));
     chunks.extend(said.map(|delta| chunk(delta, Value::Null)));
     let beside = json!({"annotations": annotations, "zhisuan": extension(answer)});
     chunks.push(chunk(beside, Value::Null));
@@ -274,16 +249,15 @@ fn stream(model: &str, site: &Site, answer: &Answer) -> Response {
         "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk",
         "created": 0, "model": model, "choices": [], "usage": usage,
     }));
-    let mut body: String = chunks
-        .iter()
-        .map(|chunk| format!("data: {chunk}\n\n"))
-        .collect();
+    let mut body = String::new();
+    for chunk in &chunks {
+        let _ = writeln!(body, "data: {chunk}\n");
+    }
     body.push_str("data: [DONE]\n\n");
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
-    let error =
-        json!({"message": message, "type": "invalid_request_error", "param": null, "code": null});
+    let error = json!({"message": message, "type": "invalid_request_error", "param": null, "code": null});
     (status, Json(json!({"error": error}))).into_response()
 }

@@ -8,7 +8,10 @@
 )]
 
 mod answers;
+mod chain;
 mod citations;
+mod conflict;
+mod crash;
 mod evaluation;
 mod gate;
 mod guided;
@@ -16,6 +19,7 @@ mod hostile;
 mod hostile_files;
 mod hotline;
 mod ingest;
+mod laws;
 mod library;
 mod masking;
 mod pages;

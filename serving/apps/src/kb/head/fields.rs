@@ -16,11 +16,7 @@ pub(super) fn put(head: &mut Head, label: &str, value: &str) {
     }
     let text = || Some(value.to_owned());
     match label {
-        "标题" | "title" => {
-            if head.title.is_empty() {
-                value.clone_into(&mut head.title);
-            }
-        }
+        "标题" | "title" if head.title.is_empty() => value.clone_into(&mut head.title),
         "索引号" => keep(&mut head.index_number, text()),
         "文号" => keep(&mut head.number, text()),
         "发布机构" => keep(&mut head.issuer, text()),
@@ -34,11 +30,7 @@ pub(super) fn put(head: &mut Head, label: &str, value: &str) {
         "生效日期" => keep(&mut head.effective, whole_date(value)),
         "失效日期" => keep(&mut head.repealed, whole_date(value)),
         "规划期" => keep(&mut head.period, period(value)),
-        "状态" => {
-            if head.declared == Declared::Unstated {
-                head.declared = declared(value);
-            }
-        }
+        "状态" if head.declared == Declared::Unstated => head.declared = declared(value),
         "代替" => {
             let names = value.split(['、', ';', '；']).map(str::trim);
             let names = names.filter(|name| !name.is_empty()).map(str::to_owned);

@@ -75,7 +75,10 @@ pub fn head_end(extract: &Extract) -> usize {
         let original = text.get(line.range.clone()).unwrap_or_default();
         !pairs(line, original).is_empty()
     });
-    metadata.last().map_or(0, |line| line.range.end)
+    metadata
+        .into_iter()
+        .next_back()
+        .map_or(0, |line| line.range.end)
 }
 
 /// The first line that reads like a title; it may run over two lines (`某某政府` / `关于…的通知`).

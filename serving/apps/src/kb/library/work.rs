@@ -130,7 +130,7 @@ impl Library {
         }
         self.desk().store.change(|transaction| {
             let item =
-                work_item(transaction, id)?.ok_or_else(|| LibraryError::not_found("工单", id))?;
+                work_item(transaction, id)?.ok_or_else(|| LibraryError::not_found("工单", &id))?;
             if !close_work(transaction, id, &person.id, outcome, now_ms)? {
                 let message = format!("工单 {id} 已经办结");
                 return Err(LibraryError::bad("id", message));

@@ -54,9 +54,9 @@ pub(crate) async fn page(
 fn facts(info: &VersionInfo) -> Markup {
     let head = &info.head;
     let text = |value: Option<&str>| html! { (value.unwrap_or("未注明")) };
-    let day = |day: Option<jiff::civil::Date>| match day {
-        Some(day) => html! { (shell::day(day)) },
-        None => html! { "未注明" },
+    let day = |day: Option<jiff::civil::Date>| {
+        let written = day.map_or_else(|| "未注明".to_owned(), shell::day);
+        html! { (written) }
     };
     let force = crate::kb::State::on(jiff::Zoned::now().date(), head, None);
     let rows = [
