@@ -230,6 +230,18 @@ fn glyphs_without_characters_are_counted_and_never_guessed() {
 }
 
 #[test]
+fn text_behind_damage_in_a_page_is_missed_aloud() {
+    let gbk = hex(&encoding_rs::GB18030.encode("甲").0);
+    let content = format!(
+        "BT /F 12 Tf 72 700 Td <{gbk}> Tj T* <{gbk}> Tj ) ) \\ <{gbk}> Tj T* <{gbk}> Tj ET"
+    );
+    let extract = read("a.pdf", &one_page(&composite("GBK-EUC-H"), &content)).unwrap();
+    let read = extract.text.matches('甲').count();
+    assert_eq!(read + faults(&extract, ReadFaultKind::InvalidBytes), 4);
+    assert!(read < 4);
+}
+
+#[test]
 fn pictures_of_pages_are_counted() {
     let extract = read(
         "a.pdf",

@@ -9,6 +9,7 @@ mod glyphs;
 mod lines;
 mod page;
 mod paragraphs;
+mod radicals;
 
 use lopdf::{Document, LoadOptions, Object};
 
@@ -60,10 +61,11 @@ fn read_document(bytes: &[u8]) -> Result<Extract, Unreadable> {
     declare(&document, &mut draft);
     let mut reader = Pages::new(&document);
     let mut all: Vec<(u32, Vec<Line>)> = Vec::with_capacity(pages.len());
-    let (mut unmapped, mut without_text) = (0, 0);
+    let (mut unmapped, mut without_text, mut lost) = (0, 0, 0);
     for (number, id) in pages {
         let found = reader.read(id)?;
         unmapped += found.unmapped;
+        lost += found.lost;
         without_text += usize::from(found.pieces.is_empty() && found.painted);
         all.push((number, lines::of_pieces(found.pieces)));
     }
@@ -71,6 +73,7 @@ fn read_document(bytes: &[u8]) -> Result<Extract, Unreadable> {
     let first = draft.text().find('\u{fffd}');
     let place = first.map_or(0..0, |at| at..at + '\u{fffd}'.len_utf8());
     draft.fault(ReadFaultKind::UnmappedGlyphs, place, unmapped);
+    draft.fault(ReadFaultKind::InvalidBytes, 0..0, lost);
     draft.fault(ReadFaultKind::PageWithoutText, 0..0, without_text);
     draft.fault(ReadFaultKind::ActiveContent, 0..0, active(&document));
     draft.finish()
