@@ -14,7 +14,7 @@ pub(super) async fn run(context: &Context, args: AskArgs) -> Result<Exit> {
     let question = text_or_stdin(args.question)?;
     let progress = Progress::spinner(context.out, tr("正在查资料", "searching"));
     let gateway = Gateway::new(&context.settings)?;
-    let mut body = json!({"question": question});
+    let mut body = json!({"question": question, "reworded": args.reworded});
     for (name, value) in [("as_of", args.as_of), ("place", args.place)] {
         if let Some(value) = value {
             body[name] = value.into();
