@@ -67,7 +67,8 @@ impl Gateway {
 
     /// Sends JSON; an HTTP refusal becomes a failure.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Response> {
-        self.send(self.http.post(format!("{}{path}", self.url)).json(body)).await
+        self.send(self.http.post(format!("{}{path}", self.url)).json(body))
+            .await
     }
 
     /// Asks for JSON with fields in the address.
@@ -198,7 +199,12 @@ impl Events {
 fn address(url: &str, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url> {
     let whole = format!("{url}{path}");
     reqwest::Url::parse_with_params(&whole, query).map_err(|error| {
-        let message = say!("网关地址 {} 无效:{}", "the gateway's address {} is not valid: {}", url, error);
+        let message = say!(
+            "网关地址 {} 无效:{}",
+            "the gateway's address {} is not valid: {}",
+            url,
+            error
+        );
         Failure::usage("ZS-CONFIG-VALUE", message).field("gateway")
     })
 }

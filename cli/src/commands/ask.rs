@@ -58,7 +58,11 @@ pub(crate) fn text_of(answer: &Value) -> String {
     body.push('\n');
     for conflict in each(&answer["conflicts"]) {
         let about = text(&conflict["about"]);
-        let _ = writeln!(body, "{}", say!("关于“{}”,文件说法不一:", "texts differ about {}:", about));
+        let _ = writeln!(
+            body,
+            "{}",
+            say!("关于“{}”,文件说法不一:", "texts differ about {}:", about)
+        );
         for side in each(&conflict["sides"]) {
             let title = text(&side["citation"]["title"]);
             let _ = writeln!(body, "  《{title}》:{}", text(&side["value"]));
@@ -111,7 +115,8 @@ fn source_line(source: &Value) -> String {
         text(&source["number"]).to_owned(),
         state(text(&source["state"])).to_owned(),
         text(&source["effective"]).to_owned(),
-        path.map(|heading| text(heading).to_owned()).unwrap_or_default(),
+        path.map(|heading| text(heading).to_owned())
+            .unwrap_or_default(),
     ];
     let kept: Vec<&str> = parts
         .iter()

@@ -34,23 +34,26 @@ pub(super) fn run(context: &Context, args: &EvalArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn one(
-    context: &Context,
-    args: &EvalQaArgs,
-    bases: &[(&str, Base)],
-    split: Split,
-) -> Result<()> {
+fn one(context: &Context, args: &EvalQaArgs, bases: &[(&str, Base)], split: Split) -> Result<()> {
     let path = args.questions.join(format!("qa-{}.jsonl", split.name()));
     let cases = cases(&path)?;
     let (mut report, mut wrong) = (Report::default(), Vec::new());
     let mut seen = |case: &Case, answer: &Answer, score: &Score| {
         let missed = score.answerable && !score.facts;
         if missed || score.false_answer || !score.outcome {
-            wrong.push((case.id.clone(), answer.outcome.name(), case.question.clone()));
+            wrong.push((
+                case.id.clone(),
+                answer.outcome.name(),
+                case.question.clone(),
+            ));
         }
     };
     for (name, base) in bases {
-        let own: Vec<Case> = cases.iter().filter(|case| case.base == *name).cloned().collect();
+        let own: Vec<Case> = cases
+            .iter()
+            .filter(|case| case.base == *name)
+            .cloned()
+            .collect();
         run_cases(base, &own, split, args.as_of, &mut report, &mut seen);
     }
     let (out, blind) = (context.out, split == Split::Blind);

@@ -19,7 +19,9 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
         KbVerb::Add(args) => return add(context, &gateway, args).await,
         KbVerb::List(args) => {
             let stage = args.stage.unwrap_or_default();
-            let found = gateway.get_json("/api/kb/versions", &[("stage", &stage)]).await?;
+            let found = gateway
+                .get_json("/api/kb/versions", &[("stage", &stage)])
+                .await?;
             list(context, "zhisuan.kb-version-list/1", &found, show::versions)?;
         }
         KbVerb::Show(args) => {
@@ -33,19 +35,28 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
         KbVerb::Repair(args) => repair(context, &gateway, args).await?,
         KbVerb::Publish(args) => {
             let body = named(&gateway, &args.version).await?;
-            done(context, gateway.post_json("/api/kb/do/publish", &body).await?)?;
+            done(
+                context,
+                gateway.post_json("/api/kb/do/publish", &body).await?,
+            )?;
         }
         KbVerb::Withdraw(args) => {
             let mut body = named(&gateway, &args.version).await?;
             body["reason"] = args.reason.into();
-            done(context, gateway.post_json("/api/kb/do/withdraw", &body).await?)?;
+            done(
+                context,
+                gateway.post_json("/api/kb/do/withdraw", &body).await?,
+            )?;
         }
         KbVerb::Search(args) => search(context, &gateway, args).await?,
         KbVerb::Items(args) => items(context, &gateway, args).await?,
         KbVerb::Synonyms(args) => synonyms(context, &gateway, args).await?,
         KbVerb::Theme(args) => {
             let body = json!({"theme": args.theme, "closed": args.close});
-            done(context, gateway.post_json("/api/kb/do/switch_theme", &body).await?)?;
+            done(
+                context,
+                gateway.post_json("/api/kb/do/switch_theme", &body).await?,
+            )?;
         }
         KbVerb::Hotline(args) => {
             let body = json!({"text": text_or_stdin(args.text)?});
@@ -81,9 +92,14 @@ async fn add(context: &Context, gateway: &Gateway, args: KbAddArgs) -> Result<Ex
     for path in &args.files {
         let bytes = std::fs::read(path).map_err(|error| {
             let shown = path.display();
-            Failure::usage("ZS-CLI-IO", say!("读不了 {}:{}", "cannot read {}: {}", shown, error))
+            Failure::usage(
+                "ZS-CLI-IO",
+                say!("读不了 {}:{}", "cannot read {}: {}", shown, error),
+            )
         })?;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_default();
         let query = [("name", name.as_str()), ("document", document.as_str())];
         let added = gateway.post_bytes("/api/kb/add", &query, bytes).await?;
@@ -120,7 +136,11 @@ async fn named(gateway: &Gateway, wanted: &str) -> Result<Value> {
 
 async fn repair(context: &Context, gateway: &Gateway, args: KbRepairArgs) -> Result<()> {
     let mut body = named(gateway, &args.version).await?;
-    body["pick"] = if args.all { json!(["all"]) } else { json!(args.pick) };
+    body["pick"] = if args.all {
+        json!(["all"])
+    } else {
+        json!(args.pick)
+    };
     let added = gateway.post_json("/api/kb/do/repair", &body).await?;
     one(context, "zhisuan.kb-added/1", added, show::added)
 }
@@ -128,7 +148,11 @@ async fn repair(context: &Context, gateway: &Gateway, args: KbRepairArgs) -> Res
 async fn search(context: &Context, gateway: &Gateway, args: KbSearchArgs) -> Result<()> {
     let question = text_or_stdin(args.question)?;
     let (as_of, top) = (args.as_of.unwrap_or_default(), args.top.to_string());
-    let query = [("question", question.as_str()), ("as_of", as_of.as_str()), ("top_k", top.as_str())];
+    let query = [
+        ("question", question.as_str()),
+        ("as_of", as_of.as_str()),
+        ("top_k", top.as_str()),
+    ];
     let found = gateway.get_json("/api/qa/search", &query).await?;
     list(context, "zhisuan.kb-hit-list/1", &found, show::hits)
 }
@@ -139,7 +163,10 @@ async fn items(context: &Context, gateway: &Gateway, args: KbItemsArgs) -> Resul
             "id": id, "outcome": args.outcome, "expected": args.expected.unwrap_or_default(),
             "question": args.question.unwrap_or_default(),
         });
-        return done(context, gateway.post_json("/api/kb/do/close_work", &body).await?);
+        return done(
+            context,
+            gateway.post_json("/api/kb/do/close_work", &body).await?,
+        );
     }
     let all = if args.all { "1" } else { "" };
     let found = gateway.get_json("/api/kb/work", &[("all", all)]).await?;
@@ -150,12 +177,22 @@ async fn synonyms(context: &Context, gateway: &Gateway, args: KbSynonymsArgs) ->
     if let Some(proposed) = args.propose {
         let (word, means) = proposed.split_once('=').unwrap_or((&proposed, ""));
         let body = json!({"word": word, "means": means});
-        return done(context, gateway.post_json("/api/kb/do/propose_synonym", &body).await?);
+        return done(
+            context,
+            gateway
+                .post_json("/api/kb/do/propose_synonym", &body)
+                .await?,
+        );
     }
     let settled = args.accept.map(|word| (word, true));
     if let Some((word, accept)) = settled.or(args.refuse.map(|word| (word, false))) {
         let body = json!({"word": word, "accept": accept});
-        return done(context, gateway.post_json("/api/kb/do/settle_synonym", &body).await?);
+        return done(
+            context,
+            gateway
+                .post_json("/api/kb/do/settle_synonym", &body)
+                .await?,
+        );
     }
     let found = gateway.get_json("/api/kb/words", &[]).await?;
     one(context, "zhisuan.kb-words/1", found, show::words)

@@ -27,8 +27,18 @@ pub(super) fn name(value: &Value) -> String {
         Value::Null => String::new(),
         other => other.to_string(),
     };
-    let named = [id, &value["version"], &value["word"], &value["theme"], &value["class"]["class"]];
-    named.into_iter().map(plain).find(|name| !name.is_empty()).unwrap_or_default()
+    let named = [
+        id,
+        &value["version"],
+        &value["word"],
+        &value["theme"],
+        &value["class"]["class"],
+    ];
+    named
+        .into_iter()
+        .map(plain)
+        .find(|name| !name.is_empty())
+        .unwrap_or_default()
 }
 
 fn stage(value: &Value) -> &str {
@@ -116,7 +126,13 @@ pub(super) fn added(value: &Value) -> Vec<Table> {
     facts.pair(tr("标题", "title"), text(&value["title"]).to_owned());
     facts.pair(tr("状态", "stage"), stage(&value["stage"]).to_owned());
     if value["unchanged"] == true {
-        facts.pair(tr("说明", "note"), tr("与最新版逐字节相同,没有新增", "the very same as the newest, nothing was added"));
+        facts.pair(
+            tr("说明", "note"),
+            tr(
+                "与最新版逐字节相同,没有新增",
+                "the very same as the newest, nothing was added",
+            ),
+        );
     }
     let mut tables = vec![facts];
     if each(&value["findings"]).next().is_some() {
@@ -173,7 +189,11 @@ pub(super) fn words(value: &Value) -> Vec<Table> {
     ]);
     let means = |one: &Value| each(&one["means"]).map(text).collect::<Vec<_>>().join("、");
     for one in each(&value["items"]) {
-        table.row(vec![cell(&one["word"]), means(one).into(), tr("生效", "in force").into()]);
+        table.row(vec![
+            cell(&one["word"]),
+            means(one).into(),
+            tr("生效", "in force").into(),
+        ]);
     }
     for one in each(&value["waiting"]) {
         let state = say!("待核({} 提出)", "waits (by {})", text(&one["maker"]));
@@ -189,8 +209,15 @@ pub(super) fn words(value: &Value) -> Vec<Table> {
 pub(super) fn ticket(value: &Value) -> Vec<Table> {
     let (class, routed) = (&value["class"], &value["routed"]);
     let mut facts = Table::default();
-    let unsure = if class["unsure"] == true { tr("(不太确定)", " (unsure)") } else { "" };
-    facts.pair(tr("类别", "class"), format!("{}{unsure}", text(&class["label"])));
+    let unsure = if class["unsure"] == true {
+        tr("(不太确定)", " (unsure)")
+    } else {
+        ""
+    };
+    facts.pair(
+        tr("类别", "class"),
+        format!("{}{unsure}", text(&class["label"])),
+    );
     facts.pair(tr("承办单位", "body"), text(&routed["name"]).to_owned());
     vec![facts]
 }
@@ -206,6 +233,9 @@ pub(super) fn replayed(value: &Value) -> Vec<Table> {
     if !text(&value["why"]).is_empty() {
         facts.pair(tr("原因", "why"), text(&value["why"]).to_owned());
     }
-    facts.pair(tr("问题", "question"), text(&value["answer"]["question"]).to_owned());
+    facts.pair(
+        tr("问题", "question"),
+        text(&value["answer"]["question"]).to_owned(),
+    );
     vec![facts]
 }

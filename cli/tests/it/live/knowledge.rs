@@ -35,7 +35,9 @@ fn without_a_source_there_is_no_answer() {
 /// A key of the knowledge base's staff.
 fn clerk(name: &str) -> crate::run::User {
     let server = shared();
-    let made = server.operator().run(&["key", "create", "--role", "clerk", "--name", name]);
+    let made = server
+        .operator()
+        .run(&["key", "create", "--role", "clerk", "--name", name]);
     assert_eq!(made.exit, 0, "{}", made.whole());
     server.user(made.stdout.trim())
 }
@@ -71,8 +73,14 @@ fn a_ticket_gets_a_class_a_body_and_a_draft() {
     let ticket = clerk("工单员").run(&["kb", "hotline", "请问居住证补办多少钱？电话13800138000"]);
     assert_eq!(ticket.exit, 0, "{}", ticket.whole());
     let told = &ticket.stdout;
-    assert!(told.contains("咨询") && told.contains("云麓市公安局") && told.contains("每证10元"), "{told}");
-    assert!(told.contains("未经人工核签") && !told.contains("13800138000"), "{told}");
+    assert!(
+        told.contains("咨询") && told.contains("云麓市公安局") && told.contains("每证10元"),
+        "{told}"
+    );
+    assert!(
+        told.contains("未经人工核签") && !told.contains("13800138000"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -86,9 +94,18 @@ fn the_base_is_a_model_whose_citations_reach_the_official_client() {
     let server = shared();
     let run = Command::new(python)
         .arg(script)
-        .args([format!("{}/v1", server.text("gateway")).as_str(), server.text("key")])
+        .args([
+            format!("{}/v1", server.text("gateway")).as_str(),
+            server.text("key"),
+        ])
         .output()
         .expect("run the client");
-    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success() && out.contains("all checks passed"), "{out}\n{err}");
+    let (out, err) = (
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr),
+    );
+    assert!(
+        run.status.success() && out.contains("all checks passed"),
+        "{out}\n{err}"
+    );
 }

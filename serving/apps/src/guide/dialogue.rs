@@ -99,7 +99,9 @@ fn options(left: &[&Item], feature: Feature) -> Vec<Offer> {
     {
         if found.iter().all(|known| known.value != *value) {
             let has = |item: &&&Item| {
-                item.values.get(&feature).is_some_and(|own| own.contains(value))
+                item.values
+                    .get(&feature)
+                    .is_some_and(|own| own.contains(value))
             };
             found.push(Offer {
                 value: value.clone(),

@@ -105,18 +105,30 @@ impl Qa {
 
     /// Puts another base in the place of the current one; questions under way end on the old one.
     pub fn replace(&self, base: Base) {
-        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self
+            .0
+            .current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(base);
     }
 
     /// Says which models help from now on.
     pub fn helped_by(&self, helpers: Helpers) {
-        *self.0.helped_by.write().unwrap_or_else(PoisonError::into_inner) = helpers;
+        *self
+            .0
+            .helped_by
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = helpers;
     }
 
     /// Lets a model write answers for those who ask for that; none takes it away.
     pub fn written_by(&self, writer: Option<Arc<dyn Writer>>) {
-        *self.0.writer.write().unwrap_or_else(PoisonError::into_inner) = writer;
+        *self
+            .0
+            .writer
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = writer;
     }
 
     /// The model that writes answers for those who ask for that.
@@ -127,7 +139,11 @@ impl Qa {
 
     /// The current base.
     pub fn base(&self) -> Arc<Base> {
-        let current = self.0.current.read().unwrap_or_else(PoisonError::into_inner);
+        let current = self
+            .0
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current)
     }
 
@@ -145,7 +161,11 @@ impl Qa {
     pub fn status(&self) -> Status {
         let base = self.base();
         let published = base.published();
-        let helpers = self.0.helped_by.read().unwrap_or_else(PoisonError::into_inner);
+        let helpers = self
+            .0
+            .helped_by
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let writer = self.writer().map(|writer| writer.name());
         Status {
             base: published.base.clone(),
@@ -193,7 +213,10 @@ impl Qa {
     /// An answer that was given.
     pub async fn kept(&self, id: &str) -> Option<Answer> {
         let (keeper, id) = (Arc::clone(&self.0.keeper), id.to_owned());
-        spawn_blocking(move || keeper.kept(&id)).await.ok().flatten()
+        spawn_blocking(move || keeper.kept(&id))
+            .await
+            .ok()
+            .flatten()
     }
 
     /// Takes what somebody says of an answer.
@@ -229,7 +252,11 @@ fn replay(base: &Base, answer: Answer) -> Replayed {
         let why = "由模型改写的回答不重算，按存档原样给出；每句都核对过出处";
         return told(None, why, answer);
     }
-    let places = base.published().versions.iter().map(|v| v.head.place.clone());
+    let places = base
+        .published()
+        .versions
+        .iter()
+        .map(|v| v.head.place.clone());
     let mut places: Vec<Option<String>> = places.collect();
     places.push(None);
     places.sort();
@@ -250,6 +277,10 @@ fn replay(base: &Base, answer: Answer) -> Replayed {
     } else if again.hashes.model != answer.hashes.model {
         told(None, "所用模型已更换，当时的回答按存档原样给出", answer)
     } else {
-        told(Some(false), "重算的结果与存档不同，请报告给维护人员", answer)
+        told(
+            Some(false),
+            "重算的结果与存档不同，请报告给维护人员",
+            answer,
+        )
     }
 }

@@ -53,7 +53,9 @@ impl ModelServer {
 
     /// A request with the key.
     pub(super) fn post(&self, path: &str) -> RequestBuilder {
-        self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key)
+        self.http
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(&self.key)
     }
 
     async fn embed(&self, model: &str, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {

@@ -121,12 +121,7 @@ impl Qa {
 
     /// Follows what the library publishes, and uses a model for vectors as soon as a server offers
     /// it. Ends with the library, or when the task is aborted.
-    pub fn follow(
-        &self,
-        library: &Library,
-        base: &str,
-        helper: Option<Helper>,
-    ) -> JoinHandle<()> {
+    pub fn follow(&self, library: &Library, base: &str, helper: Option<Helper>) -> JoinHandle<()> {
         let (qa, library, base) = (self.clone(), library.clone(), base.to_owned());
         tokio::spawn(async move { qa.keep_up(&library, &base, helper).await })
     }
@@ -166,7 +161,10 @@ impl Qa {
         if embedder.is_some() || !served.contains(&helper.embedder) {
             return false;
         }
-        *embedder = Some(Arc::new(RemoteEmbedder::new(helper.server.clone(), &helper.embedder)));
+        *embedder = Some(Arc::new(RemoteEmbedder::new(
+            helper.server.clone(),
+            &helper.embedder,
+        )));
         true
     }
 

@@ -32,8 +32,12 @@ impl Door for Clerks {
 pub(crate) fn governed(folder: &Path) -> (Library, Site) {
     let library = Library::open(&folder.join("library.sqlite")).unwrap();
     let person = Person::both("import", "导入");
-    library.put_base("gov", "政务", &Audience::Public, &person, 1).unwrap();
-    library.import_folder("gov", &example("knowledge"), &person, 2).unwrap();
+    library
+        .put_base("gov", "政务", &Audience::Public, &person, 1)
+        .unwrap();
+    library
+        .import_folder("gov", &example("knowledge"), &person, 2)
+        .unwrap();
     let qa = Qa::over_on(&library, "gov", Arc::new(|| DAY)).unwrap();
     let site = Site::new(qa).with_desk(Desk::new(library.clone(), "gov", Arc::new(Clerks)));
     (library, site)
@@ -78,7 +82,12 @@ async fn shot(browser: &Path, url: &str, name: &str, size: &str) -> String {
         let profile = tempfile::tempdir().unwrap();
         let run = |what: &[&str]| {
             Command::new(&browser)
-                .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
+                .args([
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--hide-scrollbars",
+                ])
                 .arg(format!("--user-data-dir={}", profile.path().display()))
                 .arg(format!("--window-size={size}"))
                 .args(what)
@@ -88,7 +97,11 @@ async fn shot(browser: &Path, url: &str, name: &str, size: &str) -> String {
         };
         let shot = format!("--screenshot={}", picture.display());
         let taken = run(&[&shot]);
-        assert!(taken.status.success() && picture.exists(), "{}", String::from_utf8_lossy(&taken.stderr));
+        assert!(
+            taken.status.success() && picture.exists(),
+            "{}",
+            String::from_utf8_lossy(&taken.stderr)
+        );
         String::from_utf8_lossy(&run(&["--dump-dom"]).stdout).into_owned()
     })
     .await
@@ -104,17 +117,40 @@ async fn citizens_see_whole_pages_on_phone_and_desk() {
     let (phone, desk) = ("390,1400", "1366,1200");
     let text = std::fs::read_to_string(example("knowledge/residence-permit.md")).unwrap();
     let at = text.find("近期一寸白底").unwrap();
-    let cited = format!("/qa/source/residence-permit?start={at}&end={}#cited", at + "近期一寸白底免冠照片一张".len());
+    let cited = format!(
+        "/qa/source/residence-permit?start={at}&end={}#cited",
+        at + "近期一寸白底免冠照片一张".len()
+    );
     for (path, name, size, wanted) in [
         ("/qa", "ask-phone", phone, "大家常问"),
         ("/qa", "ask-desk", desk, "智能引导"),
-        ("/qa?q=居住证要带什么材料", "answer-phone", phone, "居民身份证原件"),
-        ("/qa?q=居住证要带什么材料", "answer-desk", desk, "AI 生成合成"),
-        ("/qa?q=火星上有没有政务大厅", "nothing-phone", phone, "没有找到可靠来源"),
+        (
+            "/qa?q=居住证要带什么材料",
+            "answer-phone",
+            phone,
+            "居民身份证原件",
+        ),
+        (
+            "/qa?q=居住证要带什么材料",
+            "answer-desk",
+            desk,
+            "AI 生成合成",
+        ),
+        (
+            "/qa?q=火星上有没有政务大厅",
+            "nothing-phone",
+            phone,
+            "没有找到可靠来源",
+        ),
         (cited.as_str(), "source-phone", phone, "id=\"cited\""),
         ("/qa/find", "find-phone", phone, "跳过"),
         ("/qa/guides", "guides-desk", desk, "办事指南"),
-        ("/qa/guide/residence-permit", "guide-phone", phone, "办理步骤"),
+        (
+            "/qa/guide/residence-permit",
+            "guide-phone",
+            phone,
+            "办理步骤",
+        ),
         ("/kb/signin", "signin-desk", desk, "密钥"),
     ] {
         let dom = shot(&browser, &format!("{base}{path}"), name, size).await;
@@ -142,7 +178,9 @@ async fn the_console_in_pictures() {
         .header("content-type", "application/x-www-form-urlencoded")
         .body(axum::body::Body::from("key=key-of-anna"))
         .unwrap();
-    let entered = tower::ServiceExt::oneshot(router.clone(), request).await.unwrap();
+    let entered = tower::ServiceExt::oneshot(router.clone(), request)
+        .await
+        .unwrap();
     let cookie = entered.headers()["set-cookie"].clone();
     // The browser's command line takes no cookie: it is put in front of the pages.
     let signed_in = axum::middleware::from_fn(
@@ -152,7 +190,9 @@ async fn the_console_in_pictures() {
         },
     );
     let base = serving(router.layer(signed_in)).await;
-    let waiting = library.versions("gov", Some(zhisuan_apps::kb::Stage::Quarantined)).unwrap();
+    let waiting = library
+        .versions("gov", Some(zhisuan_apps::kb::Stage::Quarantined))
+        .unwrap();
     let mut shown = vec![
         ("/kb".to_owned(), "console-overview", "隔离待核"),
         ("/kb/work".to_owned(), "console-work", "火星"),
@@ -165,6 +205,9 @@ async fn the_console_in_pictures() {
     }
     for (path, name, wanted) in shown {
         let dom = shot(&browser, &format!("{base}{path}"), name, "1366,1300").await;
-        assert!(dom.contains(wanted) && dom.contains("安娜"), "{name}: {wanted}");
+        assert!(
+            dom.contains(wanted) && dom.contains("安娜"),
+            "{name}: {wanted}"
+        );
     }
 }

@@ -13,8 +13,14 @@ const KITE: &str = "---\n标题: 风筝放飞许可办事指南\n发布机构: �
 async fn send(site: &Site, request: Request<Body>) -> (StatusCode, String, String) {
     let answer = pages::router(site.clone()).oneshot(request).await.unwrap();
     let (head, body) = answer.into_parts();
-    let cookie = head.headers.get(header::SET_COOKIE).map(|value| value.to_str().unwrap().to_owned());
-    let place = head.headers.get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned());
+    let cookie = head
+        .headers
+        .get(header::SET_COOKIE)
+        .map(|value| value.to_str().unwrap().to_owned());
+    let place = head
+        .headers
+        .get(header::LOCATION)
+        .map(|value| value.to_str().unwrap().to_owned());
     let bytes = to_bytes(body, 1 << 24).await.unwrap();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     (head.status, cookie.or(place).unwrap_or_default(), text)
@@ -30,7 +36,10 @@ async fn enter(site: &Site, key: &str) -> (StatusCode, String) {
 }
 
 async fn look(site: &Site, cookie: &str, path: &str) -> (StatusCode, String, String) {
-    let request = Request::get(path).header(header::COOKIE, cookie).body(Body::empty()).unwrap();
+    let request = Request::get(path)
+        .header(header::COOKIE, cookie)
+        .body(Body::empty())
+        .unwrap();
     send(site, request).await
 }
 
@@ -40,7 +49,12 @@ fn token(page: &str) -> &str {
     after.split('"').next().unwrap()
 }
 
-async fn submit(site: &Site, cookie: &str, deed: &str, fields: &str) -> (StatusCode, String, String) {
+async fn submit(
+    site: &Site,
+    cookie: &str,
+    deed: &str,
+    fields: &str,
+) -> (StatusCode, String, String) {
     let request = Request::post(format!("/kb/do/{deed}"))
         .header(header::COOKIE, cookie)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -66,15 +80,37 @@ async fn call(site: &Site, key: &str, path: &str, body: Option<Vec<u8>>) -> (Sta
 async fn strangers_see_nothing_and_clerks_see_what_waits() {
     let folder = tempfile::tempdir().unwrap();
     let (_, site) = governed(folder.path());
-    for path in ["/kb", "/kb/documents", "/kb/work", "/kb/words", "/kb/tickets", "/kb/add"] {
+    for path in [
+        "/kb",
+        "/kb/documents",
+        "/kb/work",
+        "/kb/words",
+        "/kb/tickets",
+        "/kb/add",
+    ] {
         let (status, place, _) = look(&site, "", path).await;
-        assert_eq!((status, place.as_str()), (StatusCode::SEE_OTHER, "/kb/signin"), "{path}");
+        assert_eq!(
+            (status, place.as_str()),
+            (StatusCode::SEE_OTHER, "/kb/signin"),
+            "{path}"
+        );
     }
     assert_eq!(enter(&site, "wrong").await.0, StatusCode::UNAUTHORIZED);
-    assert_eq!(call(&site, "wrong", "/api/kb/versions", None).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        call(&site, "wrong", "/api/kb/versions", None).await.0,
+        StatusCode::UNAUTHORIZED
+    );
     let (status, anna) = enter(&site, "key-of-anna").await;
     assert_eq!(status, StatusCode::SEE_OTHER);
-    for path in ["/kb", "/kb/documents", "/kb/work", "/kb/words", "/kb/tickets", "/kb/add", "/kb/version/1/residence-permit"] {
+    for path in [
+        "/kb",
+        "/kb/documents",
+        "/kb/work",
+        "/kb/words",
+        "/kb/tickets",
+        "/kb/add",
+        "/kb/version/1/residence-permit",
+    ] {
         let (status, _, page) = look(&site, &anna, path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
         assert!(page.contains("安娜") && !page.contains("<script"), "{path}");
@@ -87,10 +123,17 @@ async fn a_text_that_a_person_changed_takes_two_people() {
     let (_, site) = governed(folder.path());
     let body = Some(KITE.as_bytes().to_vec());
     let (status, added) = call(&site, "key-of-anna", "/api/kb/add?name=kite.md", body).await;
-    assert_eq!((status, &added["stage"]), (StatusCode::OK, &json!("ready")), "{added}");
+    assert_eq!(
+        (status, &added["stage"]),
+        (StatusCode::OK, &json!("ready")),
+        "{added}"
+    );
     let head = json!({"document": "kite", "number": 1, "issuer": "云麓市文化和旅游局"});
     let head = Some(head.to_string().into_bytes());
-    assert_eq!(call(&site, "key-of-anna", "/api/kb/do/head", head).await.0, StatusCode::OK);
+    assert_eq!(
+        call(&site, "key-of-anna", "/api/kb/do/head", head).await.0,
+        StatusCode::OK
+    );
     let (_, anna) = enter(&site, "key-of-anna").await;
     let (_, boris) = enter(&site, "key-of-boris").await;
     let (_, _, page) = look(&site, &anna, "/kb/version/1/kite").await;
@@ -103,8 +146,17 @@ async fn a_text_that_a_person_changed_takes_two_people() {
     let (status, _, _) = submit(&site, &boris, "publish", &fields(&page)).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     let (status, place, _) = submit(&site, &boris, "publish", &fields(&other)).await;
-    assert_eq!((status, place.as_str()), (StatusCode::SEE_OTHER, "/kb/version/1/kite"));
-    let (_, published) = call(&site, "key-of-anna", "/api/kb/versions?stage=published", None).await;
+    assert_eq!(
+        (status, place.as_str()),
+        (StatusCode::SEE_OTHER, "/kb/version/1/kite")
+    );
+    let (_, published) = call(
+        &site,
+        "key-of-anna",
+        "/api/kb/versions?stage=published",
+        None,
+    )
+    .await;
     let items = published["items"].as_array().unwrap();
     assert!(items.iter().any(|item| item["id"]["document"] == "kite"));
 }
@@ -119,7 +171,9 @@ async fn an_unanswered_question_becomes_work_that_a_clerk_closes() {
     let (_, work) = call(&site, "key-of-anna", "/api/kb/work", None).await;
     let item = &work["items"][0];
     assert_eq!(item["kind"], "unanswered", "{work}");
-    let done = json!({"id": item["id"], "outcome": "不属于政务事项"}).to_string().into_bytes();
+    let done = json!({"id": item["id"], "outcome": "不属于政务事项"})
+        .to_string()
+        .into_bytes();
     let (status, closed) = call(&site, "key-of-anna", "/api/kb/do/close_work", Some(done)).await;
     assert_eq!(status, StatusCode::OK, "{closed}");
     let (_, work) = call(&site, "key-of-anna", "/api/kb/work", None).await;
@@ -132,14 +186,27 @@ async fn a_theme_that_is_closed_is_seen_and_synonyms_wait_for_a_second_clerk() {
     let (_, site) = governed(folder.path());
     let body = |value: Value| Some(value.to_string().into_bytes());
     let closed = body(json!({"theme": "户籍证件", "closed": true}));
-    assert_eq!(call(&site, "key-of-anna", "/api/kb/do/switch_theme", closed).await.0, StatusCode::OK);
+    assert_eq!(
+        call(&site, "key-of-anna", "/api/kb/do/switch_theme", closed)
+            .await
+            .0,
+        StatusCode::OK
+    );
     let word = body(json!({"word": "炒更", "means": "兼职"}));
-    assert_eq!(call(&site, "key-of-anna", "/api/kb/do/propose_synonym", word).await.0, StatusCode::OK);
+    assert_eq!(
+        call(&site, "key-of-anna", "/api/kb/do/propose_synonym", word)
+            .await
+            .0,
+        StatusCode::OK
+    );
     let accept = || body(json!({"word": "炒更", "accept": true}));
     let (status, refused) = call(&site, "key-of-anna", "/api/kb/do/settle_synonym", accept()).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{refused}");
     let (status, _) = call(&site, "key-of-boris", "/api/kb/do/settle_synonym", accept()).await;
     assert_eq!(status, StatusCode::OK);
     let (_, words) = call(&site, "key-of-boris", "/api/kb/words", None).await;
-    assert_eq!((&words["closed_themes"], &words["items"][0]["word"]), (&json!(["户籍证件"]), &json!("炒更")));
+    assert_eq!(
+        (&words["closed_themes"], &words["items"][0]["word"]),
+        (&json!(["户籍证件"]), &json!("炒更"))
+    );
 }
