@@ -72,10 +72,10 @@ pub(crate) fn text_of(answer: &Value) -> String {
     for sentence in each(&answer["sentences"]) {
         body.push_str(text(&sentence["text"]).trim());
         for citation in each(&sentence["citations"]) {
-            let same = |seen: &&Value| {
+            let same = |seen: &Value| {
                 seen["document"] == citation["document"] && seen["version"] == citation["version"]
             };
-            let known = sources.iter().position(|seen| same(&seen));
+            let known = sources.iter().position(|seen| same(seen));
             let number = known.unwrap_or_else(|| {
                 sources.push(citation);
                 sources.len() - 1

@@ -185,7 +185,7 @@ async fn synonyms(context: &Context, gateway: &Gateway, args: KbSynonymsArgs) ->
         );
     }
     let settled = args.accept.map(|word| (word, true));
-    if let Some((word, accept)) = settled.or(args.refuse.map(|word| (word, false))) {
+    if let Some((word, accept)) = settled.or_else(|| args.refuse.map(|word| (word, false))) {
         let body = json!({"word": word, "accept": accept});
         return done(
             context,
