@@ -115,7 +115,7 @@ pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit
         handle.address()
     ));
     if let Some((knowledge, _)) = &mut knowledge {
-        knowledge.follow(&format!("http://{}", handle.address()), None)?;
+        knowledge.follow(&format!("http://{}", handle.address()), None, None)?;
     }
     stop::asked().await;
     context.out.note(tr("正在停止", "stopping"));

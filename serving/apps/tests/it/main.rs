@@ -8,9 +8,11 @@
 )]
 
 mod answers;
+mod browser;
 mod chain;
 mod citations;
 mod conflict;
+mod console;
 mod crash;
 mod desk;
 mod evaluation;
