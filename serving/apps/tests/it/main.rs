@@ -12,6 +12,7 @@ mod chain;
 mod citations;
 mod conflict;
 mod crash;
+mod damage;
 mod evaluation;
 mod gate;
 mod guided;
