@@ -173,6 +173,11 @@ fn pdf(objects: &[String]) -> Vec<u8> {
 
 /// A PDF of one page with a font and a content.
 pub(crate) fn one_page(font: &str, content: &str) -> Vec<u8> {
+    page_with(font, content, "null")
+}
+
+/// The same with a seventh object.
+fn page_with(font: &str, content: &str, seventh: &str) -> Vec<u8> {
     let stream = format!("<</Length {}>>stream\n{content}\nendstream", content.len());
     pdf(&[
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
@@ -181,6 +186,7 @@ pub(crate) fn one_page(font: &str, content: &str) -> Vec<u8> {
         stream,
         font.to_owned(),
         "<</Type/Font/Subtype/CIDFontType0/BaseFont/STSong-Light/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)/Supplement 2>>>>".to_owned(),
+        seventh.to_owned(),
     ])
 }
 
@@ -211,6 +217,18 @@ fn predefined_chinese_encodings_read_without_a_character_map() {
         assert_eq!(extract.text.trim(), text, "{encoding}");
         assert_eq!(extract.faults, [], "{encoding}");
     }
+}
+
+#[test]
+fn a_character_map_decides_and_what_it_leaves_out_is_counted() {
+    let map = "2 beginbfchar <0001> <5DE5> <0002> <4F5C> endbfchar 1 beginbfrange <0003> <0004> [<2F47> <E001>] endbfrange";
+    let stream = format!("<</Length {}>>stream\n{map}\nendstream", map.len());
+    let font = composite("Identity-H").replace(">>", "/ToUnicode 7 0 R>>");
+    let content = "BT /F 12 Tf 72 700 Td [<00010002> -100 <000300040005>] TJ ET";
+    let extract = read("a.pdf", &page_with(&font, content, &stream)).unwrap();
+    // The third is a radical, the fourth a private character, the fifth is not in the map.
+    assert_eq!(extract.text.trim(), "工作日\u{fffd}\u{fffd}");
+    assert_eq!(faults(&extract, ReadFaultKind::UnmappedGlyphs), 2);
 }
 
 #[test]

@@ -81,3 +81,23 @@ fn notes_of_their_own_lines_hold_for_the_whole_item() {
         assert!(chars <= 370, "{chars}");
     }
 }
+
+#[test]
+fn a_heading_may_head_a_table() {
+    let text = "# 收费\n\n一、租金\n\n| 户型 | 面积 | 租金 |\n|---|---|---|\n| 一室 | 35平方米 | 每月280元 |\n| 两室 | 50平方米 | 每月400元 |\n\n二、时限\n30日。\n";
+    let (whole, found) = cut("a.md", text);
+    assert_eq!(paths(&found), ["收费 > 一、租金", "收费 > 二、时限"]);
+    assert_eq!(
+        &whole[found[0].table_head.clone().unwrap()],
+        "户型 | 面积 | 租金"
+    );
+    let rows: Vec<_> = found[0]
+        .sentences
+        .iter()
+        .map(|row| &whole[row.clone()])
+        .collect();
+    assert_eq!(
+        rows,
+        ["一室 | 35平方米 | 每月280元", "两室 | 50平方米 | 每月400元"]
+    );
+}
