@@ -165,6 +165,7 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let demand = Demand::default();
     let name = call::new_id("").map_err(|_| Error::Random)?;
     let reporting = demand.start(scheduler.clone(), name, draining.clone());
+    let waits = waits(&operations);
     let app = App(Arc::new(Shared {
         keys: Keys::new(scheduler.clone(), defaults(&operations)),
         scheduler,
@@ -196,11 +197,6 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
         hard_stop: CancellationToken::new(),
     }));
     let router = router(app.clone(), options.extra);
-    let waits = Waits {
-        head: operations.request_head,
-        body: operations.request_body,
-        idle: operations.idle,
-    };
     let serving = tokio::spawn(serve(listener, waits, router, draining));
     tracing::info!(%address, "gateway listens");
     Ok(Handle {
@@ -218,6 +214,14 @@ fn session(name: &HeaderValue) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.as_bytes().hash(&mut hasher);
     hasher.finish()
+}
+
+fn waits(operations: &Operations) -> Waits {
+    Waits {
+        head: operations.request_head,
+        body: operations.request_body,
+        idle: operations.idle,
+    }
 }
 
 fn defaults(operations: &Operations) -> Defaults {

@@ -11,9 +11,10 @@ use thiserror::Error;
 
 use super::ask::check;
 use super::cache::AnswerCache;
-use super::evidence::weigh;
+use super::evidence::{judge, weigh};
 use super::find::Found;
 use super::hashes;
+use super::question::Question;
 use super::record::{Answer, Asked, Citation};
 use crate::kb::{Published, State, Version, VersionId};
 use crate::retrieve::{
@@ -158,16 +159,27 @@ impl Base {
         if check(asked).is_err() {
             return Vec::new();
         }
-        let question = self.read(&asked.question, asked);
-        let Ok(limits) = self.limits(asked, &question) else {
-            return Vec::new();
+        let plain = self.read(&asked.question, asked, false);
+        let mended = self.read(&asked.question, asked, true);
+        let found = self.passages_for(&plain, asked);
+        let mut found = match found {
+            (Some(false), _) if mended != plain => self.passages_for(&mended, asked).1,
+            (_, found) => found,
         };
-        let weighed = weigh(&question.matters, &self.index);
-        let found = self.ranked(&question, &limits);
-        let candidates = self.candidates(&question, &weighed, &found);
-        let mut found = self.by_evidence(&found, &candidates, &limits);
         found.truncate(asked.top_k);
         found.iter().filter_map(|found| self.hit(*found)).collect()
+    }
+
+    /// Whether some passages answer a question, and the passages by the evidence in them.
+    fn passages_for(&self, question: &Question, asked: &Asked) -> (Option<bool>, Vec<Found>) {
+        let Ok(limits) = self.limits(asked, question) else {
+            return (None, Vec::new());
+        };
+        let weighed = weigh(&question.matters, &self.index);
+        let found = self.ranked(question, &limits);
+        let candidates = self.candidates(question, &weighed, &found);
+        let answered = candidates.iter().any(|one| judge(&one.grades).is_ok());
+        (Some(answered), self.by_evidence(&found, &candidates, &limits))
     }
 
     /// Answers a question with verified sentences of the texts, or says why not. The same base and

@@ -91,19 +91,31 @@ pub(crate) fn verified(version: &Version, day: Date, chosen: &[&SentenceView]) -
         let path = version.passages.get(sentence.passage).map(|p| &*p.path);
         let path = path.unwrap_or_default();
         let citation = Citation::of(version, path, sentence.span.clone(), day);
+        if let Some(head) = &sentence.header {
+            let head = Citation::of(version, path, head.clone(), day);
+            let known = |s: &Sentence| s.text == head.quote;
+            if !kept.iter().any(known) && head.verify(&version.text).is_ok() {
+                kept.push(said(head));
+            }
+        }
         let text_holds = checked
             .get_or_insert_with(|| citation.verify(&version.text))
             .clone();
         match text_holds.and_then(|()| citation.verify_range(&version.text)) {
-            Ok(()) => kept.push(Sentence {
-                text: citation.quote.clone(),
-                section: path.last().cloned().unwrap_or_default(),
-                citations: vec![citation],
-            }),
+            Ok(()) => kept.push(said(citation)),
             Err(fault) => tracing::error!(%fault, "citation dropped"),
         }
     }
     kept
+}
+
+/// A sentence as its citation has it.
+fn said(citation: Citation) -> Sentence {
+    Sentence {
+        text: citation.quote.clone(),
+        section: citation.path.last().cloned().unwrap_or_default(),
+        citations: vec![citation],
+    }
 }
 
 /// Where the block that holds a range stood in the file; its own bytes where no block does.

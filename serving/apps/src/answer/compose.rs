@@ -7,11 +7,15 @@ use super::question::Route;
 use super::record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence,
 };
-use crate::kb::{HandOver, Published, State, Version};
+use crate::kb::{HandOver, Published, State, Version, mask};
 
 /// The visible label of extractive answers (GB 45438-2025).
 pub(crate) const EXTRACT_LABEL: &str =
     "以下内容由机器从来源文件中逐句摘录，未经人工审核，以来源原文和经办机构答复为准。";
+
+/// The visible label of answers in a model's words (GB 45438-2025).
+pub(crate) const GENERATED_LABEL: &str =
+    "以下内容由人工智能生成，每句已与所列来源核对，以来源原文和经办机构答复为准。";
 
 /// What an answer will say, before it is sealed.
 #[derive(Debug)]
@@ -205,7 +209,7 @@ impl Said {
         Answer {
             schema: SCHEMA.to_owned(),
             id: String::new(),
-            question: asked.question.clone(),
+            question: mask(&asked.question).text,
             as_of: day,
             outcome: self.outcome,
             reason: self.reason.to_owned(),

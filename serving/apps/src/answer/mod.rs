@@ -8,16 +8,20 @@ mod clash;
 mod compose;
 mod evidence;
 mod find;
+mod generate;
 mod hashes;
 mod numbers;
 mod question;
 mod record;
 mod reply;
+mod verify;
 
 pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
 pub use base::{Base, BuildError, Hit};
 pub use cite::CitationFault;
+pub use generate::{Prompt, WriteFault, Writer, generate};
 pub(crate) use hashes::of_question as question_digest;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };
+pub use verify::{Unsupported, verify};

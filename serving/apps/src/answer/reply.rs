@@ -8,8 +8,9 @@ use super::compose::{Said, reason};
 use super::evidence::{Gap, Grade, judge, select, weigh};
 use super::find::{Candidate, Limits};
 use super::question::{self, Named, Question, Route};
-use super::record::{Asked, Citation, Conflict, Sentence, Side};
+use super::record::{Asked, Citation, Conflict, Outcome, Sentence, Side};
 use crate::kb::State;
+use crate::retrieve::{fold, mended};
 
 /// A text that passed the gate counts as another meaning of the question when it is this near to
 /// the best one.
@@ -42,11 +43,11 @@ impl Base {
         if let Err(bad) = check(asked) {
             return (Said::refused(&bad.message), asked.as_of);
         }
-        let mut question = self.read(&asked.question, asked);
+        let mut question = self.read(&asked.question, asked, false);
         let mut attacked = false;
         if let Some(rest) = question::without_attack(&question.folded) {
             attacked = true;
-            question = self.read(&rest, asked);
+            question = self.read(&rest, asked, false);
         }
         let day = question.as_of.unwrap_or(asked.as_of);
         let has_matter = !question.matters.is_empty();
@@ -57,17 +58,40 @@ impl Base {
             }
             None => {}
         }
-        let said = self.answered(asked, &question);
+        let mut said = self.answered(asked, &question);
+        if said.sentences.is_empty() && said.reason != "other_place" {
+            let mended = self.read(&question.folded, asked, true);
+            let routed = question::route(&mended.folded, has_matter);
+            if mended.folded != question.folded {
+                let again = match routed {
+                    Some(route) => Said::routed(route),
+                    None => self.answered(asked, &mended),
+                };
+                if again.outcome != Outcome::NoEvidence && again.outcome != Outcome::Partial {
+                    said = again;
+                }
+            }
+        }
         if attacked && said.sentences.is_empty() {
             return (Said::routed(Route::Attack), day);
         }
         (said, day)
     }
 
-    /// Takes a question apart with the words of this base.
-    pub(super) fn read(&self, text: &str, asked: &Asked) -> Question {
-        let mut known = |pair: &str| self.index.found_in(pair);
-        question::read(text, asked.as_of, &self.synonyms, &mut known)
+    /// Takes a question apart with the words of this base, its typing errors mended or not.
+    pub(super) fn read(&self, text: &str, asked: &Asked, mend: bool) -> Question {
+        if !mend {
+            return question::read(&fold(text), asked.as_of, &self.synonyms);
+        }
+        let mut known = |pair: &str| {
+            if question::own_pairs().contains(pair) || self.synonyms.has_pair(pair) {
+                1
+            } else {
+                self.index.found_in(pair)
+            }
+        };
+        let mended = mended(&fold(text), &mut known);
+        question::read(&mended, asked.as_of, &self.synonyms)
     }
 
     /// The limits of a question, or the place elsewhere that it asks about.
@@ -109,7 +133,7 @@ impl Base {
                 other => self.finished(other, &limits),
             };
         }
-        let parts: Vec<Question> = parts.iter().map(|part| self.read(part, asked)).collect();
+        let parts: Vec<Question> = parts.iter().map(|part| self.read(part, asked, false)).collect();
         let asking = parts
             .iter()
             .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));

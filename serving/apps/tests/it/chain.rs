@@ -23,7 +23,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let mut paths: Vec<PathBuf> = entries
-        .filter(|path| path.extension().unwrap() == "jsonl")
+        .filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"))
         .collect();
     paths.sort();
     paths
@@ -65,6 +65,15 @@ fn a_chain_goes_on_after_a_restart_and_over_its_files() {
     };
     assert_eq!((path, line), (paths[2].clone(), 1));
     assert!(why.contains("缺失"), "{why}");
+}
+
+#[test]
+fn a_second_writer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Chain::open(folder.path()).unwrap();
+    assert!(Chain::open(folder.path()).is_err());
+    drop(first);
+    assert!(Chain::open(folder.path()).is_ok());
 }
 
 #[test]

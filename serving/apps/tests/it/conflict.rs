@@ -34,14 +34,29 @@ fn two_sentences_contradict_only_about_the_same_thing() {
 }
 
 #[test]
-fn the_sample_base_contradicts_itself_nowhere() {
+fn the_one_contradiction_of_the_sample_base_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let library = library(&folder);
+    let everything = example("knowledge");
     library
-        .import_folder("city", &example("knowledge"), &maker(), NOW)
+        .import_folder("city", &everything, &maker(), NOW)
         .unwrap();
     let found = contradictions(&library.published("city").unwrap(), DAY);
-    assert_eq!(found, []);
+    let sides: Vec<Vec<(&str, &str)>> = found
+        .iter()
+        .map(|one| {
+            let sides = one.sides.iter();
+            sides
+                .map(|side| (side.version.document.as_str(), side.value.as_str()))
+                .collect()
+        })
+        .collect();
+    // Two of its notices were written to disagree about what charging may cost.
+    let meant = [
+        ("evbike-charging-price", "0.35元"),
+        ("evbike-charging-safety", "0.45元"),
+    ];
+    assert_eq!(sides, [meant]);
 }
 
 #[test]

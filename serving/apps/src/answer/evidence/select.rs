@@ -39,7 +39,6 @@ pub(crate) fn select<'a>(
             .min(section.len().saturating_sub(MAX_SECTION));
         chosen.extend(section.into_iter().skip(skip).take(MAX_SECTION));
     } else {
-        chosen.extend(own.header);
         chosen.push(best);
         chosen.extend(near_best(grades, best));
         // The rest of its line says under which condition it holds.

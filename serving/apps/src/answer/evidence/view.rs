@@ -22,8 +22,6 @@ const NOTES: [&str; 10] = [
     "时限",
     "负责",
 ];
-/// Parts the cells of a table row.
-const CELLS: &str = " | ";
 
 /// Sentences that may answer together, with the titles above them.
 #[derive(Debug)]
@@ -49,8 +47,8 @@ pub(crate) struct SentenceView {
     pub(crate) passage: usize,
     /// Number of the line that it stands in.
     pub(crate) line: usize,
-    /// The first row of its table, by position among the sentences.
-    pub(crate) header: Option<usize>,
+    /// Bytes of the row that names the columns of its table.
+    pub(crate) header: Option<Range<usize>>,
     /// Whether it is a note on the sentences before it.
     pub(crate) note: bool,
     pub(crate) span: Range<usize>,
@@ -87,12 +85,17 @@ impl View {
                     kind: passage.kind,
                     passage: number,
                     line,
-                    header: None,
+                    header: passage.table_head.clone().filter(|head| head != span),
                     span: span.clone(),
                 });
             }
         }
         view.join_sides();
+        for sentence in &mut view.sentences {
+            if let Some(head) = &sentence.header {
+                sentence.beside = fold(version.text.get(head.clone()).unwrap_or_default());
+            }
+        }
         view
     }
 
@@ -102,37 +105,25 @@ impl View {
         for at in 0..self.sentences.len() {
             sides.push(self.side_of(at));
         }
-        for (sentence, (beside, header)) in self.sentences.iter_mut().zip(sides) {
+        for (sentence, beside) in self.sentences.iter_mut().zip(sides) {
             sentence.beside = beside;
-            sentence.header = header;
         }
     }
 
-    fn side_of(&self, at: usize) -> (String, Option<usize>) {
+    fn side_of(&self, at: usize) -> String {
         let Some(own) = self.sentences.get(at) else {
-            return (String::new(), None);
+            return String::new();
         };
         let before = self.sentences.get(..at).unwrap_or_default();
         let text = |sentences: &mut dyn Iterator<Item = &SentenceView>| {
             let texts: Vec<&str> = sentences.map(|s| s.folded.as_str()).collect();
             texts.join("\n")
         };
-        if own.folded.contains(CELLS) {
-            let rows = before.iter().rev();
-            let rows = rows.take_while(|s| s.folded.contains(CELLS) && s.heading == own.heading);
-            let count = rows.count();
-            let header = (count > 0).then(|| at - count);
-            let first = header.and_then(|header| self.sentences.get(header));
-            return (
-                first.map_or(String::new(), |row| row.folded.clone()),
-                header,
-            );
-        }
         if own.note {
             let item = before.iter().rev();
             let item =
                 item.take_while(|s| !(s.note && s.line != own.line) && s.heading == own.heading);
-            return (text(&mut item.take(8)), None);
+            return text(&mut item.take(8));
         }
         let after = self.sentences.get(at + 1..).unwrap_or_default();
         let mut same_line = before
@@ -141,7 +132,7 @@ impl View {
             .chain(after)
             .filter(|s| s.line == own.line)
             .take(6);
-        (text(&mut same_line), None)
+        text(&mut same_line)
     }
 }
 

@@ -9,20 +9,20 @@ mod words;
 
 use jiff::civil::Date;
 
-use crate::retrieve::{Synonyms, fold, mended, terms};
+use crate::retrieve::{Synonyms, terms};
 
 pub(crate) use clause::clauses;
 pub(crate) use matter::Matter;
 pub(crate) use place::{Named, agree, named};
 pub(crate) use route::{Route, route, without_attack};
-pub(crate) use words::{Aspect, FILLER_CHARS};
+pub(crate) use words::{Aspect, FILLER_CHARS, own_pairs};
 
-use words::{ASPECT_WORDS, FILLER, LASTS, MEASURES, RECEIVING};
+use words::{ASPECT_WORDS, FILLER, LASTS, MEASURES, RECEIVING, YES_NO};
 
 /// A question taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// The whole question, folded, its typing errors mended.
+    /// The whole question, folded.
     pub(crate) folded: String,
     /// Kinds of answer asked for, most telling first.
     pub(crate) aspects: Vec<Aspect>,
@@ -36,24 +36,12 @@ pub(crate) struct Question {
     pub(crate) as_of: Option<Date>,
 }
 
-/// Takes a question apart on a day; `known` says how often the texts have a pair of characters.
-/// Any text is accepted.
-pub(crate) fn read(
-    text: &str,
-    today: Date,
-    synonyms: &Synonyms,
-    known: &mut dyn FnMut(&str) -> u64,
-) -> Question {
-    let folded = mended(&fold(text), &mut |pair| {
-        if words::own_pairs().contains(pair) || synonyms.has_pair(pair) {
-            1
-        } else {
-            known(pair)
-        }
-    });
-    let mut rest = folded.clone();
+/// Takes a folded question apart on a day. Any text is accepted.
+pub(crate) fn read(folded: &str, today: Date, synonyms: &Synonyms) -> Question {
+    let mut rest = folded.to_owned();
     let as_of = day::take(&mut rest, today);
     let measure = measure(&rest);
+    blank_out(&mut rest, YES_NO);
     let aspects = take_aspects(&mut rest);
     let mut matters = matter::take_synonyms(&mut rest, synonyms);
     blank_out(&mut rest, FILLER);
@@ -76,7 +64,7 @@ pub(crate) fn read(
         }
     }
     Question {
-        folded,
+        folded: folded.to_owned(),
         aspects,
         measure,
         matters,
@@ -141,9 +129,10 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use crate::retrieve::fold;
 
     fn parse(text: &str) -> Question {
-        read(text, date(2026, 1, 15), &Synonyms::new(&[]), &mut |_| 1)
+        read(&fold(text), date(2026, 1, 15), &Synonyms::new(&[]))
     }
 
     fn names(question: &Question, text: &str) -> bool {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::dates::whole_date;
 use super::{Declared, HandOver, Head, Period};
-use crate::kb::extract::Extract;
+use crate::kb::extract::{Extract, Format};
 use crate::kb::script::simplified;
 
 /// Puts a field of a head or of a page's metadata where it belongs; a value that is there already
@@ -159,6 +159,16 @@ pub(crate) fn unread_fields(extract: &Extract) -> Vec<(String, String)> {
             }
     };
     extract.declared.iter().filter(unread).cloned().collect()
+}
+
+/// Fields of a head that somebody wrote and nobody knows.
+pub(crate) fn unknown_keys(extract: &Extract) -> Vec<String> {
+    if !matches!(extract.format, Format::Text | Format::Markdown) {
+        return Vec::new();
+    }
+    let keys = extract.declared.iter().map(|(key, _)| key);
+    let unknown = keys.filter(|key| declared_label(key).is_none());
+    unknown.take(20).cloned().collect()
 }
 
 /// The day on which a text began to hold that says so only by its own publishing.

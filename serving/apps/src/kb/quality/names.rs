@@ -124,7 +124,7 @@ fn proposals(
 ) -> Vec<Repair> {
     let own = own_plan(looked, name, body);
     let mut found = Vec::new();
-    for (at, _) in looked.words.match_indices(name) {
+    for (at, _) in looked.words.match_indices(name).take(super::MOST_PLACES) {
         let before = looked.words.get(..at).unwrap_or_default();
         let after = looked.words.get(at + name.len()..).unwrap_or_default();
         let by_place = || {
@@ -169,7 +169,7 @@ fn own_plan(looked: &Looked<'_>, name: &str, body: &str) -> Option<String> {
 fn spam(looked: &Looked<'_>) -> Option<Finding> {
     let mut places: Vec<Range<usize>> = Vec::new();
     for word in SPAM {
-        for (at, _) in looked.words.match_indices(word) {
+        for (at, _) in looked.words.match_indices(word).take(super::MOST_PLACES) {
             let range = at..at + word.len();
             let near = looked.around(&range);
             let near = simplified(&near);
