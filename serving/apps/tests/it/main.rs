@@ -14,6 +14,7 @@ mod citations;
 mod conflict;
 mod console;
 mod crash;
+mod damage;
 mod desk;
 mod evaluation;
 mod gate;
