@@ -11,6 +11,7 @@ mod answers;
 mod citations;
 mod evaluation;
 mod gate;
+mod generated;
 mod guided;
 mod hostile;
 mod hostile_files;
