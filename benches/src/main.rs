@@ -27,6 +27,10 @@ use crate::args::Args;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
+/// As in the product: requests are many small pieces of memory, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "\
 usage: cargo xtask bench <bench> [--name value]...
 

@@ -27,6 +27,10 @@ mod words;
 use clap::Parser as _;
 use std::process::ExitCode;
 
+/// Requests are many small pieces of memory, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // One TLS provider for every connection; a second call would only say that it is set already.
     let _ = rustls::crypto::ring::default_provider().install_default();

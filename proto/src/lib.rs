@@ -4,9 +4,11 @@
 
 mod choice;
 mod error;
+mod path;
 
 pub use choice::{choices, draw};
 pub use error::{detail_of, status};
+pub use path::is_model_path;
 
 /// Messages, clients and servers of the package `zhisuan.v1`.
 #[allow(

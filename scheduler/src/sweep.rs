@@ -70,7 +70,7 @@ fn made_of(job: &StoredJob) -> Result<BTreeSet<String>, prost::DecodeError> {
     let mut digests: BTreeSet<String> = job.outputs.values().cloned().collect();
     match spec.work {
         Some(Work::Train(train)) => digests.extend([train.dataset_sha256]),
-        Some(Work::Batch(batch)) => digests.extend([batch.input_sha256]),
+        Some(Work::Batch(batch)) => digests.extend([batch.input_sha256, batch.source_sha256]),
         Some(Work::Command(command)) => digests.extend(command.inputs.into_values()),
         // Models are looked up where they are registered.
         Some(Work::Serve(_)) | None => {}

@@ -30,6 +30,7 @@ use axum::http::request::Parts;
 use axum::serve::ListenerExt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +47,10 @@ const FLUSH: Duration = Duration::from_secs(10);
 
 /// What handlers share; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Shared>);
+
+/// The parts of a gateway.
+pub(crate) struct Shared {
     pub(crate) scheduler: Scheduler,
     pub(crate) keys: Keys,
     pub(crate) routes: Routes,
@@ -70,6 +74,14 @@ pub(crate) struct App {
     pub(crate) draining: CancellationToken,
     /// Cancelled when the grace is over: answers under way end with an error.
     pub(crate) hard_stop: CancellationToken,
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 impl App {
@@ -153,7 +165,8 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
     let demand = Demand::default();
     let name = call::new_id("").map_err(|_| Error::Random)?;
     let reporting = demand.start(scheduler.clone(), name, draining.clone());
-    let app = App {
+    let waits = waits(&operations);
+    let app = App(Arc::new(Shared {
         keys: Keys::new(scheduler.clone(), defaults(&operations)),
         scheduler,
         routes,
@@ -182,13 +195,8 @@ pub async fn start(options: Options) -> Result<Handle, Error> {
         metrics,
         draining: draining.clone(),
         hard_stop: CancellationToken::new(),
-    };
+    }));
     let router = router(app.clone(), options.extra);
-    let waits = Waits {
-        head: operations.request_head,
-        body: operations.request_body,
-        idle: operations.idle,
-    };
     let serving = tokio::spawn(serve(listener, waits, router, draining));
     tracing::info!(%address, "gateway listens");
     Ok(Handle {
@@ -206,6 +214,14 @@ fn session(name: &HeaderValue) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.as_bytes().hash(&mut hasher);
     hasher.finish()
+}
+
+fn waits(operations: &Operations) -> Waits {
+    Waits {
+        head: operations.request_head,
+        body: operations.request_body,
+        idle: operations.idle,
+    }
 }
 
 fn defaults(operations: &Operations) -> Defaults {

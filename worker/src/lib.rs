@@ -21,6 +21,7 @@ mod pulse;
 mod replica;
 mod replica_metrics;
 mod rpc;
+mod served;
 mod session;
 mod usage;
 mod vectors;

@@ -1,6 +1,7 @@
 //! Numbers of the replicas for Prometheus, read from their engines when somebody looks.
 
-use crate::replica::{ReplicaTable, Served};
+use crate::replica::ReplicaTable;
+use crate::served::Served;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricType;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily};

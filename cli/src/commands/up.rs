@@ -219,7 +219,10 @@ fn tell(out: Printer, started: &Started, node: &str) -> Result<()> {
         format!("{}/qa", started.gateway),
     );
     facts.pair(
-        tr("知识库管理(用操作员或 clerk 密钥登录)", "knowledge console (operator or clerk key)"),
+        tr(
+            "知识库管理(用操作员或 clerk 密钥登录)",
+            "knowledge console (operator or clerk key)",
+        ),
         format!("{}/kb", started.gateway),
     );
     facts.pair(tr("API 密钥", "API key"), started.key.clone());

@@ -21,8 +21,17 @@ impl SchedulerDoor {
 
     async fn person(&self, secret: &str) -> Option<Person> {
         let client = Client::at(&self.url, secret, self.ca.as_deref()).ok()?;
-        let key = client.access().who_am_i(WhoAmIRequest {}).await.ok()?.into_inner();
-        let name = if key.name.is_empty() { &key.id } else { &key.name };
+        let key = client
+            .access()
+            .who_am_i(WhoAmIRequest {})
+            .await
+            .ok()?
+            .into_inner();
+        let name = if key.name.is_empty() {
+            &key.id
+        } else {
+            &key.name
+        };
         let may = match key.role.as_str() {
             "clerk" | "operator" => true,
             // Sees everything, changes nothing.

@@ -50,8 +50,14 @@ impl Knowledge {
         let opened = spawn_blocking(move || library(&data, folder.as_deref())).await;
         let (library, qa) = opened.map_err(|error| broken(&error))??;
         let secret = secret()?;
-        let desk = Desk::new(library.clone(), BASE, Arc::new(SchedulerDoor::new(scheduler, ca)));
-        let site = Site::new(qa.clone()).with_desk(desk).behind_gateway(&secret);
+        let desk = Desk::new(
+            library.clone(),
+            BASE,
+            Arc::new(SchedulerDoor::new(scheduler, ca)),
+        );
+        let site = Site::new(qa.clone())
+            .with_desk(desk)
+            .behind_gateway(&secret);
         Ok(Self {
             library,
             qa,

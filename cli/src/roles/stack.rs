@@ -80,7 +80,10 @@ impl Stack {
             gateway,
             knowledge,
         };
-        stack.knowledge.offer(&stack.operator()?, &gateway_url).await?;
+        stack
+            .knowledge
+            .offer(&stack.operator()?, &gateway_url)
+            .await?;
         Ok(stack)
     }
 

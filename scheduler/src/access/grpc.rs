@@ -242,7 +242,8 @@ impl AccessApi for AccessService {
 
 /// Tenants make keys of their own, for people and applications; operators make any.
 fn new_key(caller: &Caller, wanted: v1::CreateKeyRequest) -> Result<NewKey, Status> {
-    let accepted = "\"tenant\", \"operator\", \"auditor\", \"app\", \"worker\", \"gateway\", \"clerk\"";
+    let accepted =
+        "\"tenant\", \"operator\", \"auditor\", \"app\", \"worker\", \"gateway\", \"clerk\"";
     let role = Role::parse(&wanted.role)
         .ok_or_else(|| Problem::field("role", &wanted.role, accepted, accepted).status())?;
     let mut new = NewKey {

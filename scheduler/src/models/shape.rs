@@ -74,8 +74,10 @@ pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
     let mut paths = BTreeSet::new();
     for (index, file) in model.files.iter().enumerate() {
         check_file(file, &at(&format!("files[{index}]")))?;
-        if !paths.insert(&file.path) {
-            let accepted = "every file once";
+        let folder_of = |other: &&String| is_below(other, &file.path) || is_below(&file.path, other);
+        let twice = paths.iter().any(folder_of) || !paths.insert(&file.path);
+        if twice {
+            let accepted = "every file once, and no file as a folder";
             return Err(ModelError::field(
                 at(&format!("files[{index}].path")),
                 &file.path,
@@ -85,6 +87,12 @@ pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
         }
     }
     Ok(())
+}
+
+/// Whether `path` lies in the folder `folder`.
+fn is_below(path: &str, folder: &str) -> bool {
+    let rest = path.strip_prefix(folder);
+    rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn check_abilities(model: &Model, field: String) -> Result<(), ModelError> {
@@ -116,15 +124,14 @@ pub(crate) fn is_name(name: &str) -> bool {
 }
 
 fn check_file(file: &File, path: &str) -> Result<(), ModelError> {
-    let name = &file.path;
-    let parts = name.contains(['/', '\\']) || name.chars().any(char::is_control);
-    if name.is_empty() || name.len() > 255 || parts || name == "." || name == ".." {
-        let zh = "不含路径分隔符的文件名";
+    if !zhisuan_proto::is_model_path(&file.path) {
+        let zh = "模型文件夹内的相对路径，最多 4 级，不含 '..'";
+        let en = "a relative path of at most 4 names without '..'";
         return Err(ModelError::field(
             format!("{path}.path"),
-            name,
+            &file.path,
             zh,
-            "a plain file name",
+            en,
         ));
     }
     if !is_digest(&file.sha256) {

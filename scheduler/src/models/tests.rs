@@ -159,10 +159,23 @@ fn registration_refuses_what_could_not_work() {
         field(&|m| m.files[0].sha256 = "xyz".into()),
         "model.files[0].sha256"
     );
-    assert_eq!(
-        field(&|m| m.files[0].path = "../x".into()),
-        "model.files[0].path"
-    );
+    for hostile in ["../x", "/etc/passwd", "a/../x", "a//b", "a\\b", ""] {
+        assert_eq!(
+            field(&|m| m.files[0].path = hostile.into()),
+            "model.files[0].path"
+        );
+    }
+    for (first, second) in [("a", "a/b"), ("a/b", "a"), ("a", "a")] {
+        let both = field(&|m| {
+            m.files.push(m.files[0].clone());
+            m.files[0].path = first.into();
+            m.files[1].path = second.into();
+        });
+        assert_eq!(both, "model.files[1].path", "{first} and {second}");
+    }
+    let mut nested = adapter("nested", "acme");
+    nested.files[0].path = "1_Pooling/config.json".into();
+    assert!(registry.admit(nested).is_ok());
     assert_eq!(
         field(&|m| m.files[0].sources.clear()),
         "model.files[0].sources"

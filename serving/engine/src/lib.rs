@@ -24,6 +24,8 @@ mod blocks;
 pub mod chat;
 pub mod engine;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod kernel;
 mod load;
 mod model;

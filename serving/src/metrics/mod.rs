@@ -11,12 +11,16 @@ use make::Make;
 use prometheus::{
     HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Every metric of the gateway; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Metrics {
+pub(crate) struct Metrics(Arc<Held>);
+
+/// The metrics themselves.
+pub(crate) struct Held {
     registry: Registry,
     requests: IntCounterVec,
     e2e_latency: HistogramVec,
@@ -32,7 +36,7 @@ pub(crate) struct Metrics {
     findings: IntCounterVec,
     tenant_requests: IntCounterVec,
     tenant_tokens: IntCounterVec,
-    tenants: Arc<DashSet<Box<str>>>,
+    tenants: DashSet<Box<str>>,
     /// Tenants that are named; later ones are "other".
     most_tenants: usize,
     pub(crate) running: IntGaugeVec,
@@ -47,6 +51,14 @@ pub(crate) struct Metrics {
     pub(crate) streams_broken: IntCounter,
     pub(crate) replica_failovers: IntCounter,
     pub(crate) routes_revision: IntGauge,
+}
+
+impl Deref for Metrics {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.0
+    }
 }
 
 impl Metrics {
@@ -84,7 +96,7 @@ impl Metrics {
         ] = made.counters(families::COUNTERS)?;
         let [requests_inflight, settlements_pending, routes_revision] =
             made.gauges(families::GAUGES)?;
-        Ok(Self {
+        Ok(Self(Arc::new(Held {
             registry,
             e2e_latency,
             queue_time,
@@ -100,7 +112,7 @@ impl Metrics {
             findings,
             tenant_requests,
             tenant_tokens,
-            tenants: Arc::default(),
+            tenants: DashSet::default(),
             most_tenants,
             running,
             waiting,
@@ -114,7 +126,7 @@ impl Metrics {
             requests_inflight,
             settlements_pending,
             routes_revision,
-        })
+        })))
     }
 
     pub(crate) fn request(&self, endpoint: &str, status: u16) {

@@ -181,7 +181,12 @@ async fn prompts_of_a_batch_are_screened_before_it_is_queued() {
             .unwrap()
             .contains("13812345678")
     );
+}
 
+/// No model is there to spell them out.
+#[tokio::test]
+async fn tokens_that_no_filter_can_read_are_not_queued() {
+    let (world, _) = ruled("batch-tokens").await;
     let tokens = line(
         "a",
         "/v1/completions",
@@ -204,11 +209,11 @@ fn output(number: u64, body: &Value) -> String {
     .to_string()
 }
 
-#[tokio::test]
-async fn answers_of_a_batch_leave_screened_labelled_and_audited() {
-    let (world, audit) = ruled("batch-answers").await;
-    let file = upload(&world, &chat("a", "你好")).await;
-    create(&world, &file, "/v1/chat/completions").await;
+const BAD: &str =
+    r#"{"id":"batch_req_7_6","custom_id":"x","response":null,"error":{"code":"invalid_json"}}"#;
+
+/// Answers of a model that said what it should not.
+fn said() -> Vec<Value> {
     let usage = json!({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5});
     let said = |text: &str| {
         json!({"object": "chat.completion", "model": "tiny", "usage": usage, "choices": [
@@ -219,21 +224,27 @@ async fn answers_of_a_batch_leave_screened_labelled_and_audited() {
     let vectors = json!({"object": "list", "model": "tiny", "data": [{"embedding": [1.0]}]});
     let completion = json!({"object": "text_completion", "model": "tiny",
         "choices": [{"index": 0, "text": "好", "finish_reason": "length"}]});
-    let bodies = [
+    vec![
         said("电话13812345678"),
         said("前言\n机密★20年"),
         response,
         vectors,
         completion,
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn answers_of_a_batch_leave_screened_labelled_and_audited() {
+    let (world, audit) = ruled("batch-answers").await;
+    let file = upload(&world, &chat("a", "你好")).await;
+    create(&world, &file, "/v1/chat/completions").await;
+    let bodies = said();
     let text: Vec<String> = bodies
         .iter()
         .zip(1..)
         .map(|(body, n)| output(n, body))
         .collect();
-    let bad =
-        r#"{"id":"batch_req_7_6","custom_id":"x","response":null,"error":{"code":"invalid_json"}}"#;
-    let text = format!("{}\n{bad}\n", text.join("\n"));
+    let text = format!("{}\n{BAD}\n", text.join("\n"));
     let stored = world
         .files
         .keep("hospital", "output.jsonl", text.as_bytes());
@@ -287,10 +298,14 @@ async fn answers_of_a_batch_leave_screened_labelled_and_audited() {
         whole.contains("[手机号]") && !whole.contains("13812345678") && !whole.contains("机密"),
         "{whole}"
     );
-    assert_eq!(whole.lines().last(), Some(bad));
+    assert_eq!(whole.lines().last(), Some(BAD));
+    downloads_were_noted(&audit).await;
+}
 
+/// Both downloads left an event for each of their lines.
+async fn downloads_were_noted(audit: &PathBuf) {
     let of = |id: &str| {
-        let events = lines(&audit).into_iter();
+        let events = lines(audit).into_iter();
         events
             .filter(|one| one["id"] == id && one["delivered"] == true)
             .collect::<Vec<_>>()

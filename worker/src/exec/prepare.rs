@@ -29,7 +29,12 @@ impl LocalModel {
         }
         std::fs::create_dir_all(&folder).map_err(io)?;
         for (file, path) in self.manifest.files.iter().zip(&self.paths) {
-            std::os::unix::fs::symlink(path, folder.join(&file.path)).map_err(io)?;
+            // The manifest was checked: the place is inside the folder.
+            let place = folder.join(&file.path);
+            if let Some(inner) = place.parent() {
+                std::fs::create_dir_all(inner).map_err(io)?;
+            }
+            std::os::unix::fs::symlink(path, place).map_err(io)?;
         }
         Ok(folder)
     }

@@ -4,7 +4,7 @@
 use super::engine::{self, Limits};
 use super::{Context, ExecError, Finish, StopOrder, TaskEvent, prepare};
 use crate::lease::Outcome;
-use crate::replica::Served;
+use crate::served::Served;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -44,7 +44,7 @@ pub(crate) async fn run(mut context: Context, work: ServeWork) -> Result<Finish,
             answers: TaskTracker::new(),
             epoch: context.assign.task.unwrap_or_default().epoch,
             born: std::time::Instant::now(),
-            pulse: Mutex::default(),
+            felt: Mutex::default(),
         }),
         base: loaded.base,
     };

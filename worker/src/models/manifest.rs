@@ -29,8 +29,9 @@ pub(crate) fn check(manifest: &ModelManifest) -> Result<(), FetchError> {
         return refuse("files", &count, "1 到 256 个文件");
     }
     for file in &manifest.files {
-        if !is_file_name(&file.path) {
-            return refuse("files.path", &file.path, "不含路径分隔符的文件名");
+        if !zhisuan_proto::is_model_path(&file.path) {
+            let accepted = "模型文件夹内的相对路径，最多 4 级，不含 '..'";
+            return refuse("files.path", &file.path, accepted);
         }
         if !is_digest(&file.sha256) {
             return refuse("files.sha256", &file.sha256, "64 个小写十六进制字符");

@@ -2,7 +2,7 @@
 
 use crate::support::scheduler::Scheduler;
 use crate::support::tasks::{Story, stop, task};
-use crate::support::{Place, cached_model, start_plain};
+use crate::support::{Place, cached_model, digest, start_plain};
 use crate::work::{TOKEN, request, until_ready, with_model};
 use tonic::Code;
 use zhisuan_proto::v1::job_spec::Work;
@@ -35,8 +35,21 @@ const FILES: [(&str, &str); 4] = [
     ),
 ];
 
+/// How the model pools, as sentence-transformers write it; it lies in a folder of its own.
+const POOLING: &str = r#"{"pooling_mode_mean_tokens": true}"#;
+
 /// The manifest of the model, or `None` after a loud skip.
-fn minilm() -> Option<ModelManifest> {
+fn minilm(place: &Place) -> Option<ModelManifest> {
+    let pooling = place.path("pooling.json");
+    std::fs::write(&pooling, POOLING).unwrap();
+    let pooling = ModelFile {
+        path: "1_Pooling/config.json".into(),
+        sha256: digest(POOLING.as_bytes()),
+        bytes: POOLING.len() as u64,
+        sources: vec![ModelSource {
+            source: Some(Source::LocalPath(pooling.display().to_string())),
+        }],
+    };
     let file = |(name, sha256): (&str, &str)| {
         let path = cached_model(sha256)?;
         Some(ModelFile {
@@ -53,15 +66,19 @@ fn minilm() -> Option<ModelManifest> {
         version: 1,
         kind: ModelKind::Base as i32,
         architecture: "bert".into(),
-        files: FILES.into_iter().map(file).collect::<Option<_>>()?,
+        files: FILES
+            .into_iter()
+            .map(file)
+            .chain([Some(pooling)])
+            .collect::<Option<_>>()?,
         ..ModelManifest::default()
     })
 }
 
 #[tokio::test]
 async fn an_encoder_makes_vectors_and_scores_and_refuses_chat() {
-    let Some(model) = minilm() else { return };
     let (place, mut scheduler) = (Place::new(), Scheduler::start().await);
+    let Some(model) = minilm(&place) else { return };
     let (worker, mut session) = start_plain(&mut scheduler, &place).await;
     let work = ServeWork {
         deployment: "vectors".into(),

@@ -144,13 +144,16 @@ async fn a_damaged_cached_file_is_found_and_fetched_again() {
 async fn hostile_manifests_are_refused_before_anything_happens() {
     let place = Place::new();
     let store = store(&place, HubOptions::default());
-    let mut bad_path = manifest(b"x", Vec::new());
-    bad_path.files[0].path = "../x".into();
+    let bad_paths = ["../x", "/etc/x", "a/../../x", "a//x", "a\\x"].map(|path| {
+        let mut bad_path = manifest(b"x", Vec::new());
+        bad_path.files[0].path = path.into();
+        bad_path
+    });
     let mut bad_digest = manifest(b"x", Vec::new());
     bad_digest.files[0].sha256 = "../../etc/passwd".into();
     let mut bad_name = manifest(b"x", Vec::new());
     bad_name.name = "a/b".into();
-    for wanted in [bad_path, bad_digest, bad_name] {
+    for wanted in bad_paths.into_iter().chain([bad_digest, bad_name]) {
         let error = store.fetch(&wanted, &Silent).await.unwrap_err();
         assert_eq!(error.code(), "ZS-MODEL-MANIFEST");
     }

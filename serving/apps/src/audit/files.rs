@@ -1,6 +1,6 @@
 //! The files of a chain: append-only, one after the other, continued after a restart.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,8 @@ use super::chain::{Place, read};
 
 /// The open file and the place in the chain.
 pub(super) struct Files {
+    /// Held as long as the files are written: two writers would tear the chain apart.
+    _lock: File,
     folder: PathBuf,
     file: File,
     bytes: u64,
@@ -34,6 +36,14 @@ impl Files {
     /// Continues the newest file, or begins the first.
     pub(super) fn open(folder: &Path, rotate_bytes: u64) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
+        let lock = append(&folder.join("lock"))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::Error(error) => error,
+            TryLockError::WouldBlock => io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "另一个程序正在写这份问答日志，请先停止它或换一个目录",
+            ),
+        })?;
         let mut place = Place::begin();
         // An empty newest file continues the one before it.
         for path in list(folder)?.iter().rev() {
@@ -51,6 +61,7 @@ impl Files {
         let file = append(&path)?;
         let bytes = file.metadata()?.len();
         Ok(Self {
+            _lock: lock,
             folder: folder.to_owned(),
             file,
             bytes,

@@ -85,7 +85,7 @@ struct Waiting {
 type Told = Box<dyn FnOnce(Result<Link, ChainError>) + Send>;
 
 impl Chain {
-    /// Continues the chain in a folder, or begins it. One process may do so at a time.
+    /// Continues the chain in a folder, or begins it. A second writer of the same folder is refused.
     pub fn open(folder: &Path) -> io::Result<Self> {
         Self::open_with(folder, ROTATE_BYTES)
     }

@@ -92,7 +92,11 @@ fn fits(item: &Item, (feature, value): &(Feature, Option<String>)) -> bool {
 
 fn options(left: &[&Item], feature: Feature) -> Vec<Offer> {
     let mut found: Vec<Offer> = Vec::new();
-    for value in left.iter().filter_map(|item| item.values.get(&feature)).flatten() {
+    for value in left
+        .iter()
+        .filter_map(|item| item.values.get(&feature))
+        .flatten()
+    {
         if found.iter().all(|known| known.value != *value) {
             let answer = (feature, Some(value.clone()));
             found.push(Offer {
@@ -109,7 +113,12 @@ fn options(left: &[&Item], feature: Feature) -> Vec<Offer> {
 /// likely, and an item of several values, or of none, to be looked for under the widest of them.
 fn expected(left: &[&Item], feature: Feature) -> usize {
     let options = options(left, feature);
-    let of = |value: &String| options.iter().find(|o| o.value == *value).map_or(0, |o| o.items);
+    let of = |value: &String| {
+        options
+            .iter()
+            .find(|o| o.value == *value)
+            .map_or(0, |o| o.items)
+    };
     let each = left.iter().map(|item| match item.values.get(&feature) {
         Some(own) => own.iter().map(of).max().unwrap_or(left.len()),
         None => left.len(),

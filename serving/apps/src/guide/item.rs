@@ -108,7 +108,10 @@ pub fn items(published: &Published, day: Date) -> Vec<Item> {
 fn is_item(version: &Version) -> bool {
     use SectionKind::{Conditions, Materials, Process};
     let of_service = |kind| matches!(kind, Conditions | Materials | Process);
-    version.passages.iter().any(|passage| of_service(passage.kind))
+    version
+        .passages
+        .iter()
+        .any(|passage| of_service(passage.kind))
 }
 
 fn item(version: &Version) -> Item {
@@ -161,7 +164,10 @@ fn matching(feature: Feature, text: &str) -> Vec<String> {
 }
 
 fn text_of(version: &Version, kind: SectionKind) -> String {
-    let of_kind = version.passages.iter().filter(|passage| passage.kind == kind);
+    let of_kind = version
+        .passages
+        .iter()
+        .filter(|passage| passage.kind == kind);
     of_kind
         .flat_map(|passage| &passage.sentences)
         .filter_map(|range| version.text.get(range.clone()))

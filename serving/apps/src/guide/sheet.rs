@@ -54,7 +54,11 @@ pub struct Line {
 pub fn sheet(version: &Version) -> Sheet {
     let mut sections: Vec<Section> = Vec::new();
     for (kind, usual) in ORDER {
-        for passage in version.passages.iter().filter(|passage| passage.kind == kind) {
+        for passage in version
+            .passages
+            .iter()
+            .filter(|passage| passage.kind == kind)
+        {
             let title = match (kind, passage.path.last()) {
                 (SectionKind::Process, _) | (_, None) => usual.to_owned(),
                 (_, Some(heading)) => heading.clone(),
@@ -68,7 +72,10 @@ pub fn sheet(version: &Version) -> Sheet {
                 })
             });
             let lines: Vec<Line> = lines.collect();
-            match sections.last_mut().filter(|last| last.kind == kind && last.title == title) {
+            match sections
+                .last_mut()
+                .filter(|last| last.kind == kind && last.title == title)
+            {
                 Some(last) => last.lines.extend(lines),
                 None if !lines.is_empty() => sections.push(Section { kind, title, lines }),
                 None => {}

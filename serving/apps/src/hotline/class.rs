@@ -99,7 +99,9 @@ pub fn question_in(text: &str) -> &str {
     let sentences = || text.split_inclusive(['。', '！', '；', '？', '?', '!', '\n']);
     let marked = |sentence: &&str| sentence.ends_with(['？', '?']);
     let asking = |sentence: &&str| ASKING.iter().any(|word| sentence.contains(word));
-    let found = sentences().find(marked).or_else(|| sentences().find(asking));
+    let found = sentences()
+        .find(marked)
+        .or_else(|| sentences().find(asking));
     found.map_or(text, str::trim)
 }
 

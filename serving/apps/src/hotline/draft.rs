@@ -76,7 +76,8 @@ fn from_base(answer: &Answer) -> (String, Vec<Citation>) {
 
 /// The number of a citation's text; the same text keeps its number.
 fn number(known: &mut Vec<Citation>, citation: &Citation) -> usize {
-    let same = |seen: &Citation| seen.document == citation.document && seen.version == citation.version;
+    let same =
+        |seen: &Citation| seen.document == citation.document && seen.version == citation.version;
     if let Some(at) = known.iter().position(same) {
         return at + 1;
     }
@@ -91,17 +92,17 @@ fn frame(class: Class, routed: &Routed) -> String {
         routed.name.as_str()
     };
     match class {
-        Class::Consult => format!(
-            "知识库中没有查到可以直接答复的文件，已转{body}答复，请保持电话畅通。"
-        ),
+        Class::Consult => {
+            format!("知识库中没有查到可以直接答复的文件，已转{body}答复，请保持电话畅通。")
+        }
         Class::Complaint => format!(
             "给您带来的不便，我们深表歉意。您的投诉已转{body}核实处理，办理情况由承办单位向您反馈。"
         ),
-        Class::Help => format!(
-            "您的求助已标为急件转{body}。如有人身危险，请立即拨打 110、119 或 120。"
-        ),
-        Class::Suggest => format!(
-            "感谢您为城市建设出谋划策。您的建议已转{body}研究，是否采纳由该单位答复。"
-        ),
+        Class::Help => {
+            format!("您的求助已标为急件转{body}。如有人身危险，请立即拨打 110、119 或 120。")
+        }
+        Class::Suggest => {
+            format!("感谢您为城市建设出谋划策。您的建议已转{body}研究，是否采纳由该单位答复。")
+        }
     }
 }

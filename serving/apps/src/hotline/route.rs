@@ -73,7 +73,9 @@ fn issuer_of(answer: &Answer) -> Option<&str> {
 fn score(body: &Body, text: &str, named: Option<&str>) -> f32 {
     let strong = found(&body.strong, text).map(|word| STRONG + PER_CHAR * length(word));
     let weak = found(&body.weak, text).map(|_| WEAK);
-    let by_answer = named.filter(|name| names(body, name)).map(|_| NAMED_BY_ANSWER);
+    let by_answer = named
+        .filter(|name| names(body, name))
+        .map(|_| NAMED_BY_ANSWER);
     strong.chain(weak).chain(by_answer).sum()
 }
 

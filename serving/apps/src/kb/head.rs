@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use read::{head_end, read_head};
 
-pub(super) use fields::{declares_state, unread_fields};
+pub(super) use fields::{declares_state, unknown_keys, unread_fields};
 pub(super) use lines::top_lines;
 pub(super) use names::{issuer_of_title, place_of};
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::head::Head;
 use super::quality::Sketch;
+use super::script::bare;
 use super::version::VersionId;
 
 /// Another text, as far as the quality gate compares with it.
@@ -16,6 +17,8 @@ pub struct Known {
     pub title: String,
     /// Document number.
     pub number: Option<String>,
+    /// The number as it is compared: script and width do not matter.
+    pub(super) number_key: Option<String>,
     /// Issuing body.
     pub issuer: Option<String>,
     /// The place where it applies.
@@ -31,6 +34,7 @@ impl Known {
             id,
             title: head.title.clone(),
             number: head.number.clone(),
+            number_key: head.number.as_deref().map(bare),
             issuer: head.issuer.clone(),
             place: head.place.clone(),
             sketch,

@@ -1,25 +1,30 @@
 //! Pure: traditional characters as simplified ones, byte for byte in the same places.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Characters whose simplified form is another one of the same length in UTF-8.
-static SIMPLE: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
-    let all = ('\u{3400}'..='\u{9fff}').filter_map(|char| {
+/// The first character of the table.
+const FIRST: char = '\u{3400}';
+/// The last one.
+const LAST: char = '\u{9fff}';
+
+/// The simplified form of every character from [`FIRST`] to [`LAST`]; itself where it has none of
+/// the same length in UTF-8.
+static SIMPLE: LazyLock<Vec<char>> = LazyLock::new(|| {
+    let all = (FIRST..=LAST).map(|char| {
         let folded = hanconv::t2s(char.to_string());
         let mut folded = folded.chars();
-        let simple = folded.next().filter(|_| folded.next().is_none())?;
-        (simple != char && simple.len_utf8() == char.len_utf8()).then_some((char, simple))
+        let simple = folded.next().filter(|_| folded.next().is_none());
+        let same_length = simple.filter(|simple| simple.len_utf8() == char.len_utf8());
+        same_length.unwrap_or(char)
     });
     all.collect()
 });
 
 /// The simplified form of a character.
 pub(crate) fn simple(char: char) -> char {
-    if char < '\u{3400}' {
-        return char;
-    }
-    SIMPLE.get(&char).copied().unwrap_or(char)
+    let place = u32::from(char).checked_sub(u32::from(FIRST));
+    let known = place.and_then(|place| SIMPLE.get(place as usize));
+    known.copied().unwrap_or(char)
 }
 
 /// The text in simplified characters. Every byte range of it is one of `text`, so that what is

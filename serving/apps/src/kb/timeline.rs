@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::head::{Declared, Head};
 use super::script::bare;
+use super::state::State;
 use super::version::{Version, VersionId};
 
 /// A published version, as far as its place in time goes.
@@ -24,6 +25,19 @@ pub struct Days {
     pub replaces_from: Option<Date>,
     /// First day on which another version or document takes its place.
     pub replaced_from: Option<Date>,
+}
+
+impl Days {
+    /// The state on a day of a version with this head.
+    pub fn state_on(self, day: Date, head: &Head) -> State {
+        match State::on(day, head, self.replaced_from) {
+            // It has no first day of its own, but before this one an earlier version holds.
+            State::InForce | State::Unstated if self.replaces_from.is_some_and(|f| day < f) => {
+                State::NotYet
+            }
+            state => state,
+        }
+    }
 }
 
 impl Standing<'_> {

@@ -11,6 +11,7 @@ use super::finding::{Finding, Repair};
 use super::head::Head;
 use super::passage::Passage;
 use super::state::State;
+use super::timeline::Days;
 
 /// A version of a document: `residence-permit@2`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,12 +74,10 @@ pub struct Version {
 impl Version {
     /// Its state on a day.
     pub fn state_on(&self, day: Date) -> State {
-        match State::on(day, &self.head, self.replaced_from) {
-            // It has no first day of its own, but before this one an earlier version holds.
-            State::InForce | State::Unstated if self.replaces_from.is_some_and(|f| day < f) => {
-                State::NotYet
-            }
-            state => state,
-        }
+        let days = Days {
+            replaces_from: self.replaces_from,
+            replaced_from: self.replaced_from,
+        };
+        days.state_on(day, &self.head)
     }
 }

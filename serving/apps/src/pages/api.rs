@@ -48,7 +48,10 @@ pub(crate) async fn get_ask(
 ) -> Response {
     let Ok(top_k) = query.get("top_k").map(|value| value.parse()).transpose() else {
         let message = "top_k 应是 1 到 50 之间的整数".to_owned();
-        return refuse(&AskFault::Field(BadField { field: "top_k", message }));
+        return refuse(&AskFault::Field(BadField {
+            field: "top_k",
+            message,
+        }));
     };
     let mut question = Question::from_query(&query, "question");
     question.top_k = top_k;
@@ -84,7 +87,10 @@ pub(crate) async fn search(
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     let mut question = Question::from_query(&query, "question");
-    question.top_k = query.get("top_k").and_then(|value| value.parse().ok()).or(Some(10));
+    question.top_k = query
+        .get("top_k")
+        .and_then(|value| value.parse().ok())
+        .or(Some(10));
     let hits = match site.qa.search(&question).await {
         Ok(hits) => hits,
         Err(fault) => return refuse(&fault),
@@ -141,7 +147,8 @@ struct FeedbackBody {
 
 /// What a program's user says of an answer.
 pub(crate) async fn feedback(State(site): State<Site>, body: Bytes) -> Response {
-    let shape = "{\"id\": \"…\", \"verdict\": \"helpful\"}，verdict 为 helpful、unhelpful 或 person";
+    let shape =
+        "{\"id\": \"…\", \"verdict\": \"helpful\"}，verdict 为 helpful、unhelpful 或 person";
     let body: FeedbackBody = match read(&body, shape) {
         Ok(body) => body,
         Err(refused) => return refused,
@@ -181,7 +188,10 @@ pub(crate) async fn propose(site: &Site, text: &str) -> Result<hotline::Proposal
     let chars = text.chars().count();
     if text.trim().is_empty() || chars > MAX_TICKET_CHARS {
         let message = format!("工单（text）有 {chars} 个字，应为 1 至 {MAX_TICKET_CHARS} 个字");
-        return Err(AskFault::Field(BadField { field: "text", message }));
+        return Err(AskFault::Field(BadField {
+            field: "text",
+            message,
+        }));
     }
     let text = super::guard::masked(text);
     let answer = if hotline::classify(&text).class == Class::Consult {
@@ -228,7 +238,11 @@ pub(crate) fn error(
     field: Option<&str>,
     message: String,
 ) -> Response {
-    let error = ErrorDetail { code, field, message };
+    let error = ErrorDetail {
+        code,
+        field,
+        message,
+    };
     let schema = ERROR_SCHEMA;
     (status, Json(ErrorBody { schema, error })).into_response()
 }

@@ -2,6 +2,8 @@
 //! other: same keys, limits, meter and audit. Citations are OpenAI's `annotations`, and the whole
 //! record stands beside them under `zhisuan`.
 
+use std::fmt::Write as _;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -106,12 +108,12 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
         head.push('\n');
     }
     for notice in &answer.notices {
-        head.push_str(&format!("请注意：{}\n", notice.message));
+        let _ = writeln!(head, "请注意：{}", notice.message);
     }
     for conflict in &answer.conflicts {
-        head.push_str(&format!("关于“{}”，文件说法不一：\n", conflict.about));
+        let _ = writeln!(head, "关于“{}”，文件说法不一：", conflict.about);
         for side in &conflict.sides {
-            head.push_str(&format!("《{}》：{}\n", side.citation.title, side.value));
+            let _ = writeln!(head, "《{}》：{}", side.citation.title, side.value);
         }
     }
     if !head.is_empty() {
@@ -128,7 +130,7 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
         let mut annotations = Vec::new();
         for citation in &said.citations {
             let start = at + text.chars().count();
-            text.push_str(&format!("[{}]", number_of(&sources, citation)));
+            let _ = write!(text, "[{}]", number_of(&sources, citation));
             annotations.push(json!({
                 "type": "url_citation",
                 "url_citation": {
@@ -146,13 +148,13 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
     for (index, citation) in sources.iter().enumerate() {
         let number = citation.number.as_deref().unwrap_or("");
         let state = citation.state.label();
-        tail.push_str(&format!("[{}] 《{}》{number}（{state}）\n", index + 1, citation.title));
+        let _ = writeln!(tail, "[{}] 《{}》{number}（{state}）", index + 1, citation.title);
     }
     if let Some(to) = &answer.hand_over {
-        tail.push_str(&format!("人工服务：{}\n", to.phone));
+        let _ = writeln!(tail, "人工服务：{}", to.phone);
     }
     if !answer.sentences.is_empty() {
-        tail.push_str(&format!("{}。{}", shell::mark(&answer.made_by), answer.label));
+        let _ = write!(tail, "{}。{}", shell::mark(&answer.made_by), answer.label);
     }
     if !tail.is_empty() {
         say(format!("\n{tail}"), Vec::new(), &mut at);
@@ -247,7 +249,10 @@ fn stream(model: &str, site: &Site, answer: &Answer) -> Response {
         "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk",
         "created": 0, "model": model, "choices": [], "usage": usage,
     }));
-    let mut body: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+    let mut body = String::new();
+    for chunk in &chunks {
+        let _ = writeln!(body, "data: {chunk}\n");
+    }
     body.push_str("data: [DONE]\n\n");
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }

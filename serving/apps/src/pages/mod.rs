@@ -120,7 +120,10 @@ pub fn router(site: Site) -> Router {
         .layer(from_fn_with_state(site.clone(), permitted));
     let routes = match &site.desk {
         Some(desk) => routes
-            .route("/kb/tickets", get(staff::tickets::ask).post(staff::tickets::take))
+            .route(
+                "/kb/tickets",
+                get(staff::tickets::ask).post(staff::tickets::take),
+            )
             .merge(staff::router(desk)),
         None => routes,
     };

@@ -94,30 +94,18 @@ impl Qa {
 
     /// Puts another base in the place of the current one; questions under way end on the old one.
     pub fn replace(&self, base: Base) {
-        let mut current = self
-            .0
-            .current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(base);
     }
 
     /// Says which models help from now on.
     pub fn helped_by(&self, helpers: Helpers) {
-        *self
-            .0
-            .helped_by
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = helpers;
+        *self.0.helped_by.write().unwrap_or_else(PoisonError::into_inner) = helpers;
     }
 
     /// The current base.
     pub fn base(&self) -> Arc<Base> {
-        let current = self
-            .0
-            .current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let current = self.0.current.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current)
     }
 
@@ -135,11 +123,7 @@ impl Qa {
     pub fn status(&self) -> Status {
         let base = self.base();
         let published = base.published();
-        let helpers = self
-            .0
-            .helped_by
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let helpers = self.0.helped_by.read().unwrap_or_else(PoisonError::into_inner);
         Status {
             base: published.base.clone(),
             digest: published.digest.clone(),
@@ -176,10 +160,7 @@ impl Qa {
     /// An answer that was given.
     pub async fn kept(&self, id: &str) -> Option<Answer> {
         let (keeper, id) = (Arc::clone(&self.0.keeper), id.to_owned());
-        spawn_blocking(move || keeper.kept(&id))
-            .await
-            .ok()
-            .flatten()
+        spawn_blocking(move || keeper.kept(&id)).await.ok().flatten()
     }
 
     /// Takes what somebody says of an answer.
@@ -211,21 +192,15 @@ fn replay(base: &Base, answer: Answer) -> Replayed {
         let why = "知识库在此之后有新的发布，当时的回答按存档原样给出";
         return told(None, why, answer);
     }
-    let places = base
-        .published()
-        .versions
-        .iter()
-        .map(|v| v.head.place.clone());
+    let places = base.published().versions.iter().map(|v| v.head.place.clone());
     let mut places: Vec<Option<String>> = places.collect();
     places.push(None);
     places.sort();
     places.dedup();
-    let candidates = places
-        .into_iter()
-        .flat_map(|place| question::breadths(&answer, place));
-    let found = candidates
-        .into_iter()
-        .find(|asked| question_digest(asked) == answer.hashes.question);
+    let mut candidates = places
+        .iter()
+        .flat_map(|place| question::breadths(&answer, place.as_deref()));
+    let found = candidates.find(|asked| question_digest(asked) == answer.hashes.question);
     let Some(asked) = found else {
         let why = "问题存档前遮去了个人号码，无法逐字重算，当时的回答按存档原样给出";
         return told(None, why, answer);
@@ -238,10 +213,6 @@ fn replay(base: &Base, answer: Answer) -> Replayed {
     } else if again.hashes.model != answer.hashes.model {
         told(None, "所用模型已更换，当时的回答按存档原样给出", answer)
     } else {
-        told(
-            Some(false),
-            "重算的结果与存档不同，请报告给维护人员",
-            answer,
-        )
+        told(Some(false), "重算的结果与存档不同，请报告给维护人员", answer)
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use crate::retrieve::{EmbedError, Embedder, Side};
 
 /// A call for vectors should be answered within this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The connection should open within this.
 const CONNECT: Duration = Duration::from_secs(5);
 

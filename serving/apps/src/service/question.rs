@@ -122,11 +122,11 @@ pub fn day(field: &'static str, value: Option<&str>, today: Date) -> Result<Date
 }
 
 /// What may have been asked for an answer to come: every breadth, the usual one first.
-pub(super) fn breadths(answer: &Answer, place: Option<String>) -> Vec<Asked> {
+pub(super) fn breadths(answer: &Answer, place: Option<&str>) -> Vec<Asked> {
     let breadth = |top_k| Asked {
         question: answer.question.clone(),
         as_of: answer.as_of,
-        place: place.clone(),
+        place: place.map(str::to_owned),
         top_k,
     };
     std::iter::once(USUAL_TOP_K)

@@ -29,13 +29,17 @@ struct Shelf {
 impl Keeper for Shelf {
     fn keep(&self, answer: &Answer) -> Result<(), KeepFault> {
         let now = now_ms();
-        self.library.keep_answer(&self.base, answer, now).map_err(fault)?;
+        self.library
+            .keep_answer(&self.base, answer, now)
+            .map_err(fault)?;
         let kind = match answer.outcome {
             Outcome::NoEvidence | Outcome::NotInForce => WorkKind::Unanswered,
             Outcome::Conflict => WorkKind::Conflict,
             _ => return Ok(()),
         };
-        let opened = self.library.open_work(&self.base, kind, &answer.question, &answer.id, "", now);
+        let opened =
+            self.library
+                .open_work(&self.base, kind, &answer.question, &answer.id, "", now);
         // The answer is kept and told all the same: work is for the staff.
         if let Err(error) = opened {
             tracing::error!(%error, "no work was opened for an unanswered question");
@@ -52,11 +56,20 @@ impl Keeper for Shelf {
         let words = mask(&opinion.words).text;
         if opinion.verdict == Verdict::Person {
             let kept = self.library.answer(&opinion.answer).map_err(fault)?;
-            let question = kept.answer.map(|answer| answer.question).unwrap_or_default();
+            let question = kept
+                .answer
+                .map(|answer| answer.question)
+                .unwrap_or_default();
             let kind = WorkKind::Unanswered;
             let note = "市民要求人工答复";
-            let opened =
-                self.library.open_work(&self.base, kind, &question, &opinion.answer, note, now_ms());
+            let opened = self.library.open_work(
+                &self.base,
+                kind,
+                &question,
+                &opinion.answer,
+                note,
+                now_ms(),
+            );
             return opened.map(|_| ()).map_err(fault);
         }
         let said = Said {
@@ -69,7 +82,10 @@ impl Keeper for Shelf {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err asks for"
+)]
 fn fault(error: LibraryError) -> KeepFault {
     KeepFault(error.to_string())
 }

@@ -1,6 +1,6 @@
 //! Files made to hurt: bombs, cycles, depth, lies. Each is refused or read within bounds.
 
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 
 use zhisuan_apps::kb::{ReadFaultKind, passages, read};
 use zip::write::SimpleFileOptions;
@@ -82,15 +82,25 @@ fn macros_are_counted_and_not_opened() {
 fn a_sheet_with_far_cells_takes_no_room_for_the_cells_between() {
     let sheet = b"<worksheet><sheetData><row r=\"1\"><c r=\"A1\" t=\"inlineStr\"><is><t>a</t></is></c></row>\
         <row r=\"1048576\"><c r=\"XFD1048576\" t=\"inlineStr\"><is><t>b</t></is></c></row></sheetData></worksheet>";
-    let book = b"<workbook xmlns:r=\"r\"><sheets><sheet name=\"s\" sheetId=\"1\" r:id=\"r1\"/></sheets></workbook>";
-    let rels = b"<Relationships><Relationship Id=\"r1\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet\" Target=\"worksheets/sheet1.xml\"/></Relationships>";
-    let parts: &[(&str, &[u8])] = &[
-        ("xl/workbook.xml", book),
-        ("xl/_rels/workbook.xml.rels", rels),
-        ("xl/worksheets/sheet1.xml", sheet),
-    ];
-    let extract = read("a.xlsx", &archive(parts)).unwrap();
-    assert_eq!(extract.text.trim(), "a");
+    let mut zip = zip::ZipArchive::new(Cursor::new(fixture("fees.xlsx"))).unwrap();
+    let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
+    for at in 0..zip.len() {
+        let mut part = zip.by_index(at).unwrap();
+        let mut bytes = Vec::new();
+        part.read_to_end(&mut bytes).unwrap();
+        let name = part.name().unwrap().into_owned();
+        if name.contains("sheets/sheet") {
+            bytes = sheet.to_vec();
+        }
+        parts.push((name, bytes));
+    }
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
+    let extract = read("a.xlsx", &archive(&parts)).unwrap();
+    let found: Vec<_> = lines(&extract).into_iter().map(|(_, line)| line).collect();
+    assert_eq!(found, ["a", "a"]);
 }
 
 #[test]
@@ -217,6 +227,18 @@ fn glyphs_without_characters_are_counted_and_never_guessed() {
         );
         assert!(lines(&extract)[0].1.chars().all(|char| char == '\u{fffd}'));
     }
+}
+
+#[test]
+fn text_behind_damage_in_a_page_is_missed_aloud() {
+    let gbk = hex(&encoding_rs::GB18030.encode("甲").0);
+    let content = format!(
+        "BT /F 12 Tf 72 700 Td <{gbk}> Tj T* <{gbk}> Tj ) ) \\ <{gbk}> Tj T* <{gbk}> Tj ET"
+    );
+    let extract = read("a.pdf", &one_page(&composite("GBK-EUC-H"), &content)).unwrap();
+    let read = extract.text.matches('甲').count();
+    assert_eq!(read + faults(&extract, ReadFaultKind::InvalidBytes), 4);
+    assert!(read < 4);
 }
 
 #[test]

@@ -8,15 +8,21 @@
 )]
 
 mod answers;
+mod chain;
 mod citations;
+mod conflict;
+mod crash;
+mod desk;
 mod evaluation;
 mod gate;
 mod generated;
 mod guided;
+mod heads;
 mod hostile;
 mod hostile_files;
 mod hotline;
 mod ingest;
+mod laws;
 mod library;
 mod masking;
 mod pages;

@@ -63,7 +63,7 @@ fn headings_of_markdown_and_numbers_share_one_path() {
 #[test]
 fn notes_of_their_own_lines_hold_for_the_whole_item() {
     let text = format!(
-        "1. 建设网络\n{LONG}\n{LONG}{LONG}{LONG}\n牵头单位：市工信局\n配合单位：市数据局，各区\n2. 其他\n{LONG}\n"
+        "1. 建设网络\n{LONG}\n{LONG}{LONG}{LONG}\n{LONG}{LONG}\n牵头单位：市工信局\n配合单位：市数据局，各区\n2. 其他\n{LONG}\n"
     );
     let (whole, found) = cut("a.txt", &text);
     let (first, second): (Vec<_>, Vec<_>) = found.iter().partition(|p| p.path[0].starts_with('1'));

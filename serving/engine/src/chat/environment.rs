@@ -1,6 +1,8 @@
 //! The template engine as Hugging Face's templates expect it, bounded against hostile ones.
 
+use super::{bounds, budget};
 use crate::error::EngineError;
+use minijinja::machinery::WhitespaceConfig;
 use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, ErrorKind, Value};
 use serde::Serialize;
@@ -11,14 +13,32 @@ use std::io::{self, Write};
 const FUEL: u64 = 2_000_000;
 const DEEPEST: usize = 64;
 
+/// Bytes of plain text that one rendering may repeat into variables.
+const MOST_TEXT: u64 = 256 << 20;
+/// Beyond the chat's own bytes: the template's own words, many times over.
+const MAX_EXTRA_BYTES: usize = 4 << 20;
+const WHITESPACE: WhitespaceConfig = WhitespaceConfig {
+    keep_trailing_newline: false,
+    lstrip_blocks: true,
+    trim_blocks: true,
+};
+
 /// Compiles a template.
 pub(super) fn compile(source: &str) -> Result<Environment<'static>, EngineError> {
+    bounds::with_stack(|| compile_bounded(source))
+}
+
+fn compile_bounded(source: &str) -> Result<Environment<'static>, EngineError> {
+    let bounded = bounds::bounded(&joined_lines(&without_marks(source)), WHITESPACE)?;
     let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    environment.set_keep_trailing_newline(WHITESPACE.keep_trailing_newline);
+    environment.set_trim_blocks(WHITESPACE.trim_blocks);
+    environment.set_lstrip_blocks(WHITESPACE.lstrip_blocks);
     environment.set_recursion_limit(DEEPEST);
-    environment.set_fuel(Some(FUEL));
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    // An instruction puts out at most one piece of text.
+    let pieces = MOST_TEXT / (bounded.longest_text as u64).max(1);
+    environment.set_fuel(Some(FUEL.min(pieces)));
+    budget::install(&mut environment);
     environment.add_function("raise_exception", |text: String| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, text))
     });
@@ -27,17 +47,19 @@ pub(super) fn compile(source: &str) -> Result<Environment<'static>, EngineError>
     });
     environment.add_filter("tojson", tojson);
     environment
-        .add_template_owned("chat".to_owned(), joined_lines(&without_marks(source)))
+        .add_template_owned("chat".to_owned(), bounded.source)
         .map_err(|e| EngineError::corrupt("chat_template", e.to_string()))?;
     Ok(environment)
 }
 
-/// Renders into at most `limit` bytes.
+/// Renders a chat of so many bytes into a few times as many.
 pub(super) fn render(
     environment: &Environment<'static>,
     context: Value,
-    limit: usize,
+    bytes: usize,
 ) -> Result<String, EngineError> {
+    let limit = bytes.saturating_mul(4).saturating_add(MAX_EXTRA_BYTES);
+    budget::begin(bytes);
     let failed = |e: Error| EngineError::Template {
         detail: e.to_string(),
     };
@@ -130,6 +152,7 @@ fn tojson(value: &Value, _positional: Rest<Value>, options: Kwargs) -> Result<St
     // Text is never escaped to ASCII, whatever is asked for: it costs tokens and means the same.
     let _: Option<bool> = options.get("ensure_ascii")?;
     options.assert_all_used()?;
+    budget::read(value)?;
     let failed = |e: serde_json::Error| {
         Error::new(ErrorKind::InvalidOperation, "cannot serialize to JSON").with_source(e)
     };
@@ -159,6 +182,7 @@ fn tojson(value: &Value, _positional: Rest<Value>, options: Kwargs) -> Result<St
         }
     }
     .map_err(failed)?;
+    budget::wrote(out.len())?;
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 

@@ -5,6 +5,8 @@
 //! system message that we write (`fallback`).
 
 mod abilities;
+mod bounds;
+mod budget;
 mod environment;
 mod fallback;
 mod message;
@@ -22,8 +24,6 @@ use turns::Turns;
 const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 const MAX_TEMPLATE_BYTES: usize = 1 << 20;
-/// What a prompt may have beyond its chat: the template's own words, many times over.
-const MAX_EXTRA_BYTES: usize = 4 << 20;
 /// Marks the end of an unfinished last message; no template and no chat holds it.
 const END: &str = "zhisuan-end-of-the-unfinished-message-c41f0e0d";
 
@@ -139,11 +139,7 @@ impl ChatTemplate {
             // Qwen3 and GLM look for the first, DeepSeek and Granite for the second.
             context = context! { enable_thinking => thinking, thinking => thinking, ..context };
         }
-        let limit = turns
-            .bytes
-            .saturating_mul(4)
-            .saturating_add(MAX_EXTRA_BYTES);
-        environment::render(&self.environment, context, limit)
+        environment::render(&self.environment, context, turns.bytes)
     }
 }
 

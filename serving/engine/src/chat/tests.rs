@@ -247,6 +247,105 @@ fn hostile_templates_are_stopped() {
     );
 }
 
+/// Each of these would need terabytes, or recurse without end; all within a few instructions.
+#[test]
+fn templates_that_grow_without_end_are_stopped() {
+    let forty = "{% for i in range(40) %}";
+    let mut sources = vec![
+        "{% set ns = namespace(x='ab') %}FOR{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "{% set ns = namespace(x='ab') %}FOR{% set ns.x = ns.x + ns.x %}{% endfor %}",
+        "{% set ns = namespace(x=['ab']) %}FOR{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
+        "{% set ns = namespace(x=['ab']) %}FOR{% set ns.x = [ns.x, ns.x] %}{% endfor %}",
+        "{% set ns = namespace(x='a') %}FOR{% set ns.x = {'a': ns.x, 'b': ns.x} %}{% endfor %}",
+        "{% set ns = namespace(x='ab') %}FOR{% set ns.x = ns.x * 100 %}{% endfor %}",
+        "{% set ns = namespace(x='aa') %}FOR{% set ns.x = ns.x.replace('a', ns.x) %}{% endfor %}",
+        "{% set ns = namespace(x='aa') %}FOR{% set ns.x = ns.x|replace('a', ns.x) %}{% endfor %}",
+        "{% set ns = namespace(x='aa') %}FOR{% set ns.x = ns.x.join(ns.x|list) %}{% endfor %}",
+        "{% set ns = namespace(x='aa') %}FOR{% set ns.x = ns.x|list|join(ns.x) %}{% endfor %}",
+        "{% set ns = namespace(x='a') %}FOR{% set ns.x = '%s%s'|format(ns.x, ns.x) %}{% endfor %}",
+        "{% set ns = namespace(x='a') %}FOR{% set ns.x = '{0}{0}'.format(ns.x) %}{% endfor %}",
+        "{% set ns = namespace(x='a') %}FOR{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}{% endfor %}",
+        "{% macro f(x, n) %}{% if n %}{{ f(x ~ x, n - 1) }}{% endif %}{% endmacro %}{{ f('ab', 40) }}",
+        "{% set x %}{% for i in range(90000) %}{{ 'x' * 100000 }}{% endfor %}{% endset %}",
+        "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
+        "{% set ns = namespace() %}{% set ns.x = [ns] %}{{ ns ~ '' }}",
+        "{% set ns = namespace() %}{% set ns.x = {'a': ns} %}{{ ns|tojson }}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(500) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = ns.x + [i] %}{% endfor %}",
+        "{% set x = range(90000)|list %}{% set ns = namespace() %}{% for i in range(90000) %}{% set ns.x = x %}{% endfor %}",
+        "{{ 'a\n'|indent(9000000000) }}",
+        "{{ '%9999999999d'|format(1) }}",
+        "{{ '{:9999999999}'.format(1) }}",
+        "{{ (['ab'] * 99999999)|join(',') }}",
+        "{{ ('ab' * 9999999 ~ 'ab' * 9999999)|length }}",
+    ]
+    .into_iter()
+    .map(|source| source.replace("FOR", forty))
+    .collect::<Vec<_>>();
+    let text = "y".repeat(400_000);
+    sources.push(format!(
+        "{{% set x %}}{{% for i in range(99999) %}}{text}{{% endfor %}}{{% endset %}}"
+    ));
+    sources.push("{% set x = 'ab' %}".to_owned() + &"{% set x = x ~ x %}".repeat(40));
+    for source in sources {
+        let shown: String = source.chars().take(120).collect();
+        let error = render(&source, "a").err();
+        let error = error.unwrap_or_else(|| panic!("stopped: {shown}"));
+        assert_eq!(error.code(), "template_failed", "{shown}: {error}");
+    }
+}
+
+#[test]
+fn expressions_too_deep_to_compile_are_refused() {
+    let deep = |left: &str, middle: &str, right: &str, count: usize| {
+        let source = left.repeat(count) + middle + &right.repeat(count);
+        ChatTemplate::new(Some(&format!("{{{{ {source} }}}}")), "", "").err()
+    };
+    for (left, right) in [
+        ("", "~a"),
+        ("not ", ""),
+        ("(", ")"),
+        ("[", "]"),
+        ("", "|e"),
+        ("", ".a"),
+    ] {
+        let error = deep(left, "a", right, 100_000).unwrap();
+        assert_eq!(error.code(), "model_corrupt", "{left} {right}");
+    }
+    for (left, right) in [("", "~a"), ("", "+a"), ("", "|e"), ("", ".a")] {
+        // What is accepted compiles; it may fail as it runs.
+        drop(deep(left, "a", right, 1_000));
+    }
+}
+
+#[test]
+fn measures_change_no_prompt() {
+    let whole = "{%- set ns = namespace(a='', b=[], c=0) -%}\n{% for m in messages %}\n  {%- set ns.a = ns.a + m.content ~ (1 + 2 * 3) ~ ('x' if m.content else 'y') -%}\n  {% set ns.b = ns.b + [m.role, (1, 2)] %}{% set ns.c = ns.c + 1 -%}\n{% endfor %}\n{{ ns.a|upper ~ ns.b|length }} {{- 0 - ns.c }} {{ ns.b }}";
+    let parts = [
+        whole,
+        "{{ 2 ** 2 * 3 - 1 + 4 }}",
+        "{{ -3 + 2 * -1 }}",
+        "{{ {'k': [1, 'a']}['k'][1] }}",
+        "{{ ('a' + 'b') is defined and [1, 2][0] == 1 }}",
+        "{{ \"'}}\" ~ '{%' }}{{ ('a' ~ 'b').upper() }}{{ ('a' ~ 'b')|upper }}",
+        "{{ [1, 2]|length + 1 }}{{ not 'a' ~ 'b' }}{{ 1 + 2 if true else 3 + 4 }}",
+        "{% macro f(x, y='q' ~ 'r') %}{{ x ~ y }}{% endmacro %}{{ f('é' ~ 1) }}",
+        "{% for a, b in {'x': 1}.items() %}{{ a ~ b * 2 }}{% endfor %}",
+    ];
+    for source in parts {
+        // As the template engine writes it without any measure.
+        let mut plain = Environment::new();
+        plain.set_trim_blocks(true);
+        plain.set_lstrip_blocks(true);
+        plain.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        let messages = vec![minijinja::context! { role => "user", content => "héllo" }];
+        let wanted = plain.render_str(source, minijinja::context! { messages });
+        let wanted = wanted.unwrap_or_else(|e| panic!("{source}: {e}"));
+        let found = render(source, "héllo").unwrap_or_else(|e| panic!("{source}: {e}"));
+        assert_eq!(found, wanted, "{source}");
+    }
+}
+
 #[test]
 fn python_habits_work() {
     let source = "{{ messages[0].content.strip().upper() }}{{ strftime_now('%Y')|length }}";

@@ -88,6 +88,11 @@ impl DecoderEngine {
         };
         let judge = Judge::load(&source)?;
         let shared = Arc::new(Shared::new(source, door, options.speculation, judge));
+        // Meanwhile the first answers run; without the thread the first constraint waits.
+        let grammars = shared.grammars.clone();
+        let _ = std::thread::Builder::new()
+            .name("grammars".to_owned())
+            .spawn(move || grammars.warm());
         let (commands, inbox) = channel();
         let (end, ended) = channel();
         let mut worker = Worker::new(Arc::clone(&shared), inbox, pool, runner, scheduler);

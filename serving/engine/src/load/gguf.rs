@@ -7,6 +7,7 @@ use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape,
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
 use crate::kernel::mapped;
+use crate::tokenizer::TextTokenizer;
 use crate::tokenizer::gguf::from_gguf;
 use memmap2::Mmap;
 use std::borrow::Cow;
@@ -128,6 +129,14 @@ pub(super) fn open(path: &Path) -> Result<ModelSource, EngineError> {
         verdict,
         weights: Box::new(weights),
     })
+}
+
+/// Parses the header of a file of `size` bytes with description and tokenizer; for fuzzing.
+pub(crate) fn parse(bytes: &[u8], size: u64) -> Result<TextTokenizer, EngineError> {
+    let header = gguf_header::read(bytes, size)?;
+    let meta = Metadata(&header.metadata);
+    describe(&meta, &header.tensors)?;
+    from_gguf(&meta)
 }
 
 fn describe(

@@ -2,7 +2,7 @@
 
 use super::ability::{Ability, RerankBy};
 use super::encoder::{sentence::Sentence, spec as encoder};
-use super::spec::{Architecture, Pooling};
+use super::spec::{Architecture, DecoderSpec, Pooling};
 use super::{ModelInfo, ModelSource, RawWeight, Table, WeightSource, check_shape, config, judge};
 use crate::chat::ChatTemplate;
 use crate::error::EngineError;
@@ -219,13 +219,44 @@ fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, 
     head.resize(8 + length as usize, 0);
     file.read_exact(&mut head[8..])
         .map_err(|e| EngineError::io(path, &e))?;
-    let metadata: Metadata = serde_json::from_slice(&head[8..])
-        .map_err(|e| EngineError::corrupt(field.clone(), e.to_string()))?;
     let map = mapped::map(&file).map_err(|e| EngineError::io(path, &e))?;
     let file = Arc::new((path.to_owned(), map));
+    for Place {
+        name,
+        range,
+        shape,
+        dtype,
+    } in places(&field, &head[8..], size)?
+    {
+        let file = Arc::clone(&file);
+        let entry = Entry {
+            file,
+            range,
+            shape,
+            dtype,
+        };
+        tensors.insert(name, entry);
+    }
+    Ok(size)
+}
+
+/// Where a file's header says that a tensor lies.
+struct Place {
+    name: String,
+    range: Range<usize>,
+    shape: Vec<usize>,
+    dtype: Dtype,
+}
+
+/// The tensors of a header (JSON behind eight bytes of length) in a file of `size` bytes. All
+/// of them lie in the file, and their bytes fill their shapes.
+fn places(field: &str, header: &[u8], size: u64) -> Result<Vec<Place>, EngineError> {
+    let metadata: Metadata =
+        serde_json::from_slice(header).map_err(|e| EngineError::corrupt(field, e.to_string()))?;
+    let mut places = Vec::new();
     for (name, view) in metadata.tensors() {
         let (start, end) = view.data_offsets;
-        let offset = (8 + length).saturating_add(start as u64);
+        let offset = (8 + header.len() as u64).saturating_add(start as u64);
         if end < start || offset.saturating_add((end - start) as u64) > size {
             return Err(EngineError::corrupt(
                 name,
@@ -237,17 +268,24 @@ fn scan_file(path: &Path, tensors: &mut BTreeMap<String, Entry>) -> Result<u64, 
         if bits.is_none_or(|bits| bits / 8 != end - start) {
             return Err(EngineError::corrupt(name, "形状与数据长度不一致"));
         }
-        tensors.insert(
+        places.push(Place {
             name,
-            Entry {
-                file: Arc::clone(&file),
-                range: offset as usize..offset as usize + (end - start),
-                shape: view.shape.clone(),
-                dtype: view.dtype,
-            },
-        );
+            range: offset as usize..offset as usize + (end - start),
+            shape: view.shape.clone(),
+            dtype: view.dtype,
+        });
     }
-    Ok(size)
+    Ok(places)
+}
+
+/// Parses a header and `config.json` as a folder's; for fuzzing.
+pub(crate) fn parse(header: &[u8], config: &[u8], size: u64) -> Result<DecoderSpec, EngineError> {
+    let tensors = places("model.safetensors", header, size)?;
+    let config = serde_json::from_slice(config)
+        .map_err(|e| EngineError::corrupt("config.json", e.to_string()))?;
+    config::describe(&config, &|name| {
+        tensors.iter().any(|place| place.name == name)
+    })
 }
 
 /// The weights of a decoder in published names.

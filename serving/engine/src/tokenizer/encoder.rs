@@ -1,5 +1,6 @@
 //! Texts and pairs of texts to the tokens of an encoder.
 
+use super::library;
 use crate::error::EngineError;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +43,7 @@ pub(crate) struct Pieces {
 impl EncoderTokenizer {
     /// From the bytes of a `tokenizer.json`; `vocab` bounds the ids.
     pub(crate) fn from_json(json: &[u8], vocab: usize) -> Result<Self, EngineError> {
-        let inner = Tokenizer::from_bytes(json).map_err(|e| corrupt(&e.to_string()))?;
+        let inner = library::read(json)?;
         let largest = inner.get_vocab(true).into_values().max().unwrap_or(0);
         if largest as usize >= vocab {
             return Err(corrupt(&format!("词元编号 {largest} 超出词表大小 {vocab}")));
@@ -180,10 +181,7 @@ impl EncoderTokenizer {
     }
 
     fn encode(&self, input: EncodeInput<'_>) -> Result<Tokens, EngineError> {
-        let encoding = self
-            .inner
-            .encode_fast(input, true)
-            .map_err(|e| EngineError::invalid("input", e.to_string()))?;
+        let encoding = library::encoding(&self.inner, "input", input, true)?;
         let marks = encoding.get_special_tokens_mask();
         let mut tokens = Tokens::default();
         for ((id, kind), mark) in encoding

@@ -1,7 +1,7 @@
 //! Tokenizer from GGUF metadata: byte-level BPE or SentencePiece.
 
 use super::pieces::Pieces;
-use super::{Alphabet, Method, Parts, TextTokenizer};
+use super::{Alphabet, Method, Parts, TextTokenizer, library};
 use crate::error::EngineError;
 use crate::load::gguf::Metadata;
 use crate::load::gguf_header::Value;
@@ -123,11 +123,14 @@ fn byte_level(meta: &Metadata<'_>, tokens: Vec<&str>) -> Result<TextTokenizer, E
     }
     let pre = meta.text("tokenizer.ggml.pre").unwrap_or("default");
     let whole_words = matches!(pre, "llama-bpe" | "llama3");
-    let bpe = BPE::builder()
-        .vocab_and_merges(vocabulary, merges)
-        .ignore_merges(whole_words)
-        .build()
-        .map_err(|e| EngineError::corrupt("tokenizer.ggml.merges", e.to_string()))?;
+    let key = "tokenizer.ggml.merges";
+    let bpe = library::guarded(key, || {
+        BPE::builder()
+            .vocab_and_merges(vocabulary, merges)
+            .ignore_merges(whole_words)
+            .build()
+            .map_err(|e| EngineError::corrupt(key, e.to_string()))
+    })?;
     let mut inner = Tokenizer::new(bpe);
     pipeline(&mut inner, pre)?;
     let sets = added_tokens(meta, &tokens, &mut inner)?;

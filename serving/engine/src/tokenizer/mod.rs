@@ -3,6 +3,7 @@
 mod detokenizer;
 pub(crate) mod encoder;
 pub(crate) mod gguf;
+mod library;
 mod pieces;
 
 pub use detokenizer::Detokenizer;
@@ -147,8 +148,7 @@ impl TextTokenizer {
 
     /// From the bytes of a `tokenizer.json`; `vocab` bounds the ids, `eos` end a text.
     pub(crate) fn from_json(json: &[u8], vocab: usize, eos: &[u32]) -> Result<Self, EngineError> {
-        let inner = Tokenizer::from_bytes(json)
-            .map_err(|e| EngineError::corrupt("tokenizer.json", e.to_string()))?;
+        let inner = library::read(json)?;
         let names = |part: &str| {
             let text = format!("\"{part}\"");
             json.windows(text.len()).any(|w| w == text.as_bytes())
@@ -199,7 +199,7 @@ impl TextTokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         let mut ids = match &self.method {
             Method::Pieces(pieces) => pieces.encode(text, true),
-            Method::Library(inner) => library(inner, text, true)?,
+            Method::Library(inner) => library::encode(inner, text, true)?,
         };
         if self.add_bos
             && let Some(bos) = self.bos
@@ -221,7 +221,7 @@ impl TextTokenizer {
     pub(crate) fn encode_part(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         match &self.method {
             Method::Pieces(pieces) => Ok(pieces.encode(text, true)),
-            Method::Library(inner) => library(inner, text, false),
+            Method::Library(inner) => library::encode(inner, text, false),
         }
     }
 
@@ -236,12 +236,12 @@ impl TextTokenizer {
         for (at, first) in text.char_indices() {
             if self.markup.at(&text[at..]).is_some() {
                 let end = at + first.len_utf8();
-                ids.extend(library(inner, &text[from..end], false)?);
+                ids.extend(library::encode(inner, &text[from..end], false)?);
                 from = end;
             }
         }
         if from < text.len() {
-            ids.extend(library(inner, &text[from..], false)?);
+            ids.extend(library::encode(inner, &text[from..], false)?);
         }
         Ok(ids)
     }
@@ -314,13 +314,6 @@ impl TextTokenizer {
     pub(crate) fn control_texts(&self) -> &[String] {
         &self.control_texts
     }
-}
-
-fn library(inner: &Tokenizer, text: &str, whole: bool) -> Result<Vec<u32>, EngineError> {
-    let encoding = inner
-        .encode_fast(text, whole)
-        .map_err(|e| EngineError::invalid("prompt", e.to_string()))?;
-    Ok(encoding.get_ids().to_vec())
 }
 
 /// GPT-2's printable stand-ins for bytes: printable Latin-1 stands for itself, the other

@@ -27,7 +27,7 @@ fn plainly(tokenizer: &TextTokenizer, text: &str) -> Vec<u32> {
             Some(at) => at + rest[at..].chars().next().map_or(0, char::len_utf8),
             None => rest.len(),
         };
-        ids.extend(library(inner, &rest[..end], false).unwrap());
+        ids.extend(library::encode(inner, &rest[..end], false).unwrap());
         rest = &rest[end..];
     }
     ids

@@ -166,12 +166,14 @@ fn collect(version: &Version, claims: &mut BTreeMap<Key, Vec<Stated>>) {
                 range: range.clone(),
                 value: fact.words.clone(),
             };
-            let says_enough =
-                fact.subject.chars().filter(|char| is_han(*char)).count() >= LEAST_FRAME;
-            if says_enough {
+            // `自受理之日起十个工作日` is said of many matters; a sentence that names its own matter
+            // may be compared with any text, every other one with texts about the same matter.
+            let han = fact.subject.chars().filter(|char| is_han(*char)).count();
+            let named = han >= LEAST_FRAME && names(&fact.subject, &matter);
+            if named || !matter.is_empty() {
                 let key = Key {
                     place: place.clone(),
-                    matter: String::new(),
+                    matter: if named { String::new() } else { matter.clone() },
                     subject: fact.subject.clone(),
                     about: String::new(),
                 };
@@ -210,6 +212,18 @@ fn collect(version: &Version, claims: &mut BTreeMap<Key, Vec<Stated>>) {
     }
 }
 
+/// Whether a sentence names the matter of its title: a word of two characters that is in both.
+fn names(subject: &str, matter: &str) -> bool {
+    const VAGUE: [&str; 10] = [
+        "管理", "服务", "申请", "办理", "登记", "工作", "使用", "中心", "规定", "标准",
+    ];
+    let chars: Vec<char> = matter.chars().collect();
+    chars.windows(2).any(|pair| {
+        let word: String = pair.iter().collect();
+        !VAGUE.contains(&word.as_str()) && subject.contains(&word)
+    })
+}
+
 fn between(key: &Key, claims: Vec<Stated>) -> Option<Contradiction> {
     let first = claims.first()?;
     let differs = claims.iter().any(|stated| stated.values != first.values);
@@ -232,6 +246,32 @@ fn between(key: &Key, claims: Vec<Stated>) -> Option<Contradiction> {
     })
 }
 
+/// Endings of titles that say what kind of text it is.
+const ENDS: [&str; 22] = [
+    "的通知",
+    "的公告",
+    "的意见",
+    "办事指南",
+    "服务指南",
+    "申请指南",
+    "办理指南",
+    "使用指南",
+    "办理须知",
+    "须知",
+    "指南",
+    "管理办法",
+    "暂行办法",
+    "实施办法",
+    "试行办法",
+    "办法",
+    "实施细则",
+    "细则",
+    "规定",
+    "通告",
+    "申请",
+    "办理",
+];
+
 /// What a title is about, without the issuer before it and the kind of text behind it.
 pub fn matter(title: &str) -> String {
     let told = bare(title);
@@ -239,30 +279,6 @@ pub fn matter(title: &str) -> String {
         .rsplit_once("关于印发")
         .map_or(told.as_str(), |(_, rest)| rest);
     let mut told = told.rsplit_once("关于").map_or(told, |(_, rest)| rest);
-    const ENDS: [&str; 22] = [
-        "的通知",
-        "的公告",
-        "的意见",
-        "办事指南",
-        "服务指南",
-        "申请指南",
-        "办理指南",
-        "使用指南",
-        "办理须知",
-        "须知",
-        "指南",
-        "管理办法",
-        "暂行办法",
-        "实施办法",
-        "试行办法",
-        "办法",
-        "实施细则",
-        "细则",
-        "规定",
-        "通告",
-        "申请",
-        "办理",
-    ];
     while let Some(shorter) = ENDS.iter().find_map(|end| told.strip_suffix(end)) {
         if shorter.is_empty() {
             break;

@@ -160,7 +160,7 @@ fn chinese(chars: &[(usize, char)], at: usize) -> Option<(i64, usize)> {
         let place = "零一二三四五六七八九"
             .chars()
             .position(|known| known == *char);
-        if let Some(value) = place.or((*char == '两').then_some(2)) {
+        if let Some(value) = place.or_else(|| (*char == '两').then_some(2)) {
             digit = Some(value as i64);
         } else {
             let times = match char {
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(one("三个工作日内办结"), Some((vec![3000], "工作日")));
         assert_eq!(one("3个工作日内办结"), one("三个工作日内办结"));
         assert_eq!(one("每套最高补贴1.5万元"), Some((vec![15_000_000], "元")));
-        assert_eq!(one("收取１，２００元"), None.or(one("收取1200元")));
+        assert_eq!(one("收取１，２００元"), one("收取1200元"));
         assert_eq!(one("公告四十五日"), Some((vec![45_000], "日")));
         assert_eq!(one("5至10個工作日"), Some((vec![5000, 10_000], "工作日")));
         for text in [

@@ -179,7 +179,7 @@ fn utf16_without_mark(bytes: &[u8]) -> Result<&'static Encoding, Unreadable> {
         UTF_16LE
     };
     let clear = high_first.min(low_first) * 20 <= high_first.max(low_first);
-    if clear && bytes.len() % 2 == 0 && fits(encoding, bytes) {
+    if clear && bytes.len().is_multiple_of(2) && fits(encoding, bytes) {
         let (text, _) = encoding.decode_without_bom_handling(bytes);
         let readable = text.chars().filter(|char| is_readable(*char)).count();
         if readable * 10 >= text.chars().count() * 9 {

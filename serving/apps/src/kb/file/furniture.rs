@@ -54,13 +54,13 @@ pub(super) fn is_furniture(line: &str) -> bool {
     if line.len() > LONGEST {
         return false;
     }
-    let has = |word: &&str| line.contains(*word);
-    WORDS.iter().any(|word| has(&word))
+    let has = |word: &str| line.contains(word);
+    WORDS.iter().any(|word| has(word))
         || is_publishing_line(line)
         || is_breadcrumb(line)
         || is_page_number(line)
-        || (has(&"主办") && has(&"维护"))
-        || (has(&"主辦") && has(&"維護"))
+        || (has("主办") && has("维护"))
+        || (has("主辦") && has("維護"))
 }
 
 /// `发布时间:2023年03月31日 作者: 来源:`: said of the page, not by the text.

@@ -107,10 +107,6 @@ impl Sheet {
         if column >= MAX_COLUMNS {
             return Ok(());
         }
-        let value = match self.reaching.get(&column) {
-            Some((above, last)) if value.is_empty() && row <= *last => above.clone(),
-            _ => value,
-        };
         if let Some(last) = self.merged.get(&(row, column)) {
             self.reaching.insert(column, (value.clone(), *last));
         }
@@ -126,6 +122,21 @@ impl Sheet {
 
     fn end_row(&mut self, draft: &mut Draft) -> Result<(), Unreadable> {
         let mut cells = std::mem::take(&mut self.cells);
+        if cells.iter().all(String::is_empty) {
+            return Ok(());
+        }
+        // Programs may leave out the cells that are merged into the one above.
+        for (column, (above, last)) in &self.reaching {
+            let at = *column as usize;
+            if self.row <= *last && cells.len() <= at {
+                cells.resize(at + 1, String::new());
+            }
+            if let Some(cell) = cells.get_mut(at).filter(|cell| cell.is_empty())
+                && self.row <= *last
+            {
+                cell.clone_from(above);
+            }
+        }
         while cells.last().is_some_and(String::is_empty) {
             cells.pop();
         }
@@ -135,7 +146,6 @@ impl Sheet {
         };
         let filled = cells.iter().filter(|cell| !cell.is_empty()).count();
         match filled {
-            0 => Ok(()),
             // A line over the whole table: its title or a note.
             1 => draft.write(&cells.concat(), BlockKind::Paragraph, origin),
             _ => draft.write(&cells.join(" | "), BlockKind::TableRow, origin),

@@ -67,7 +67,7 @@ fn number(text: &str, most: usize) -> Option<(u32, usize)> {
         }
         return Some((text.get(..arabic)?.parse().ok()?, arabic));
     }
-    let mut digits: Vec<Option<u32>> = Vec::new();
+    let mut digits: Vec<Digit> = Vec::new();
     let mut used = 0;
     for char in text.chars() {
         let Some(value) = value(char) else { break };
@@ -78,32 +78,40 @@ fn number(text: &str, most: usize) -> Option<(u32, usize)> {
         }
     }
     let number = match (most, digits.as_slice()) {
-        (4, [Some(a), Some(b), Some(c), Some(d)]) => a * 1000 + b * 100 + c * 10 + d,
-        (2, [Some(one)]) => *one,
-        (2, [None]) => 10,
-        (2, [None, Some(one)]) => 10 + one,
-        (2, [Some(ten), None]) => ten * 10,
-        (2, [Some(ten), None, Some(one)]) => ten * 10 + one,
+        (4, [Digit::Is(a), Digit::Is(b), Digit::Is(c), Digit::Is(d)]) => {
+            a * 1000 + b * 100 + c * 10 + d
+        }
+        (2, [Digit::Is(one)]) => *one,
+        (2, [Digit::Ten]) => 10,
+        (2, [Digit::Ten, Digit::Is(one)]) => 10 + one,
+        (2, [Digit::Is(ten), Digit::Ten]) => ten * 10,
+        (2, [Digit::Is(ten), Digit::Ten, Digit::Is(one)]) => ten * 10 + one,
         _ => return None,
     };
     Some((number, used))
 }
 
-/// The value of a digit; `None` inside for ten.
-fn value(char: char) -> Option<Option<u32>> {
+/// A character of a Chinese number.
+#[derive(Clone, Copy)]
+enum Digit {
+    Is(u32),
+    Ten,
+}
+
+fn value(char: char) -> Option<Digit> {
     if let Some(digit) = char.to_digit(10) {
-        return Some(Some(digit));
+        return Some(Digit::Is(digit));
     }
     if matches!(char, '〇' | '○' | 'Ｏ' | '零') {
-        return Some(Some(0));
+        return Some(Digit::Is(0));
     }
     if char == '十' {
-        return Some(None);
+        return Some(Digit::Ten);
     }
     let place = "一二三四五六七八九"
         .chars()
         .position(|digit| digit == char)?;
-    Some(Some(place as u32 + 1))
+    Some(Digit::Is(place as u32 + 1))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::dates::whole_date;
 use super::{Declared, HandOver, Head, Period};
-use crate::kb::extract::Extract;
+use crate::kb::extract::{Extract, Format};
 use crate::kb::script::simplified;
 
 /// Puts a field of a head or of a page's metadata where it belongs; a value that is there already
@@ -16,11 +16,7 @@ pub(super) fn put(head: &mut Head, label: &str, value: &str) {
     }
     let text = || Some(value.to_owned());
     match label {
-        "标题" | "title" => {
-            if head.title.is_empty() {
-                value.clone_into(&mut head.title);
-            }
-        }
+        "标题" | "title" if head.title.is_empty() => value.clone_into(&mut head.title),
         "索引号" => keep(&mut head.index_number, text()),
         "文号" => keep(&mut head.number, text()),
         "发布机构" => keep(&mut head.issuer, text()),
@@ -34,11 +30,7 @@ pub(super) fn put(head: &mut Head, label: &str, value: &str) {
         "生效日期" => keep(&mut head.effective, whole_date(value)),
         "失效日期" => keep(&mut head.repealed, whole_date(value)),
         "规划期" => keep(&mut head.period, period(value)),
-        "状态" => {
-            if head.declared == Declared::Unstated {
-                head.declared = declared(value);
-            }
-        }
+        "状态" if head.declared == Declared::Unstated => head.declared = declared(value),
         "代替" => {
             let names = value.split(['、', ';', '；']).map(str::trim);
             let names = names.filter(|name| !name.is_empty()).map(str::to_owned);
@@ -167,6 +159,16 @@ pub(crate) fn unread_fields(extract: &Extract) -> Vec<(String, String)> {
             }
     };
     extract.declared.iter().filter(unread).cloned().collect()
+}
+
+/// Fields of a head that somebody wrote and nobody knows.
+pub(crate) fn unknown_keys(extract: &Extract) -> Vec<String> {
+    if !matches!(extract.format, Format::Text | Format::Markdown) {
+        return Vec::new();
+    }
+    let keys = extract.declared.iter().map(|(key, _)| key);
+    let unknown = keys.filter(|key| declared_label(key).is_none());
+    unknown.take(20).cloned().collect()
 }
 
 /// The day on which a text began to hold that says so only by its own publishing.

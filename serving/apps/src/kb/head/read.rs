@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::dates::{date_at, whole_date, years_later};
 use super::fields::{declared_label, own_day, period, plan_period, put};
-use super::lines::{Line, last_lines, pairs, top_lines};
+use super::lines::{Line, Pair, last_lines, pairs, top_lines};
 use super::names::{
     document_number, is_body, is_title, issuer_of_title, place_of, without_brackets,
 };
@@ -12,6 +12,12 @@ use super::{Declared, Head};
 use crate::kb::extract::Extract;
 use crate::kb::script::{bare, is_han, simplified};
 
+/// A longer line, in bytes, is a sentence of the text.
+const LONG_LINE: usize = 240;
+/// A text replaces at most so many others.
+const MOST_NAMES: usize = 50;
+/// Bytes in which a place's name is counted.
+const NEAR: usize = 1 << 18;
 /// Lines at the end in which a signature may stand.
 const LAST: usize = 12;
 
@@ -28,14 +34,14 @@ pub fn read_head(extract: &Extract) -> Head {
     }
     let top = top_lines(extract);
     let original = |line: &Line| extract.text.get(line.range.clone()).unwrap_or_default();
-    for line in top.iter().take(20) {
-        for pair in pairs(line, original(line)) {
-            put(&mut head, pair.label, &pair.value);
-        }
+    let told = metadata(&top, extract);
+    for pair in told.iter().flatten() {
+        put(&mut head, pair.label, &pair.value);
     }
-    let body: Vec<&Line> = top
-        .iter()
-        .filter(|line| !line.furniture && pairs(line, original(line)).is_empty())
+    let lines = top.iter().zip(&told);
+    let body: Vec<&Line> = lines
+        .filter(|(line, pairs)| !line.furniture && pairs.is_empty())
+        .map(|(line, _)| line)
         .collect();
     if head.title.is_empty() {
         head.title = title(&body, &original).unwrap_or_default();
@@ -71,11 +77,25 @@ pub fn head_end(extract: &Extract) -> usize {
         return line.map_or(text.len(), |end| from + end + 1);
     }
     let top = top_lines(extract);
-    let metadata = top.iter().take(20).filter(|line| {
-        let original = text.get(line.range.clone()).unwrap_or_default();
-        !pairs(line, original).is_empty()
-    });
-    metadata.last().map_or(0, |line| line.range.end)
+    let told = metadata(&top, extract);
+    let mut lines = top.iter().zip(&told).filter(|(_, pairs)| !pairs.is_empty());
+    lines.next_back().map_or(0, |(line, _)| line.range.end)
+}
+
+/// The pairs of each line; none from the first sentence on, where labels are words of the text.
+fn metadata(top: &[Line], extract: &Extract) -> Vec<Vec<Pair>> {
+    let mut begun = false;
+    let of = |line: &Line| {
+        let original = extract.text.get(line.range.clone()).unwrap_or_default();
+        let found = if begun {
+            Vec::new()
+        } else {
+            pairs(line, original)
+        };
+        begun |= found.is_empty() && (line.text.contains('。') || line.range.len() > LONG_LINE);
+        found
+    };
+    top.iter().map(of).collect()
 }
 
 /// The first line that reads like a title; it may run over two lines (`某某政府` / `关于…的通知`).
@@ -190,6 +210,7 @@ fn terms(head: &mut Head, words: &str, original: &str) {
     }
     head.supersedes.sort();
     head.supersedes.dedup();
+    head.supersedes.truncate(MOST_NAMES);
 }
 
 /// Whether a date before `起施行` is of this text: `本办法自`, or the beginning of a sentence.
@@ -269,7 +290,9 @@ fn place(head: &Head, words: &str) -> Option<String> {
 /// A place of two characters that the text names often and whose name is in the title: `通辽市` for
 /// a title with `数字通辽`.
 fn place_in_words(title: &str, words: &str) -> Option<String> {
-    let title: Vec<char> = bare(without_brackets(title)).chars().collect();
+    let title: Vec<char> = bare(without_brackets(title)).chars().take(40).collect();
+    let near = words.floor_char_boundary(NEAR);
+    let words = words.get(..near).unwrap_or_default();
     let stems = title
         .windows(2)
         .filter(|pair| pair.iter().all(|char| is_han(*char)));

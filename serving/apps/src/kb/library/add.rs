@@ -9,7 +9,7 @@ use super::{Library, LibraryError};
 use crate::kb::finding::{Finding, Severity};
 use crate::kb::head::{Head, read_head};
 use crate::kb::known::{Known, Stage};
-use crate::kb::quality::{Sketch, examine};
+use crate::kb::quality::{Sketch, examine_version};
 use crate::kb::read;
 use crate::kb::store::rows::VersionRow;
 use crate::kb::store::versions::{keep_raw, newest};
@@ -113,7 +113,7 @@ pub(super) fn put(
     let number = before.map_or(1, |before| before.id.number.saturating_add(1));
     let id = VersionId { document, number };
     let head = named(read_head(&extract), &id);
-    let findings = examine(&extract, &head, &others(known, &id));
+    let findings = examine_version(&extract, &head, known, &id.document);
     let row = VersionRow {
         base: add.base.clone(),
         stage: stage(&findings),
@@ -163,12 +163,6 @@ pub(super) fn deed<'a>(
             "stage": row.stage,
         }),
     }
-}
-
-/// Other documents: a new version may of course be like the one before it.
-pub(super) fn others(known: &[Known], id: &VersionId) -> Vec<Known> {
-    let other = |known: &&Known| known.id.document != id.document;
-    known.iter().filter(other).cloned().collect()
 }
 
 /// Quarantined while a person must look.

@@ -3,13 +3,13 @@
 use jiff::civil::Date;
 use rusqlite::Connection;
 
-use super::add::{deed, others, stage};
+use super::add::{deed, stage};
 use super::desk::{find, must_make};
 use super::{Added, Library, LibraryError};
 use crate::kb::finding::{Finding, Repair};
 use crate::kb::head::{Declared, Head, read_head};
 use crate::kb::known::{Known, Stage};
-use crate::kb::quality::{Sketch, examine, repaired_extract};
+use crate::kb::quality::{Sketch, examine_version, repaired_extract};
 use crate::kb::store::rows::VersionRow;
 use crate::kb::store::versions::newest;
 use crate::kb::version::VersionId;
@@ -149,7 +149,7 @@ fn editable(
 /// Judges a version again after a change.
 fn judge(row: &mut VersionRow, known: &[Known]) -> Result<(), LibraryError> {
     let (extract, done) = repaired_extract(&row.extract(), &row.repairs)?;
-    let mut findings = examine(&extract, &row.head, &others(known, &row.id));
+    let mut findings = examine_version(&extract, &row.head, known, &row.id.document);
     // What the gate proposes for the repaired text is said of the text as it was read.
     for finding in &mut findings {
         back(finding, &|repair| {

@@ -121,7 +121,7 @@ impl LibraryError {
         }
     }
 
-    pub(super) fn not_found(what: &'static str, name: impl ToString) -> Self {
+    pub(super) fn not_found(what: &'static str, name: &(impl ToString + ?Sized)) -> Self {
         Self::NotFound {
             what,
             name: name.to_string(),

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::desk::must_make;
 use super::{Library, LibraryError};
+use crate::kb::mask::mask;
 use crate::kb::store::answers::{feedback, keep_feedback};
 use crate::kb::store::work::{
     close_work, keep_regression, open_work, regressions, work, work_item,
@@ -16,7 +17,7 @@ const MAX_CHARS: usize = 2000;
 /// Reasons for a low rating.
 const REASONS: [&str; 6] = ["", "wrong", "incomplete", "outdated", "unclear", "other"];
 
-/// What somebody says of an answer. Personal numbers are masked by the caller.
+/// What somebody says of an answer. Personal numbers in it are masked before it is kept.
 #[derive(Debug, Clone)]
 pub struct Said<'a> {
     /// Id of the answer.
@@ -53,13 +54,14 @@ impl Library {
     ) -> Result<i64, LibraryError> {
         check("question", question, 1)?;
         check("note", note, 0)?;
+        let (question, note) = (mask(question).text, mask(note).text);
         self.desk().store.change(|transaction| {
             let new = NewWork {
                 base,
                 kind,
-                question,
+                question: &question,
                 answer,
-                note,
+                note: &note,
                 now_ms,
             };
             Ok(open_work(transaction, &new)?)
@@ -83,6 +85,7 @@ impl Library {
             let message = format!("评价理由（reason）“{}”不在可选范围内", said.reason);
             return Err(LibraryError::bad("reason", message));
         }
+        let comment = mask(said.comment).text;
         let kept = self.answer(said.answer)?;
         self.desk().store.change(|transaction| {
             let row = Feedback {
@@ -90,7 +93,7 @@ impl Library {
                 at_ms: now_ms,
                 helpful: said.helpful,
                 reason: said.reason.to_owned(),
-                comment: said.comment.to_owned(),
+                comment: comment.clone(),
             };
             keep_feedback(transaction, &kept.base, &row)?;
             if let (false, Some(answer)) = (said.helpful, &kept.answer) {
@@ -99,7 +102,7 @@ impl Library {
                     kind: WorkKind::LowRating,
                     question: &answer.question,
                     answer: said.answer,
-                    note: said.comment,
+                    note: &comment,
                     now_ms,
                 };
                 open_work(transaction, &new)?;
@@ -130,7 +133,7 @@ impl Library {
         }
         self.desk().store.change(|transaction| {
             let item =
-                work_item(transaction, id)?.ok_or_else(|| LibraryError::not_found("工单", id))?;
+                work_item(transaction, id)?.ok_or_else(|| LibraryError::not_found("工单", &id))?;
             if !close_work(transaction, id, &person.id, outcome, now_ms)? {
                 let message = format!("工单 {id} 已经办结");
                 return Err(LibraryError::bad("id", message));

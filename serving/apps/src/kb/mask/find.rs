@@ -118,12 +118,9 @@ fn skip(bytes: &[u8], at: usize) -> usize {
 
 /// Whether a published text announces the number at `start` as one to be used.
 pub(super) fn is_announced(text: &str, start: usize) -> bool {
-    let before = text.get(..start).unwrap_or_default();
-    let line = before.rfind('\n').map_or(0, |at| at + 1);
-    let near = before
-        .floor_char_boundary(start.saturating_sub(60))
-        .max(line);
-    let near = before.get(near..).unwrap_or_default();
+    let near = text.floor_char_boundary(start.saturating_sub(60));
+    let near = text.get(near..start).unwrap_or_default();
+    let near = near.rsplit('\n').next().unwrap_or_default();
     ANNOUNCING.iter().any(|word| near.contains(word))
 }
 

@@ -240,7 +240,7 @@ impl<'a> Cutter<'a> {
             return;
         }
         let mut passage = Passage::new(path, kind, sentences);
-        passage.table_head = self.table_head.clone();
+        passage.table_head.clone_from(&self.table_head);
         passage.deadline = deadline;
         self.found.push(passage);
     }

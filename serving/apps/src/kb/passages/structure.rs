@@ -92,7 +92,8 @@ fn numbered<'a>(
     {
         return Role::Item { rank, title };
     }
-    if !fewer(line, ITEM_CHARS) && !(in_list && line.ends_with(['；', ';'])) {
+    let list_item = in_list && line.ends_with(['；', ';']);
+    if !list_item && !fewer(line, ITEM_CHARS) {
         return Role::Item { rank, title: label };
     }
     Role::Listed(rank)

@@ -28,6 +28,7 @@ pub(super) fn find(looked: &Looked<'_>) -> Option<Finding> {
     let mut all: Vec<Glued> = dates(looked);
     all.extend(figures(looked));
     all.sort_by_key(|glued| glued.range.start);
+    all.truncate(super::MOST_PLACES);
     let strong = all.iter().any(|glued| !glued.weak);
     let first = all.iter().find(|glued| glued.weak != strong)?;
     let samples: Vec<String> = all

@@ -2,7 +2,7 @@
 
 use super::Looked;
 use crate::kb::finding::{Finding, FindingKind, Severity};
-use crate::kb::head::{Declared, issuer_of_title, place_of, unread_fields};
+use crate::kb::head::{Declared, issuer_of_title, place_of, unknown_keys, unread_fields};
 use crate::kb::script::{bare, simplified};
 
 pub(super) fn find(looked: &Looked<'_>) -> Vec<Finding> {
@@ -12,6 +12,10 @@ pub(super) fn find(looked: &Looked<'_>) -> Vec<Finding> {
         let message =
             format!("文首“{key}: {value}”看不懂：日期请写成 2025-01-31，状态请写现行、草案或失效");
         found.push((Severity::Suspicious, value, message));
+    }
+    for key in unknown_keys(looked.extract) {
+        let message = format!("文首没有名为“{key}”的字段，这一行没有用到；请检查写法");
+        found.push((Severity::Note, key, message));
     }
     if let (Some(first), Some(end)) = (head.effective, head.repealed)
         && end < first

@@ -26,8 +26,22 @@ use super::head::Head;
 use super::known::Known;
 use super::script::simplified;
 
+/// A finding names and repairs at most so many places of a text, so that a text made to be hostile
+/// costs no more than its length.
+const MOST_PLACES: usize = 2000;
+
 /// Everything the gate finds in a text, the gravest first.
 pub fn examine(extract: &Extract, head: &Head, others: &[Known]) -> Vec<Finding> {
+    examine_version(extract, head, others, "")
+}
+
+/// The same for a version of a document, which may of course be like its other versions.
+pub(crate) fn examine_version(
+    extract: &Extract,
+    head: &Head,
+    known: &[Known],
+    document: &str,
+) -> Vec<Finding> {
     let looked = Looked {
         text: &extract.text,
         words: simplified(&extract.text),
@@ -37,7 +51,7 @@ pub fn examine(extract: &Extract, head: &Head, others: &[Known]) -> Vec<Finding>
     let mut found = Vec::new();
     found.extend(garble::find(&looked));
     found.extend(repeat::find(&looked));
-    found.extend(others::find(&looked, others));
+    found.extend(others::find(&looked, known, document));
     found.extend(names::find(&looked));
     found.extend(glued::find(&looked));
     found.extend(draft::find(&looked));
@@ -78,16 +92,20 @@ impl Looked<'_> {
 
     /// What stands around a place, on its own line: some characters before it and after.
     fn around(&self, range: &Range<usize>) -> String {
-        let before = self.text.get(..range.start).unwrap_or_default();
+        let near = 48;
+        let mut from = range.start.saturating_sub(near);
+        while !self.text.is_char_boundary(from) {
+            from += 1;
+        }
+        let before = self.text.get(from..range.start).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
         let skip = line.chars().count().saturating_sub(12);
         let after = self.text.get(range.end..).unwrap_or_default();
-        let rest = after.split('\n').next().unwrap_or_default();
+        let rest = after.chars().take(12).take_while(|char| *char != '\n');
         let inside = self.text.get(range.clone()).unwrap_or_default();
         let parts = line.chars().skip(skip).chain(inside.chars().take(40));
-        let all = parts.chain(rest.chars().take(12));
-        all.map(|char| if char == '\n' { ' ' } else { char })
-            .collect()
+        let plain = |char| if char == '\n' { ' ' } else { char };
+        parts.chain(rest).map(plain).collect()
     }
 }
 
@@ -95,7 +113,8 @@ impl Looked<'_> {
 /// found again when the others are done.
 fn keep_apart(found: &mut [Finding]) {
     let mut all: Vec<(usize, usize, usize)> = Vec::new();
-    for (at, finding) in found.iter().enumerate() {
+    for (at, finding) in found.iter_mut().enumerate() {
+        finding.proposed.truncate(MOST_PLACES);
         for repair in &finding.proposed {
             all.push((repair.start, end(repair), at));
         }
@@ -114,7 +133,10 @@ fn keep_apart(found: &mut [Finding]) {
         }
     }
     for (at, finding) in found.iter_mut().enumerate() {
-        let is_kept = |repair: &Repair| kept.contains(&(repair.start, end(repair), at));
+        let is_kept = |repair: &Repair| {
+            let found = kept.binary_search_by_key(&repair.start, |kept| kept.0);
+            found.is_ok_and(|place| kept.get(place) == Some(&(repair.start, end(repair), at)))
+        };
         finding.proposed.retain(is_kept);
     }
 }

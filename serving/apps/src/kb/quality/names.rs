@@ -89,27 +89,25 @@ fn in_the_place_of_a_name(looked: &Looked<'_>) -> Option<Finding> {
         let known = LEAGUES.iter().find(|(char, _)| *char == initial);
         known.map(|(_, name)| *name)
     });
-    let mut message = format!(
-        "“{name}”出现 {} 处，占了地名的位置，却不是地名",
-        places.len()
-    );
-    if let Some(initial) = foreign {
-        message.push_str(&format!("；文号“{number}”以“{initial}”开头，与它不符"));
-    }
+    let count = places.len();
+    let against = foreign.map_or(String::new(), |initial| {
+        format!("；文号“{number}”以“{initial}”开头，与它不符")
+    });
     let proposed = proposals(looked, name, body, proper, &number);
-    match proper {
-        Some(proper) => message.push_str(&format!(
-            "，{body}且代字为“{}”的是{proper}（文中另有 {} 处“{}”）。上下文能确定的 {} 处已拟好改法，其余请对照原件逐处改正，不能一律替换",
-            initial.unwrap_or_default(),
-            looked.words.matches(proper.trim_end_matches('盟')).count(),
-            proper.trim_end_matches('盟'),
-            proposed.len()
-        )),
-        None => message.push_str("；请对照原件逐处改正，不能一律替换"),
-    }
+    let advice = match proper {
+        Some(proper) => {
+            let stem = proper.trim_end_matches('盟');
+            let elsewhere = looked.words.matches(stem).count();
+            let sure = proposed.len();
+            format!(
+                "，代字如此的{body}是{proper}（文中另有 {elsewhere} 处“{stem}”）。上下文能确定的 {sure} 处已拟好改法，其余请对照原件逐处改正，不能一律替换"
+            )
+        }
+        None => "；请对照原件逐处改正，不能一律替换".to_owned(),
+    };
+    let message = format!("“{name}”出现 {count} 处，占了地名的位置，却不是地名{against}{advice}");
     let first = places.first().copied().unwrap_or(0);
     let range = first..first + name.len();
-    let count = places.len();
     let kind = FindingKind::IntrudingName;
     let mut finding = Finding::new(kind, Severity::Blocking, range, count, name, message);
     finding.proposed = proposed;
@@ -126,7 +124,7 @@ fn proposals(
 ) -> Vec<Repair> {
     let own = own_plan(looked, name, body);
     let mut found = Vec::new();
-    for (at, _) in looked.words.match_indices(name) {
+    for (at, _) in looked.words.match_indices(name).take(super::MOST_PLACES) {
         let before = looked.words.get(..at).unwrap_or_default();
         let after = looked.words.get(at + name.len()..).unwrap_or_default();
         let by_place = || {
@@ -171,7 +169,7 @@ fn own_plan(looked: &Looked<'_>, name: &str, body: &str) -> Option<String> {
 fn spam(looked: &Looked<'_>) -> Option<Finding> {
     let mut places: Vec<Range<usize>> = Vec::new();
     for word in SPAM {
-        for (at, _) in looked.words.match_indices(word) {
+        for (at, _) in looked.words.match_indices(word).take(super::MOST_PLACES) {
             let range = at..at + word.len();
             let near = looked.around(&range);
             let near = simplified(&near);

@@ -10,10 +10,10 @@ const SAME: u32 = 900;
 /// From which they are much alike.
 const ALIKE: u32 = 600;
 
-pub(super) fn find(looked: &Looked<'_>, others: &[Known]) -> Vec<Finding> {
+pub(super) fn find(looked: &Looked<'_>, known: &[Known], document: &str) -> Vec<Finding> {
     let sketch = Sketch::of(looked.text);
-    let nearest = others
-        .iter()
+    let others = || known.iter().filter(|other| other.id.document != document);
+    let nearest = others()
         .map(|other| (sketch.likeness(&other.sketch), other))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by_key(|(likeness, _)| *likeness);
@@ -27,10 +27,8 @@ pub(super) fn find(looked: &Looked<'_>, others: &[Known]) -> Vec<Finding> {
         .as_deref()
         .map(bare)
         .filter(|number| !number.is_empty());
-    let claimed = number.and_then(|number| {
-        let same = |other: &&Known| other.number.as_deref().map(bare).as_ref() == Some(&number);
-        others.iter().find(same)
-    });
+    let claimed =
+        number.and_then(|number| others().find(|other| other.number_key.as_ref() == Some(&number)));
     found.extend(claimed.map(|other| claims(looked, other)));
     found
 }

@@ -64,7 +64,7 @@ impl Sketch {
         // A sketch that holds all of a text's shingles has no larger ones left out.
         let rest = left.count() + right.count();
         let seen = seen + rest.min(KEPT.saturating_sub(seen as usize)) as u32;
-        if seen == 0 { 0 } else { shared * 1000 / seen }
+        (shared * 1000).checked_div(seen).unwrap_or(0)
     }
 
     /// As bytes, for keeping.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Looked;
 use crate::kb::finding::{Finding, FindingKind, Repair, Severity};
-use crate::kb::mask::{MaskedKind, mask_published};
+use crate::kb::mask::{Masked, MaskedKind, mask_published};
 
 /// Orders to a model instead of a reader, in simplified characters and lower case.
 const ORDERS: [&str; 26] = [
@@ -76,29 +76,7 @@ fn numbers(looked: &Looked<'_>) -> Option<Finding> {
     let mut kinds: Vec<&str> = masked.found.iter().map(|(kind, _)| kind.label()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    // One character stands for one: the hidden form is found by counting.
-    let hidden: Vec<char> = masked.text.chars().collect();
-    let repairs = masked.found.iter().map(|(kind, range)| {
-        let before = looked.text.get(range.clone()).unwrap_or_default();
-        let skip = looked
-            .text
-            .get(..range.start)
-            .map_or(0, |text| text.chars().count());
-        let after = hidden
-            .iter()
-            .skip(skip)
-            .take(before.chars().count())
-            .collect();
-        Repair {
-            start: range.start,
-            before: before.to_owned(),
-            after,
-            reason: format!("遮盖{}", kind.label()),
-        }
-    });
-    let proposed: Vec<Repair> = repairs
-        .filter(|repair| repair.before != repair.after)
-        .collect();
+    let proposed = masks(looked.text, &masked);
     let grave = masked.found.iter().any(|(kind, _)| is_grave(*kind));
     let severity = if grave {
         Severity::Blocking
@@ -120,6 +98,27 @@ fn numbers(looked: &Looked<'_>) -> Option<Finding> {
     let mut finding = Finding::new(kind, severity, first, count, &sample, message);
     finding.proposed = proposed;
     Some(finding)
+}
+
+/// What hides each number. One character stands for one, so that both texts are walked together.
+fn masks(text: &str, masked: &Masked) -> Vec<Repair> {
+    let mut pairs = text.char_indices().zip(masked.text.chars()).peekable();
+    let mut repairs = Vec::new();
+    for (kind, range) in masked.found.iter().take(super::MOST_PLACES) {
+        while pairs.next_if(|((at, _), _)| *at < range.start).is_some() {}
+        let hidden = std::iter::from_fn(|| pairs.next_if(|((at, _), _)| *at < range.end));
+        let after: String = hidden.map(|(_, char)| char).collect();
+        let before = text.get(range.clone()).unwrap_or_default();
+        if after != before {
+            repairs.push(Repair {
+                start: range.start,
+                before: before.to_owned(),
+                after,
+                reason: format!("遮盖{}", kind.label()),
+            });
+        }
+    }
+    repairs
 }
 
 /// Numbers that no office has a reason to publish.

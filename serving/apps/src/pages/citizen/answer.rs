@@ -142,8 +142,15 @@ fn sentence_part(answer: &Answer) -> Markup {
 
 /// Sentences that the source itself numbers.
 fn is_steps(group: &[Sentence]) -> bool {
-    let numbered = |said: &Sentence| said.text.trim_start().starts_with(|c: char| c.is_ascii_digit());
-    group.len() > 1 && group.iter().all(|said| numbered(said) && unmarked(said.text.trim()) != said.text.trim())
+    let numbered = |said: &Sentence| {
+        said.text
+            .trim_start()
+            .starts_with(|c: char| c.is_ascii_digit())
+    };
+    group.len() > 1
+        && group
+            .iter()
+            .all(|said| numbered(said) && unmarked(said.text.trim()) != said.text.trim())
 }
 
 fn sentence(said: &Sentence, sources: &[&Citation], answer: &Answer) -> Markup {
@@ -172,8 +179,10 @@ fn source_part(answer: &Answer) -> Markup {
 
 /// A source with what a reader must know to trust it.
 fn source(citation: &Citation, answer: &Answer) -> Markup {
-    let dated = |label: &str, day: Option<jiff::civil::Date>| html! {
-        @if let Some(day) = day { span { (label) "：" (shell::day(day)) } }
+    let dated = |label: &str, day: Option<jiff::civil::Date>| {
+        html! {
+            @if let Some(day) = day { span { (label) "：" (shell::day(day)) } }
+        }
     };
     html! {
         a.source-title href=(href::cited(citation, answer.as_of)) { (citation.title) } " "

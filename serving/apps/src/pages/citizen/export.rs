@@ -40,7 +40,11 @@ fn file(answer: &Answer, extension: &str, kind: &'static str, body: String) -> R
 
 /// Ids are hexadecimal, so the name needs no quoting rules.
 fn disposition(answer: &Answer, extension: &str) -> String {
-    let id: String = answer.id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let id: String = answer
+        .id
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
     format!("attachment; filename=\"answer-{id}.{extension}\"")
 }
 
@@ -103,7 +107,12 @@ pub(crate) fn plain(answer: &Answer) -> String {
         let issuer = citation.issuer.as_str();
         let state = citation.state.label();
         let link = href::cited(citation, answer.as_of);
-        let _ = writeln!(text, "[{}] 《{}》 {issuer} {number}（{state}） {link}", at + 1, citation.title);
+        let _ = writeln!(
+            text,
+            "[{}] 《{}》 {issuer} {number}（{state}） {link}",
+            at + 1,
+            citation.title
+        );
     }
     if let Some(to) = &answer.hand_over {
         let counter = to.counter.as_deref().unwrap_or("");

@@ -55,7 +55,9 @@ fn path_of(query: &HashMap<String, String>) -> Path {
 }
 
 fn told(path: &Path) -> serde_json::Value {
-    let answers = path.iter().map(|(feature, value)| json!({"feature": feature, "value": value}));
+    let answers = path
+        .iter()
+        .map(|(feature, value)| json!({"feature": feature, "value": value}));
     answers.collect()
 }
 

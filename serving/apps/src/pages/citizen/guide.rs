@@ -20,7 +20,10 @@ pub(crate) async fn list(State(site): State<Site>) -> Page {
     let items = items(&site.qa.published(), today);
     let mut themes: BTreeMap<String, (&str, Vec<&Item>)> = BTreeMap::new();
     for item in &items {
-        let theme = item.values.get(&Feature::Theme).and_then(|values| values.first());
+        let theme = item
+            .values
+            .get(&Feature::Theme)
+            .and_then(|values| values.first());
         let theme = theme.map_or("其他事项", String::as_str);
         let shown = themes.entry(fold(theme)).or_insert((theme, Vec::new()));
         shown.1.push(item);
@@ -54,7 +57,10 @@ pub(crate) async fn page(
     Query(query): Query<HashMap<String, String>>,
 ) -> Page {
     let today = site.qa.today();
-    let as_of = query.get("as_of").and_then(|day| day.parse::<Date>().ok()).unwrap_or(today);
+    let as_of = query
+        .get("as_of")
+        .and_then(|day| day.parse::<Date>().ok())
+        .unwrap_or(today);
     let published = site.qa.published();
     match version_of(&published, &document, None, as_of) {
         Some(version) => shell::page(version.head.title.clone(), "")
@@ -64,7 +70,10 @@ pub(crate) async fn page(
         None => shell::page("没有这项指南", "")
             .status(StatusCode::NOT_FOUND)
             .trail("/qa/guides", "办事指南")
-            .body(parts::empty_state("没有这项指南", "它可能已经撤回，请从列表里另选。")),
+            .body(parts::empty_state(
+                "没有这项指南",
+                "它可能已经撤回，请从列表里另选。",
+            )),
     }
 }
 

@@ -35,13 +35,12 @@ pub(crate) fn shown(version: &Version, cited: Option<Range<usize>>) -> Shown<'_>
     let window = window(version, cited.as_ref());
     let cut = window.end < text.len() || window.len() > WINDOW;
     let repairs = repaired(&version.repairs);
-    let mut bounds: Vec<usize> = vec![window.start, window.end];
-    let mut bound = |range: &Range<usize>| bounds.extend([range.start, range.end]);
-    cited.iter().for_each(&mut bound);
-    repairs.iter().for_each(|(range, _)| bound(range));
     let framed = |kind| matches!(kind, BlockKind::Heading(_) | BlockKind::Furniture);
     let blocks: Vec<_> = version.blocks.iter().filter(|block| framed(block.kind)).collect();
-    blocks.iter().for_each(|block| bound(&block.range));
+    let marked = cited.iter().chain(repairs.iter().map(|(range, _)| range));
+    let marked = marked.chain(blocks.iter().map(|block| &block.range));
+    let mut bounds: Vec<usize> = marked.flat_map(|range| [range.start, range.end]).collect();
+    bounds.extend([window.start, window.end]);
     bounds.retain(|at| window.contains(at) || *at == window.end);
     bounds.retain(|at| text.is_char_boundary(*at));
     bounds.sort_unstable();

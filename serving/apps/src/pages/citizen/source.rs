@@ -20,7 +20,11 @@ pub(crate) async fn page(
     Path(document): Path<String>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Page {
-    let as_of = day("as_of", query.get("as_of").map(String::as_str), site.qa.today());
+    let as_of = day(
+        "as_of",
+        query.get("as_of").map(String::as_str),
+        site.qa.today(),
+    );
     let as_of = as_of.unwrap_or_else(|_| site.qa.today());
     let published = site.qa.published();
     let number = query.get("version").and_then(|number| number.parse().ok());
@@ -33,17 +37,23 @@ pub(crate) async fn page(
                 "它可能已经撤回。请回到提问页重新提问。",
             ));
     };
-    let bound = |name: &str| query.get(name).and_then(|value| value.parse::<usize>().ok());
+    let bound = |name: &str| {
+        query
+            .get(name)
+            .and_then(|value| value.parse::<usize>().ok())
+    };
     let cited = match (bound("start"), bound("end")) {
         (Some(start), Some(end)) => Some(start..end),
         _ => None,
     };
-    shell::page(title(&version), "").trail("/qa", "提问").body(html! {
-        (state_part(&version, as_of))
-        (facts(&version, as_of))
-        (others(&published, &version, as_of))
-        (text_part(&version, cited))
-    })
+    shell::page(title(&version), "")
+        .trail("/qa", "提问")
+        .body(html! {
+            (state_part(&version, as_of))
+            (facts(&version, as_of))
+            (others(&published, &version, as_of))
+            (text_part(&version, cited))
+        })
 }
 
 fn title(version: &Version) -> String {
@@ -60,7 +70,12 @@ pub(crate) fn version_of(
     number: Option<u32>,
     as_of: Date,
 ) -> Option<Arc<Version>> {
-    let own = || published.versions.iter().filter(|version| version.id.document == document);
+    let own = || {
+        published
+            .versions
+            .iter()
+            .filter(|version| version.id.document == document)
+    };
     let chosen = match number {
         Some(number) => own().find(|version| version.id.number == number),
         None => own()
@@ -108,11 +123,17 @@ fn facts(version: &Version, as_of: Date) -> Markup {
             rows.push((label, text(&shell::day(value))));
         }
     }
-    rows.push(("版本", html! { "第 " (version.id.number) " 版 · " (version.file.name) }));
+    rows.push((
+        "版本",
+        html! { "第 " (version.id.number) " 版 · " (version.file.name) },
+    ));
     if !version.repairs.is_empty() {
-        rows.push(("修正", html! {
-            (version.repairs.len()) " 处，经人工核准，文中以" ins.repaired { "下划线" } "标出"
-        }));
+        rows.push((
+            "修正",
+            html! {
+                (version.repairs.len()) " 处，经人工核准，文中以" ins.repaired { "下划线" } "标出"
+            },
+        ));
     }
     html! {
         section.card aria-label="文件信息" {

@@ -20,7 +20,12 @@ use crate::service::now_ms;
 type Params = Query<HashMap<String, String>>;
 
 fn refused(fault: &LibraryError) -> Response {
-    error(frame::status(fault), fault.code(), fault.field(), fault.to_string())
+    error(
+        frame::status(fault),
+        fault.code(),
+        fault.field(),
+        fault.to_string(),
+    )
 }
 
 fn told(answer: Result<Value, LibraryError>) -> Response {
@@ -31,8 +36,17 @@ fn told(answer: Result<Value, LibraryError>) -> Response {
 }
 
 /// Versions of the base, `?stage=` of one stage.
-pub(crate) async fn versions(State(desk): State<Desk>, _caller: Caller, Query(query): Params) -> Response {
-    let all = [Stage::Quarantined, Stage::Ready, Stage::Published, Stage::Withdrawn];
+pub(crate) async fn versions(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
+    let all = [
+        Stage::Quarantined,
+        Stage::Ready,
+        Stage::Published,
+        Stage::Withdrawn,
+    ];
     let stage = query.get("stage").filter(|name| !name.is_empty());
     let chosen = stage.and_then(|name| all.into_iter().find(|stage| stage.name() == name));
     if stage.is_some() && chosen.is_none() {
@@ -44,7 +58,11 @@ pub(crate) async fn versions(State(desk): State<Desk>, _caller: Caller, Query(qu
 }
 
 /// One version with its findings; `&text=1` also its text.
-pub(crate) async fn version(State(desk): State<Desk>, _caller: Caller, Query(query): Params) -> Response {
+pub(crate) async fn version(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
     let number = query.get("number").and_then(|number| number.parse().ok());
     let document = query.get("document").cloned().unwrap_or_default();
     let with_text = query.get("text").is_some_and(|text| text == "1");
@@ -79,7 +97,10 @@ pub(crate) async fn add(
         base: desk.base.clone(),
         name: query.get("name").cloned().unwrap_or_default(),
         bytes: body.to_vec(),
-        document: query.get("document").filter(|name| !name.is_empty()).cloned(),
+        document: query
+            .get("document")
+            .filter(|name| !name.is_empty())
+            .cloned(),
         person,
         now_ms: now_ms(),
     };
@@ -92,7 +113,11 @@ pub(crate) async fn add(
 }
 
 /// Work of the staff, `?all=1` also what is done.
-pub(crate) async fn work(State(desk): State<Desk>, _caller: Caller, Query(query): Params) -> Response {
+pub(crate) async fn work(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
     let open = query.get("all").is_none_or(|all| all != "1");
     let found = frame::asked(&desk, move |desk| desk.library.work(&desk.base, open, 500)).await;
     told(found.map(|items| json!({"schema": "zhisuan.kb-work/1", "items": items})))
@@ -118,12 +143,20 @@ pub(crate) async fn words(State(desk): State<Desk>, _caller: Caller) -> Response
 }
 
 /// What was done to the base, the newest first.
-pub(crate) async fn history(State(desk): State<Desk>, _caller: Caller, Query(query): Params) -> Response {
+pub(crate) async fn history(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
     let object = query.get("object").cloned();
     let found = frame::asked(&desk, move |desk| {
         desk.library.history(&desk.base, object.as_deref(), 500)
     });
-    told(found.await.map(|items| json!({"schema": "zhisuan.kb-history/1", "items": items})))
+    told(
+        found
+            .await
+            .map(|items| json!({"schema": "zhisuan.kb-history/1", "items": items})),
+    )
 }
 
 /// One deed; the body is a JSON object whose values are texts, numbers, or lists of them.
@@ -148,7 +181,10 @@ pub(crate) async fn perform(
             one => vec![(name.clone(), plain(one))],
         })
         .collect();
-    let done = frame::asked(&desk, move |desk| deeds::perform(desk, &person, &deed, &fields)).await;
+    let done = frame::asked(&desk, move |desk| {
+        deeds::perform(desk, &person, &deed, &fields)
+    })
+    .await;
     told(done.map(|mut value| {
         value["schema"] = "zhisuan.kb-done/1".into();
         value

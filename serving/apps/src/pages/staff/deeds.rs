@@ -52,7 +52,9 @@ pub(super) async fn form(
 /// The page that shows what was done.
 fn after(deed: &str, done: &Value) -> String {
     let document = done["document"].as_str();
-    let number = done["number"].as_u64().and_then(|number| u32::try_from(number).ok());
+    let number = done["number"]
+        .as_u64()
+        .and_then(|number| u32::try_from(number).ok());
     match (deed, document, number) {
         (_, Some(document), Some(number)) => version_href(&VersionId {
             document: document.to_owned(),
@@ -101,11 +103,17 @@ pub(super) fn perform(
             Ok(added(&library.repeal(&id(fields)?, from, person, now)?))
         }
         "close_work" => {
-            let number = get("id").parse().map_err(|_| bad("id", "工单编号（id）应是数字"))?;
+            let number = get("id")
+                .parse()
+                .map_err(|_| bad("id", "工单编号（id）应是数字"))?;
             let expected = get("expected").trim();
             let question = mask(get("question")).text;
             let as_of = day("as_of", get("as_of"))?.unwrap_or_else(|| jiff::Zoned::now().date());
-            let correction = Correction { question: &question, as_of, expected };
+            let correction = Correction {
+                question: &question,
+                as_of,
+                expected,
+            };
             let correction = (!expected.is_empty()).then_some(&correction);
             library.close_work(number, get("outcome"), correction, person, now)?;
             Ok(json!({"id": number}))
@@ -114,7 +122,11 @@ pub(super) fn perform(
             let means = get("means").split(['、', ',', '，', ' ', ';', '；']);
             let synonym = Synonym {
                 word: get("word").trim().to_owned(),
-                means: means.map(str::trim).filter(|m| !m.is_empty()).map(str::to_owned).collect(),
+                means: means
+                    .map(str::trim)
+                    .filter(|m| !m.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
             };
             library.propose_synonym(base, &synonym, person, now)?;
             Ok(json!(synonym))
@@ -180,7 +192,11 @@ fn picked(info: &VersionInfo, fields: &Fields) -> Result<Vec<Repair>, LibraryErr
     }
     let find = |pick: &&str| -> Option<Repair> {
         let mut parts = pick.split('.').map(str::parse::<usize>);
-        let (finding, repair, start) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+        let (finding, repair, start) = (
+            parts.next()?.ok()?,
+            parts.next()?.ok()?,
+            parts.next()?.ok()?,
+        );
         let repair = info.findings.get(finding)?.proposed.get(repair)?;
         (repair.start == start).then(|| repair.clone())
     };
@@ -220,7 +236,12 @@ fn head(mut head: Head, fields: &Fields) -> Result<Head, LibraryError> {
             "in_force" => Declared::InForce,
             "repealed" => Declared::Repealed,
             "unstated" => Declared::Unstated,
-            _ => return Err(bad("declared", "效力（declared）应为 draft、in_force、repealed 或 unstated")),
+            _ => {
+                return Err(bad(
+                    "declared",
+                    "效力（declared）应为 draft、in_force、repealed 或 unstated",
+                ));
+            }
         };
     }
     Ok(head)

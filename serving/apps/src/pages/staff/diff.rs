@@ -16,8 +16,16 @@ pub(super) fn changes<'a>(old: &'a str, new: &'a str) -> Vec<Change<'a>> {
     let old: Vec<&str> = lines(old);
     let new: Vec<&str> = lines(new);
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let (old, new) = (old.get(head..).unwrap_or_default(), new.get(head..).unwrap_or_default());
-    let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (old, new) = (
+        old.get(head..).unwrap_or_default(),
+        new.get(head..).unwrap_or_default(),
+    );
+    let tail = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     let old = old.get(..old.len() - tail).unwrap_or_default();
     let new = new.get(..new.len() - tail).unwrap_or_default();
     let mut found = vec![Change::Same(head)];
@@ -32,7 +40,10 @@ pub(super) fn changes<'a>(old: &'a str, new: &'a str) -> Vec<Change<'a>> {
 }
 
 fn lines(text: &str) -> Vec<&str> {
-    text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect()
+    text.lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect()
 }
 
 fn same(found: &mut Vec<Change<'_>>, lines: usize) {
@@ -61,7 +72,9 @@ fn walk<'a>(old: &[&'a str], new: &[&'a str], found: &mut Vec<Change<'a>>) {
         if i < old.len() && j < new.len() && old[i] == new[j] {
             same(found, 1);
             (i, j) = (i + 1, j + 1);
-        } else if j >= new.len() || (i < old.len() && longest[at(i + 1, j)] >= longest[at(i, j + 1)]) {
+        } else if j >= new.len()
+            || (i < old.len() && longest[at(i + 1, j)] >= longest[at(i, j + 1)])
+        {
             found.push(Change::Gone(old[i]));
             i += 1;
         } else {
@@ -88,6 +101,9 @@ mod tests {
         ];
         assert_eq!(found, wanted);
         assert_eq!(changes("a\nb", "a\nb\n"), [Change::Same(2)]);
-        assert_eq!(changes("", "x"), [Change::Same(0), Change::New("x"), Change::Same(0)]);
+        assert_eq!(
+            changes("", "x"),
+            [Change::Same(0), Change::New("x"), Change::Same(0)]
+        );
     }
 }

@@ -27,7 +27,10 @@ pub(crate) async fn page(
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     let chosen = query.get("stage").map_or("", String::as_str);
-    let stage = STAGES.iter().find(|(name, ..)| *name == chosen).and_then(|(.., stage)| *stage);
+    let stage = STAGES
+        .iter()
+        .find(|(name, ..)| *name == chosen)
+        .and_then(|(.., stage)| *stage);
     let versions = frame::asked(&desk, move |desk| desk.library.versions(&desk.base, stage)).await;
     let versions = match versions {
         Ok(versions) => versions,
@@ -78,7 +81,13 @@ pub(super) fn table(caption: &str, versions: &[&VersionInfo], none: &str, hint: 
 
 /// How many findings of each severity, the graver first.
 fn quality(version: &VersionInfo) -> Markup {
-    let count = |grave: Severity| version.findings.iter().filter(|f| f.severity == grave).count();
+    let count = |grave: Severity| {
+        version
+            .findings
+            .iter()
+            .filter(|f| f.severity == grave)
+            .count()
+    };
     html! {
         @for grave in [Severity::Blocking, Severity::Suspicious, Severity::Note] {
             @let found = count(grave);

@@ -117,13 +117,20 @@ pub(super) fn severity(severity: Severity) -> Markup {
 
 /// The page of a version.
 pub(super) fn version_href(id: &VersionId) -> String {
-    format!("/kb/version/{}/{}", id.number, href::encode_path(&id.document))
+    format!(
+        "/kb/version/{}/{}",
+        id.number,
+        href::encode_path(&id.document)
+    )
 }
 
 /// A moment as people here write it.
 pub(super) fn when(ms: i64) -> String {
     match Timestamp::from_millisecond(ms) {
-        Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Ok(at) => at
+            .to_zoned(TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M")
+            .to_string(),
         Err(_) => "—".to_owned(),
     }
 }

@@ -66,7 +66,10 @@ pub(crate) fn router(desk: &Desk) -> Router<Site> {
         .route("/kb/documents", get(documents::page))
         .route("/kb/version/{number}/{*document}", get(version::page))
         .route("/kb/raw/{number}/{*document}", get(version::raw))
-        .route("/kb/diff/{from}/{to}/{*document}", get(version::differences))
+        .route(
+            "/kb/diff/{from}/{to}/{*document}",
+            get(version::differences),
+        )
         .route("/kb/work", get(work::page))
         .route("/kb/words", get(words::page))
         .route("/kb/do/{deed}", post(deeds::form))

@@ -23,16 +23,40 @@ pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response
         Ok(looked) => looked,
         Err(error) => return refused(&visitor, &error),
     };
-    let count = |stage: Stage| versions.iter().filter(|version| version.stage == stage).count();
+    let count = |stage: Stage| {
+        versions
+            .iter()
+            .filter(|version| version.stage == stage)
+            .count()
+    };
     let helpful = feedback.iter().filter(|said| said.helpful).count();
     let tile = |label: &str, value: usize, href: &str, urgent: bool| {
-        let tone = if urgent && value > 0 { Tone::Warn } else { Tone::Neutral };
+        let tone = if urgent && value > 0 {
+            Tone::Warn
+        } else {
+            Tone::Neutral
+        };
         Tile::new(label, value.to_string()).href(href).tone(tone)
     };
     let tiles = [
-        tile("隔离待核", count(Stage::Quarantined), "/kb/documents?stage=quarantined", true),
-        tile("待发布", count(Stage::Ready), "/kb/documents?stage=ready", true),
-        tile("已发布", count(Stage::Published), "/kb/documents?stage=published", false),
+        tile(
+            "隔离待核",
+            count(Stage::Quarantined),
+            "/kb/documents?stage=quarantined",
+            true,
+        ),
+        tile(
+            "待发布",
+            count(Stage::Ready),
+            "/kb/documents?stage=ready",
+            true,
+        ),
+        tile(
+            "已发布",
+            count(Stage::Published),
+            "/kb/documents?stage=published",
+            false,
+        ),
         tile("未办工单", work, "/kb/work", true),
         tile("待核同义词", words, "/kb/words", true),
         tile("评价", feedback.len(), "/kb/work", false).note(format!("其中有用 {helpful}")),

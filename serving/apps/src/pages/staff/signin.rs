@@ -21,10 +21,10 @@ pub(crate) struct Key {
 
 /// Asks for the key.
 pub(crate) async fn ask() -> Page {
-    page(html! {})
+    page(&html! {})
 }
 
-fn page(above: Markup) -> Page {
+fn page(above: &Markup) -> Page {
     Page::new("知识库管理登录").site("知识库管理", "/kb").body(html! {
         (above)
         form.card method="post" action="/kb/signin" {
@@ -64,7 +64,7 @@ pub(crate) async fn enter(
 }
 
 fn refused(why: &str, status: StatusCode) -> Response {
-    page(parts::alert(Tone::Warn, "没有登录", why)).status(status).into_response()
+    page(&parts::alert(Tone::Warn, "没有登录", why)).status(status).into_response()
 }
 
 /// Ends the session.

@@ -69,7 +69,12 @@ pub(crate) async fn take(
         return page(&visitor, &ticket.text, StatusCode::FORBIDDEN, &told);
     }
     match propose(&site, &ticket.text).await {
-        Ok(proposal) => page(&visitor, &proposal.text, StatusCode::OK, &shown(&site, &proposal)),
+        Ok(proposal) => page(
+            &visitor,
+            &proposal.text,
+            StatusCode::OK,
+            &shown(&site, &proposal),
+        ),
         Err(fault) => {
             let told = parts::alert(Tone::Warn, "没有分析", fault.to_string());
             page(&visitor, &ticket.text, StatusCode::BAD_REQUEST, &told)
@@ -89,15 +94,24 @@ fn tone(class: Class) -> Tone {
 fn shown(site: &Site, proposal: &Proposal) -> Markup {
     let (class, routed, draft) = (&proposal.class, &proposal.routed, &proposal.draft);
     let rows = [
-        ("类别", html! {
-            (parts::badge(tone(class.class), class.label))
-            @if class.unsure { span.muted { " 不太确定，请人工判断" } }
-        }),
-        ("承办单位", html! {
-            strong { (routed.name) }
-            @if !routed.because.is_empty() { span.muted { " 依据：" (routed.because.join("、")) } }
-        }),
-        ("其他可能", html! { @if routed.others.is_empty() { "—" } @else { (routed.others.join("、")) } }),
+        (
+            "类别",
+            html! {
+                (parts::badge(tone(class.class), class.label))
+                @if class.unsure { span.muted { " 不太确定，请人工判断" } }
+            },
+        ),
+        (
+            "承办单位",
+            html! {
+                strong { (routed.name) }
+                @if !routed.because.is_empty() { span.muted { " 依据：" (routed.because.join("、")) } }
+            },
+        ),
+        (
+            "其他可能",
+            html! { @if routed.others.is_empty() { "—" } @else { (routed.others.join("、")) } },
+        ),
     ];
     html! {
         section.card {

@@ -30,7 +30,9 @@ pub(crate) async fn page(
         let all = desk.library.versions(&desk.base, None)?;
         let object = id.to_string();
         let history = desk.library.history(&desk.base, Some(&object), 50)?;
-        let others = all.into_iter().filter(|info| info.id.document == id.document && info.id != id);
+        let others = all
+            .into_iter()
+            .filter(|info| info.id.document == id.document && info.id != id);
         Ok((opened, others.collect::<Vec<_>>(), history))
     });
     match looked.await {
@@ -52,27 +54,39 @@ pub(crate) async fn page(
 fn facts(info: &VersionInfo) -> Markup {
     let head = &info.head;
     let text = |value: Option<&str>| html! { (value.unwrap_or("未注明")) };
-    let day = |day: Option<jiff::civil::Date>| match day {
-        Some(day) => html! { (shell::day(day)) },
-        None => html! { "未注明" },
+    let day = |day: Option<jiff::civil::Date>| {
+        let written = day.map_or_else(|| "未注明".to_owned(), shell::day);
+        html! { (written) }
     };
     let force = crate::kb::State::on(jiff::Zoned::now().date(), head, None);
     let rows = [
-        ("状态", parts::badge(stage_tone(info.stage), info.stage.label())),
+        (
+            "状态",
+            parts::badge(stage_tone(info.stage), info.stage.label()),
+        ),
         ("版本", html! { (info.id.to_string()) }),
-        ("今天的效力", parts::badge(shell::tone(force), force.label())),
+        (
+            "今天的效力",
+            parts::badge(shell::tone(force), force.label()),
+        ),
         ("发布机构", text(head.issuer.as_deref())),
         ("文号", text(head.number.as_deref())),
         ("适用地区", text(head.place.as_deref())),
         ("成文日期", day(head.written)),
         ("生效日期", day(head.effective)),
         ("失效日期", day(head.repealed)),
-        ("原件", html! {
-            a href={ "/kb/raw/" (info.id.number) "/" (href::encode_path(&info.id.document)) } { (info.file.name) }
-            " （" (info.file.bytes) " 字节）"
-        }),
-        ("经手", html! { (info.makers.join("、")) " 入库或修改"
-            @if let Some(checker) = &info.checker { "；" (checker) " 发布" } }),
+        (
+            "原件",
+            html! {
+                a href={ "/kb/raw/" (info.id.number) "/" (href::encode_path(&info.id.document)) } { (info.file.name) }
+                " （" (info.file.bytes) " 字节）"
+            },
+        ),
+        (
+            "经手",
+            html! { (info.makers.join("、")) " 入库或修改"
+            @if let Some(checker) = &info.checker { "；" (checker) " 发布" } },
+        ),
         ("入库时间", html! { (when(info.added_ms)) }),
     ];
     html! {
@@ -127,32 +141,59 @@ fn head_form(visitor: &Visitor, info: &VersionInfo) -> Markup {
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
     let fields = [
         ("title", "标题", "text", head.title.clone()),
-        ("head_number", "文号", "text", head.number.clone().unwrap_or_default()),
-        ("issuer", "发布机构", "text", head.issuer.clone().unwrap_or_default()),
-        ("place", "适用地区", "text", head.place.clone().unwrap_or_default()),
-        ("theme", "主题", "text", head.theme.clone().unwrap_or_default()),
+        (
+            "head_number",
+            "文号",
+            "text",
+            head.number.clone().unwrap_or_default(),
+        ),
+        (
+            "issuer",
+            "发布机构",
+            "text",
+            head.issuer.clone().unwrap_or_default(),
+        ),
+        (
+            "place",
+            "适用地区",
+            "text",
+            head.place.clone().unwrap_or_default(),
+        ),
+        (
+            "theme",
+            "主题",
+            "text",
+            head.theme.clone().unwrap_or_default(),
+        ),
         ("effective", "生效日期", "date", day(head.effective)),
         ("repealed", "失效日期", "date", day(head.repealed)),
     ];
-    form(visitor, "head", &html! {
-        (named(&info.id))
-        div.grid-fields {
-            @for (name, label, kind, value) in &fields {
-                div.field {
-                    label for={ "head-" (name) } { (label) }
-                    input id={ "head-" (name) } type=(kind) name=(name) value=(value);
+    form(
+        visitor,
+        "head",
+        &html! {
+            (named(&info.id))
+            div.grid-fields {
+                @for (name, label, kind, value) in &fields {
+                    div.field {
+                        label for={ "head-" (name) } { (label) }
+                        input id={ "head-" (name) } type=(kind) name=(name) value=(value);
+                    }
                 }
             }
-        }
-        p.hint { "已发布的版本不变，更正会成为新的一版，由另一人核对后发布。" }
-        button type="submit" { "保存更正" }
-    })
+            p.hint { "已发布的版本不变，更正会成为新的一版，由另一人核对后发布。" }
+            button type="submit" { "保存更正" }
+        },
+    )
 }
 
 /// The quality report; places are of the repaired text, proposed repairs are picked one by one.
 fn findings(visitor: &Visitor, opened: &Opened) -> Markup {
     let info = &opened.info;
-    let any = info.findings.iter().any(|finding| !finding.proposed.is_empty());
+    let any = info
+        .findings
+        .iter()
+        .any(|finding| !finding.proposed.is_empty());
     let list = html! {
         ol.findings {
             @for (at, finding) in info.findings.iter().enumerate() {
@@ -188,9 +229,20 @@ fn excerpt(opened: &Opened, finding: &Finding) -> Markup {
     let Some(marked) = text.get(start..end) else {
         return html! {};
     };
-    let before: String = text.get(..start).unwrap_or_default().chars().rev().take(AROUND).collect();
+    let before: String = text
+        .get(..start)
+        .unwrap_or_default()
+        .chars()
+        .rev()
+        .take(AROUND)
+        .collect();
     let before: String = before.chars().rev().collect();
-    let after: String = text.get(end..).unwrap_or_default().chars().take(AROUND).collect();
+    let after: String = text
+        .get(end..)
+        .unwrap_or_default()
+        .chars()
+        .take(AROUND)
+        .collect();
     let shown: String = marked.chars().take(4 * AROUND).collect();
     let place = opened.blocks.iter().find(|block| block.range.end > start);
     html! {
@@ -351,7 +403,10 @@ pub(crate) async fn differences(
         Err(error) => return refused(&visitor, &error),
     };
     let changed = changes(&old.text, &new.text);
-    let id = VersionId { document, number: to };
+    let id = VersionId {
+        document,
+        number: to,
+    };
     frame::page(&visitor, format!("第 {from} 版与第 {to} 版的差异"), "")
         .trail("/kb/documents", "文件")
         .trail(version_href(&id), new.info.head.title.clone())

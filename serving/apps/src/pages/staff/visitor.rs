@@ -69,7 +69,9 @@ impl Sessions {
     pub(crate) fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
         let cookie = cookie(headers)?;
         let sessions = self.lock();
-        let session = sessions.get(cookie).filter(|session| session.until_ms > now_ms())?;
+        let session = sessions
+            .get(cookie)
+            .filter(|session| session.until_ms > now_ms())?;
         Some(session.visitor.clone())
     }
 
@@ -98,7 +100,10 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
 /// The key that a program shows.
 pub(crate) fn key(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    value.strip_prefix("Bearer ").map(str::trim).filter(|key| !key.is_empty())
+    value
+        .strip_prefix("Bearer ")
+        .map(str::trim)
+        .filter(|key| !key.is_empty())
 }
 
 impl FromRequestParts<Desk> for Visitor {
@@ -120,8 +125,14 @@ impl FromRequestParts<Desk> for Caller {
             None => None,
         };
         person.map(Self).ok_or_else(|| {
-            let message = "请用 Authorization: Bearer 给出操作员或知识库管理员（clerk）的密钥".to_owned();
-            api::error(axum::http::StatusCode::UNAUTHORIZED, "ZS-AUTH-KEY", None, message)
+            let message =
+                "请用 Authorization: Bearer 给出操作员或知识库管理员（clerk）的密钥".to_owned();
+            api::error(
+                axum::http::StatusCode::UNAUTHORIZED,
+                "ZS-AUTH-KEY",
+                None,
+                message,
+            )
         })
     }
 }

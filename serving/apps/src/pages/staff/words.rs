@@ -56,7 +56,10 @@ fn synonyms(visitor: &Visitor, published: &Published) -> Markup {
         .column("文件的说法")
         .empty("还没有同义词", "市民常用而文件里没有的词，在下面提出。");
     for synonym in &published.synonyms {
-        table = table.row(vec![html! { (synonym.word) }, html! { (synonym.means.join("、")) }]);
+        table = table.row(vec![
+            html! { (synonym.word) },
+            html! { (synonym.means.join("、")) },
+        ]);
     }
     html! {
         (table)

@@ -58,8 +58,15 @@ pub(super) struct Body {
     tables: Vec<Table>,
     /// How deep in something that is left out.
     skipped: usize,
-    in_text: bool,
-    in_row_properties: bool,
+    at: At,
+}
+
+/// Where in a paragraph or row the nodes are.
+#[derive(Debug, Default)]
+struct At {
+    text: bool,
+    row_properties: bool,
+    /// In a run that is not shown.
     hidden: bool,
 }
 
@@ -74,9 +81,7 @@ impl Body {
             paragraphs: Vec::new(),
             tables: Vec::new(),
             skipped: 0,
-            in_text: false,
-            in_row_properties: false,
-            hidden: false,
+            at: At::default(),
         }
     }
 
@@ -87,7 +92,7 @@ impl Body {
         self.count = 0;
         self.paragraphs.clear();
         self.tables.clear();
-        (self.skipped, self.in_text, self.hidden) = (0, false, false);
+        (self.skipped, self.at) = (0, At::default());
     }
 
     /// Takes the next node of the part.
@@ -102,7 +107,7 @@ impl Body {
             }
             Node::Start(name, start) => self.start(name, start),
             Node::End(name) => return self.end(draft, name),
-            Node::Text(text) if self.in_text && self.skipped == 0 && !self.hidden => {
+            Node::Text(text) if self.at.text && self.skipped == 0 && !self.at.hidden => {
                 self.push(text);
             }
             Node::Text(_) => {}
@@ -118,7 +123,7 @@ impl Body {
 
     fn start(&mut self, name: &str, start: &BytesStart<'_>) {
         match name {
-            "del" | "trDel" if self.in_row_properties => {
+            "del" | "trDel" if self.at.row_properties => {
                 if let Some(table) = self.tables.last_mut() {
                     table.row.deleted = true;
                 }
@@ -132,10 +137,11 @@ impl Body {
                     ..Paragraph::default()
                 });
             }
-            "t" => self.in_text = true,
-            "r" => self.hidden = false,
+            "t" => self.at.text = true,
+            "r" => self.at.hidden = false,
             "vanish" => {
-                self.hidden = attribute(start, "val").is_none_or(|val| val != "0" && val != "false")
+                let shown = attribute(start, "val").is_some_and(|val| val == "0" || val == "false");
+                self.at.hidden = !shown;
             }
             "tab" | "ptab" => self.push(" "),
             "br" | "cr" => self.push("\n"),
@@ -146,7 +152,7 @@ impl Body {
                     table.row = Row::default();
                 }
             }
-            "trPr" => self.in_row_properties = true,
+            "trPr" => self.at.row_properties = true,
             "tc" => {
                 if let Some(table) = self.tables.last_mut() {
                     table.row.cells.push(Vec::new());
@@ -178,15 +184,13 @@ impl Body {
 
     fn end(&mut self, draft: &mut Draft, name: &str) -> Result<(), Unreadable> {
         match name {
-            "t" => self.in_text = false,
-            "r" => self.hidden = false,
-            "rPr" if self.paragraphs.is_empty() => self.hidden = false,
+            "t" => self.at.text = false,
             // Hidden paragraph marks hide nothing of the runs after them.
-            "pPr" => self.hidden = false,
-            "trPr" => self.in_row_properties = false,
+            "r" | "pPr" => self.at.hidden = false,
+            "trPr" => self.at.row_properties = false,
             "p" => {
                 if let Some(paragraph) = self.paragraphs.pop() {
-                    for line in self.lines(paragraph) {
+                    for line in self.lines(&paragraph) {
                         self.write(draft, line)?;
                     }
                 }
@@ -201,7 +205,7 @@ impl Body {
     }
 
     /// The lines of a paragraph with the number that is shown before it.
-    fn lines(&mut self, paragraph: Paragraph) -> Vec<Line> {
+    fn lines(&mut self, paragraph: &Paragraph) -> Vec<Line> {
         if paragraph.text.trim().is_empty() {
             return Vec::new();
         }
@@ -211,11 +215,11 @@ impl Body {
         let by_style = self.styles.numbering(&paragraph.style);
         let list = paragraph
             .list
-            .or(by_style.map(|(list, _)| list))
+            .or_else(|| by_style.map(|(list, _)| list))
             .filter(|list| *list != 0);
         let at = paragraph
             .level
-            .or(by_style.map(|(_, level)| level))
+            .or_else(|| by_style.map(|(_, level)| level))
             .unwrap_or(0);
         let mark = list.and_then(|list| self.numbering.next(list, at));
         let kind = match (self.furniture, heading, &mark) {
@@ -250,16 +254,12 @@ impl Body {
             .tables
             .last_mut()
             .and_then(|table| table.row.cells.last_mut());
-        match cell {
-            Some(cell) => {
-                cell.push(line);
-                Ok(())
-            }
-            None => {
-                let origin = self.origin(line.number);
-                draft.write(&line.text, line.kind, origin)
-            }
+        if let Some(cell) = cell {
+            cell.push(line);
+            return Ok(());
         }
+        let origin = self.origin(line.number);
+        draft.write(&line.text, line.kind, origin)
     }
 
     fn origin(&self, number: u32) -> Origin {
@@ -332,12 +332,10 @@ impl Body {
             .len()
             .checked_sub(2)
             .and_then(|at| self.tables.get_mut(at));
-        match outer.and_then(|table| table.row.cells.last_mut()) {
-            Some(cell) => {
-                cell.push(line);
-                Ok(())
-            }
-            None => draft.write(&line.text, line.kind, origin),
+        if let Some(cell) = outer.and_then(|table| table.row.cells.last_mut()) {
+            cell.push(line);
+            return Ok(());
         }
+        draft.write(&line.text, line.kind, origin)
     }
 }

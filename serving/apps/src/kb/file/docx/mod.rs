@@ -58,7 +58,7 @@ fn parts(archive: &Archive<'_>) -> Vec<(String, bool)> {
     let named = |start: &str| {
         let names = archive.names().iter();
         let mut found: Vec<_> = names
-            .filter(|name| name.starts_with(start) && name.ends_with(".xml"))
+            .filter(|name| name.starts_with(start) && !name.contains("_rels"))
             .take(64)
             .map(|name| (name.clone(), true))
             .collect();

@@ -20,16 +20,12 @@ use crate::kb::extract::{Extract, Origin, ReadFaultKind};
 pub(super) fn read(decoded: &Decoded) -> Result<Extract, Unreadable> {
     let mut page = Page::new();
     let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<usize>| {
-        page.handle(event, &(span.start..span.end));
+        page.handle(&event, &(span.start..span.end));
         None::<Infallible>
     });
     emitter.naively_switch_states(true);
-    for event in Tokenizer::new_with_emitter(decoded.text(), emitter) {
-        // The page collects by itself and its text is in memory: neither token nor error exists.
-        match event {
-            Ok(never) | Err(never) => match never {},
-        }
-    }
+    // The page collects by itself: there are no tokens, and reading memory cannot fail.
+    Tokenizer::new_with_emitter(decoded.text(), emitter).for_each(drop);
     let mut draft = page.close()?;
     let mut raw = decoded.raw();
     for block in draft.blocks_mut() {

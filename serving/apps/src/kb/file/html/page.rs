@@ -77,18 +77,18 @@ impl Page {
     }
 
     /// Takes the next piece of the page; `span` is where it stands.
-    pub(super) fn handle(&mut self, event: CallbackEvent<'_>, span: &Range<usize>) {
+    pub(super) fn handle(&mut self, event: &CallbackEvent<'_>, span: &Range<usize>) {
         match event {
             CallbackEvent::OpenStartTag { name } => {
                 self.tag = Tag {
-                    name: name.to_vec(),
+                    name: (*name).to_vec(),
                     ..Tag::default()
                 };
             }
             CallbackEvent::AttributeName { name } => {
-                name.clone_into(&mut self.tag.attribute);
+                (*name).clone_into(&mut self.tag.attribute);
                 self.active += usize::from(name.starts_with(b"on") && self.skipped.is_none());
-                self.tag.furniture |= name == b"hidden";
+                self.tag.furniture |= *name == b"hidden";
             }
             CallbackEvent::AttributeValue { value } => self.attribute(value),
             CallbackEvent::CloseStartTag { .. } => self.start(),

@@ -138,7 +138,8 @@ fn next_word(bytes: &[u8]) -> Option<(Word<'_>, &[u8])> {
             let end = bytes
                 .iter()
                 .position(|byte| matches!(byte, b'\n' | b'\r'))?;
-            next_word_flat(bytes.get(end..)?)
+            // It reads as a name without meaning: no recursion over a million comments.
+            Some((Word::Name(b"%"), bytes.get(end..)?))
         }
         b'[' => Some((Word::Open, bytes.get(1..)?)),
         b']' => Some((Word::Close, bytes.get(1..)?)),
@@ -162,11 +163,6 @@ fn next_word(bytes: &[u8]) -> Option<(Word<'_>, &[u8])> {
             Some((Word::Name(bytes.get(..end)?), bytes.get(end..)?))
         }
     }
-}
-
-/// A comment reads as a name without meaning: no recursion over a million comments.
-fn next_word_flat(rest: &[u8]) -> Option<(Word<'_>, &[u8])> {
-    Some((Word::Name(b"%"), rest))
 }
 
 #[cfg(test)]

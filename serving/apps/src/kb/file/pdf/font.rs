@@ -162,7 +162,7 @@ impl Font {
                 self.default_width
             };
             let known = self.widths.get(&number).copied();
-            let width = known.unwrap_or(match self.codes {
+            let width = known.unwrap_or_else(|| match self.codes {
                 Codes::Simple | Codes::Glyphs => self.default_width,
                 Codes::Utf16 | Codes::Legacy(_) => match text {
                     Some(text) if text.is_ascii() => 500.0,

@@ -7,6 +7,7 @@ use lopdf::content::Operation;
 
 use super::font::Font;
 use super::page::Found;
+use super::radicals;
 
 /// A run of characters on a page; its place is in points from the lower left corner.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,10 @@ impl Matrix {
     }
 
     /// This transformation, then another.
+    #[expect(
+        clippy::many_single_char_names,
+        reason = "the standard's names of the six numbers"
+    )]
     pub(super) fn then(self, next: Self) -> Self {
         let [a, b, c, d, e, f] = self.0;
         let [na, nb, nc, nd, ne, nf] = next.0;
@@ -159,13 +164,8 @@ impl State {
         let mut text = String::new();
         let mut width = 0.0;
         font.glyphs(string, |glyph| {
-            match glyph.text {
-                Some(said) => text.push_str(said),
-                None => {
-                    text.push('\u{fffd}');
-                    found.unmapped += 1;
-                }
-            }
+            found.unmapped += usize::from(glyph.text.is_none());
+            text.push_str(glyph.text.unwrap_or("\u{fffd}"));
             width += glyph.width / 1000.0 * self.size + self.char_space;
             if glyph.blank {
                 width += self.word_space;
@@ -180,7 +180,7 @@ impl State {
             return;
         }
         found.pieces.push(Piece {
-            text,
+            text: radicals::characters(&text).unwrap_or(text),
             x,
             y,
             end: end.max(x),

@@ -9,6 +9,7 @@ mod glyphs;
 mod lines;
 mod page;
 mod paragraphs;
+mod radicals;
 
 use lopdf::{Document, LoadOptions, Object};
 
@@ -30,13 +31,20 @@ const MIN_STREAM_BYTES: usize = 256 << 10;
 /// file that has objects; a text may speak of the mark.
 pub(super) fn is_pdf(bytes: &[u8]) -> bool {
     let head = bytes.get(..1024).unwrap_or(bytes);
-    let marked = head.windows(5).any(|window| window == b"%PDF-");
-    head.starts_with(b"%PDF-") || (marked && bytes.windows(6).any(|window| window == b"endobj"))
+    head.starts_with(b"%PDF-") || (has(head, b"%PDF-") && has(bytes, b"endobj"))
 }
 
 /// Reads a PDF.
 pub(super) fn read(bytes: &[u8]) -> Result<Extract, Unreadable> {
-    guarded("broken_pdf", || read_document(bytes))
+    guarded("broken_pdf", || read_document(bytes)).map_err(|refused| {
+        // What a damaged key looks like to a parser helps nobody.
+        let locked = refused.code == "broken_pdf" && has(bytes, b"/Encrypt");
+        if locked { encrypted() } else { refused }
+    })
+}
+
+fn has(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|window| window == word)
 }
 
 fn read_document(bytes: &[u8]) -> Result<Extract, Unreadable> {
@@ -53,10 +61,11 @@ fn read_document(bytes: &[u8]) -> Result<Extract, Unreadable> {
     declare(&document, &mut draft);
     let mut reader = Pages::new(&document);
     let mut all: Vec<(u32, Vec<Line>)> = Vec::with_capacity(pages.len());
-    let (mut unmapped, mut without_text) = (0, 0);
+    let (mut unmapped, mut without_text, mut lost) = (0, 0, 0);
     for (number, id) in pages {
         let found = reader.read(id)?;
         unmapped += found.unmapped;
+        lost += found.lost;
         without_text += usize::from(found.pieces.is_empty() && found.painted);
         all.push((number, lines::of_pieces(found.pieces)));
     }
@@ -64,6 +73,7 @@ fn read_document(bytes: &[u8]) -> Result<Extract, Unreadable> {
     let first = draft.text().find('\u{fffd}');
     let place = first.map_or(0..0, |at| at..at + '\u{fffd}'.len_utf8());
     draft.fault(ReadFaultKind::UnmappedGlyphs, place, unmapped);
+    draft.fault(ReadFaultKind::InvalidBytes, 0..0, lost);
     draft.fault(ReadFaultKind::PageWithoutText, 0..0, without_text);
     draft.fault(ReadFaultKind::ActiveContent, 0..0, active(&document));
     draft.finish()
@@ -78,11 +88,7 @@ fn load(bytes: &[u8]) -> Result<Document, Unreadable> {
         .count();
     let each = (MAX_OBJECT_BYTES / streams.max(1)).clamp(MIN_STREAM_BYTES, MAX_STREAM_BYTES);
     let options = LoadOptions::with_max_decompressed_size(each);
-    let document = match Document::load_mem_with_options(bytes, options) {
-        Ok(document) => document,
-        Err(_) if bytes.windows(8).any(|window| window == b"/Encrypt") => return Err(encrypted()),
-        Err(_) => return Err(broken()),
-    };
+    let document = Document::load_mem_with_options(bytes, options).map_err(|_| broken())?;
     if document.is_encrypted() || document.was_encrypted() {
         return Err(encrypted());
     }

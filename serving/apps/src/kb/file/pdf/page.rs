@@ -29,6 +29,8 @@ pub(super) struct Found {
     pub(super) unmapped: usize,
     /// Whether anything was drawn.
     pub(super) painted: bool,
+    /// Operators that show text and were not reached, because a stream is damaged before them.
+    pub(super) lost: usize,
 }
 
 /// Reads the pages of a document; fonts are read once.
@@ -86,6 +88,7 @@ impl<'a> Pages<'a> {
             return Err(bomb());
         }
         let mut saved: Vec<State> = Vec::new();
+        let mut shown = 0;
         for operation in Content::decode_iter(content) {
             let Ok(operation) = operation else {
                 break;
@@ -107,6 +110,7 @@ impl<'a> Pages<'a> {
                 }
                 "Tj" | "'" | "\"" | "TJ" => {
                     found.painted = true;
+                    shown += 1;
                     self.show(&operation, &mut state, found);
                 }
                 "S" | "s" | "f" | "F" | "f*" | "B" | "B*" | "b" | "b*" | "sh" | "BI" | "EI" => {
@@ -114,6 +118,11 @@ impl<'a> Pages<'a> {
                 }
                 _ => state.apply(&operation),
             }
+        }
+        // The parser ends without a word where it understands no more.
+        let written = showing_operators(content);
+        if shown * 10 < written * 9 {
+            found.lost += written - shown;
         }
         Ok(())
     }
@@ -206,4 +215,16 @@ impl<'a> Pages<'a> {
             self.document.dereference(named.get(name).ok()?).ok()
         })
     }
+}
+
+/// How many operators that show text stand in a content stream, by their spelling.
+fn showing_operators(content: &[u8]) -> usize {
+    let shows = |window: &&[u8]| {
+        let [before, b'T', b'j' | b'J', after] = window else {
+            return false;
+        };
+        let ends_operand = matches!(before, b')' | b'>' | b']') || before.is_ascii_whitespace();
+        ends_operand && after.is_ascii_whitespace()
+    };
+    content.windows(4).filter(shows).count()
 }

@@ -1,0 +1,127 @@
+//! Contradictions between texts in force: named with both places, and only where there is no doubt.
+
+use jiff::civil::date;
+use zhisuan_apps::kb::{contradict, contradictions};
+
+use crate::library::{NOW, add, library, maker};
+use crate::support::{DAY, example};
+
+#[test]
+fn two_sentences_contradict_only_about_the_same_thing() {
+    for (one, two) in [
+        ("停车证每月30元。", "停车证每月收取45元。"),
+        (
+            "办理居住证应当在三个工作日内办结。",
+            "辦理居住證應當在5個工作日內辦結。",
+        ),
+        ("最高补贴1万元", "最高补贴8000元"),
+    ] {
+        assert!(contradict(one, two), "{one} / {two}");
+    }
+    for (one, two) in [
+        ("本科生每月补贴1000元。", "硕士生每月补贴2000元。"),
+        (
+            "首次办理不收费，补办收取10元。",
+            "首次办理不收费，补办收取十元。",
+        ),
+        ("三个工作日内办结。", "3个工作日内办结。"),
+        ("补贴1.2万元。", "补贴12000元。"),
+        ("有效期为5年。", "有效期为60个月。"),
+        ("到2025年建成。", "到2026年建成。"),
+    ] {
+        assert!(!contradict(one, two), "{one} / {two}");
+    }
+}
+
+#[test]
+fn the_one_contradiction_of_the_sample_base_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    let everything = example("knowledge");
+    library
+        .import_folder("city", &everything, &maker(), NOW)
+        .unwrap();
+    let found = contradictions(&library.published("city").unwrap(), DAY);
+    let sides: Vec<Vec<(&str, &str)>> = found
+        .iter()
+        .map(|one| {
+            let sides = one.sides.iter();
+            sides
+                .map(|side| (side.version.document.as_str(), side.value.as_str()))
+                .collect()
+        })
+        .collect();
+    // Two of its notices were written to disagree about what charging may cost.
+    let meant = [
+        ("evbike-charging-price", "0.35元"),
+        ("evbike-charging-safety", "0.45元"),
+    ];
+    assert_eq!(sides, [meant]);
+}
+
+#[test]
+fn two_texts_in_force_are_both_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    let text = |title: &str, number: &str, place: &str, from: &str, days: &str| {
+        format!(
+            "---\n标题: {title}\n发布机构: {place}公安局\n文号: {number}\n适用地区: {place}\n状态: 现行\n\
+             生效日期: {from}\n---\n\n# {title}\n\n## 办理时限\n\n材料齐全的，{days}内发放夜间停车证。\n"
+        )
+    };
+    for (name, text) in [
+        (
+            "a.md",
+            text(
+                "停车证办事指南",
+                "云公〔2025〕1号",
+                "云麓市",
+                "2025-01-01",
+                "三个工作日",
+            ),
+        ),
+        (
+            "b.md",
+            text(
+                "停车证办理须知",
+                "云公〔2025〕9号",
+                "云麓市",
+                "2025-06-01",
+                "七个工作日",
+            ),
+        ),
+        (
+            "c.md",
+            text(
+                "停车证申请指南",
+                "青公〔2025〕9号",
+                "青石市",
+                "2025-06-01",
+                "九个工作日",
+            ),
+        ),
+    ] {
+        let added = add(&library, name, &text);
+        let person = crate::library::checker();
+        library.publish(&added.version, &person, NOW).unwrap();
+    }
+    let published = library.published("city").unwrap();
+    let found = contradictions(&published, DAY);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let sides: Vec<(&str, &str)> = found[0]
+        .sides
+        .iter()
+        .map(|side| (side.version.document.as_str(), side.value.as_str()))
+        .collect();
+    assert_eq!(sides, [("a", "三个工作日"), ("b", "七个工作日")]);
+    for side in &found[0].sides {
+        let version = published
+            .versions
+            .iter()
+            .find(|v| v.id == side.version)
+            .unwrap();
+        assert!(version.text[side.range.clone()].contains(&side.value));
+    }
+    // Before the second one holds there is none.
+    assert_eq!(contradictions(&published, date(2025, 3, 1)), []);
+}
