@@ -9,7 +9,6 @@
 
 mod answers;
 mod chain;
-mod citations;
 mod conflict;
 mod crash;
 mod desk;
@@ -21,12 +20,10 @@ mod heads;
 mod hostile;
 mod hostile_files;
 mod hotline;
-mod ingest;
 mod laws;
 mod library;
 mod masking;
 mod pages;
-mod quality;
 mod read;
 mod seeds;
 mod structure;
