@@ -20,6 +20,8 @@ const ANOTHER_MEANING: f64 = 0.85;
 const NAMED: usize = 40;
 /// Share of a question's matter that such a title has.
 const NAMED_SHARE: f64 = 0.6;
+/// What each character that a text lacks takes from its value.
+const LACKS: f64 = 0.2;
 /// A question with more matter than this, in characters, is not too short to be plain.
 const SHORT_MATTER: usize = 5;
 
@@ -143,7 +145,10 @@ impl Base {
                 other => self.finished(other, &limits),
             };
         }
-        let parts: Vec<Question> = parts.iter().map(|part| self.read(part, asked, false)).collect();
+        let parts: Vec<Question> = parts
+            .iter()
+            .map(|part| self.read(part, asked, false))
+            .collect();
         let asking = parts
             .iter()
             .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));
@@ -232,13 +237,17 @@ impl Base {
         let candidates = self.candidates(question, &weighed, &found);
         let mut gap = Gap::OtherMatter;
         let mut passed: Vec<Passed<'_>> = Vec::new();
-        for candidate in candidates.iter().filter(|one| !has_successor(one, &candidates)) {
+        for candidate in candidates
+            .iter()
+            .filter(|one| !has_successor(one, &candidates))
+        {
             match judge(&candidate.grades) {
                 Ok((at, grade)) => passed.push(Passed {
                     candidate,
                     at,
                     grade,
-                    value: grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior,
+                    value: grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
+                        - LACKS * grade.missing.min(3) as f64,
                 }),
                 Err(other) => gap = gap.max(other),
             }
@@ -339,9 +348,14 @@ fn has_successor(one: &Candidate, all: &[Candidate]) -> bool {
         return false;
     }
     let parts = crate::retrieve::terms(&one.view.title);
-    let pairs: Vec<_> = parts.iter().filter(|term| term.text.chars().nth(1).is_some()).collect();
+    let pairs: Vec<_> = parts
+        .iter()
+        .filter(|term| term.text.chars().nth(1).is_some())
+        .collect();
     all.iter().filter(|other| other.state.holds()).any(|other| {
-        let shared = pairs.iter().filter(|term| other.view.title.contains(term.text));
+        let shared = pairs
+            .iter()
+            .filter(|term| other.view.title.contains(term.text));
         shared.count() * 10 >= pairs.len() * 7
     })
 }
