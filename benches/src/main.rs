@@ -18,6 +18,7 @@ mod noop;
 mod peer;
 mod pipe;
 mod product;
+mod qa;
 mod report;
 mod restart;
 mod serve;
@@ -50,6 +51,9 @@ usage: cargo xtask bench <bench> [--name value]...
             --tokens 64  --rounds 3  --memory 3072  --zhisuan PATH
   endurance a trace of requests with cancellations: memory, lost requests, ledger against usage
             --trace FILE.csv  --name LIBRARY-NAME  --minutes 60  --per-minute 60  --zhisuan PATH
+
+  qa        cited answers at many passages and askers, against bm25s on the same passages
+            --passages 100000  --askers 20  --questions 50  --peer-questions 200
 
   gateway   what the gateway adds and passes on, and requests per second against LiteLLM's proxy
             --rate 2000  --seconds 5  --streams 64  --tokens 2000  --clients 64  --workers N  --rounds 3
@@ -90,6 +94,7 @@ async fn run(words: &[String]) -> Result<()> {
         "engine" => tokio::task::block_in_place(|| engine::run(&args))?,
         "kernels" => tokio::task::block_in_place(|| kernels::run(&args))?,
         "embed" => tokio::task::block_in_place(|| embed::run(&args))?,
+        "qa" => tokio::task::block_in_place(|| qa::run(&args))?,
         "serve" => serve::run(&args).await?,
         "endurance" => endurance::run(&args).await?,
         other => bail!("no bench {other:?}\n\n{USAGE}"),

@@ -1,9 +1,9 @@
 //! Government applications on the platform.
 //!
-//! [`rag`] answers questions from a folder of official texts: every sentence it returns is a byte
-//! range of a source, checked against the file before it is shown, or else it says that no source
-//! was found. [`pages`] shows that to citizens and to programs. [`kb`] and [`answer`] hold the
-//! governed base and its answers, [`audit`] their log, [`staff`] who may change them.
+//! [`kb`] holds the governed texts, [`retrieve`] finds passages in them, and [`answer`] says what
+//! they say: every sentence is a byte range of a text, or checked against one, or it is not said.
+//! [`eval`] measures that. [`pages`] and [`service`] show it to people and programs, [`guide`] and
+//! [`hotline`] build on it; [`audit`] is its log, [`staff`] who may change it.
 
 pub mod answer;
 pub mod audit;
@@ -12,7 +12,6 @@ pub mod guide;
 pub mod hotline;
 pub mod kb;
 pub mod pages;
-pub mod rag;
 pub mod retrieve;
 pub mod service;
 pub mod staff;

@@ -179,7 +179,10 @@ impl Base {
         let found = self.ranked(question, &limits);
         let candidates = self.candidates(question, &weighed, &found);
         let answered = candidates.iter().any(|one| judge(&one.grades).is_ok());
-        (Some(answered), self.by_evidence(&found, &candidates, &limits))
+        (
+            Some(answered),
+            self.by_evidence(&found, &candidates, &limits),
+        )
     }
 
     /// Answers a question with verified sentences of the texts, or says why not. The same base and

@@ -242,7 +242,7 @@ impl Base {
 }
 
 /// Share of a question's units that a version's title names.
-fn share_of_title(question: &Question, version: &Version) -> f64 {
+pub(super) fn share_of_title(question: &Question, version: &Version) -> f64 {
     let title = fold(&version.head.title);
     let named = question.matters.iter().filter(|m| m.is_in(&title)).count();
     named as f64 / question.matters.len().max(1) as f64

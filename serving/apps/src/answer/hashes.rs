@@ -23,6 +23,7 @@ const RULES: &[&str] = &[
     include_str!("generate/mod.rs"),
     include_str!("generate/prompt.rs"),
     include_str!("generate/split.rs"),
+    include_str!("head.rs"),
     include_str!("numbers.rs"),
     include_str!("question/clause.rs"),
     include_str!("question/day.rs"),

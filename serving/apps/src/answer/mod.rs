@@ -10,6 +10,7 @@ mod evidence;
 mod find;
 mod generate;
 mod hashes;
+mod head;
 mod numbers;
 mod question;
 mod record;

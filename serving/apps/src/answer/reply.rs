@@ -7,6 +7,7 @@ use super::clash::clash;
 use super::compose::{Said, reason};
 use super::evidence::{Gap, Grade, judge, select, weigh};
 use super::find::{Candidate, Limits};
+use super::head;
 use super::question::{self, Named, Question, Route};
 use super::record::{Asked, Citation, Conflict, Outcome, Sentence, Side};
 use crate::kb::State;
@@ -15,6 +16,12 @@ use crate::retrieve::{fold, mended};
 /// A text that passed the gate counts as another meaning of the question when it is this near to
 /// the best one.
 const ANOTHER_MEANING: f64 = 0.85;
+/// Passages among which a document that a question names by its title is looked for.
+const NAMED: usize = 40;
+/// Share of a question's matter that such a title has.
+const NAMED_SHARE: f64 = 0.6;
+/// What each character that a text lacks takes from its value.
+const LACKS: f64 = 0.2;
 /// A question with more matter than this, in characters, is not too short to be plain.
 const SHORT_MATTER: usize = 5;
 
@@ -120,6 +127,11 @@ impl Base {
             Ok(limits) => limits,
             Err(place) => return Said::elsewhere(&place),
         };
+        if head::is_asked(question)
+            && let Some(said) = self.of_head(question, &limits)
+        {
+            return said;
+        }
         let whole = self.evidence(question, &limits);
         if let Ok(found) = &whole
             && found.whole
@@ -133,7 +145,10 @@ impl Base {
                 other => self.finished(other, &limits),
             };
         }
-        let parts: Vec<Question> = parts.iter().map(|part| self.read(part, asked, false)).collect();
+        let parts: Vec<Question> = parts
+            .iter()
+            .map(|part| self.read(part, asked, false))
+            .collect();
         let asking = parts
             .iter()
             .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));
@@ -166,6 +181,27 @@ impl Base {
         let mut said = self.finished(Ok(found), &limits);
         said.lacks(&missing);
         said
+    }
+
+    /// What the head of a document says of it, when the question names the document.
+    fn of_head(&self, question: &Question, limits: &Limits) -> Option<Said> {
+        let found = self.ranked(question, limits);
+        let named = found.iter().take(NAMED).filter_map(|found| {
+            let version = self.published.versions.get(found.version)?;
+            let share = super::find::share_of_title(question, version);
+            (share >= NAMED_SHARE).then_some((share, version))
+        });
+        let best = named.max_by(|a, b| a.0.total_cmp(&b.0));
+        let (_, version) = best?;
+        let range = head::line(question, version)?;
+        let citation = Citation::of(version, &[], range, limits.day);
+        citation.verify(&version.text).ok()?;
+        let sentence = Sentence {
+            text: citation.quote.clone(),
+            section: String::new(),
+            citations: vec![citation],
+        };
+        Some(Said::answered(vec![sentence], limits.day))
     }
 
     fn finished(&self, found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said {
@@ -201,13 +237,17 @@ impl Base {
         let candidates = self.candidates(question, &weighed, &found);
         let mut gap = Gap::OtherMatter;
         let mut passed: Vec<Passed<'_>> = Vec::new();
-        for candidate in &candidates {
+        for candidate in candidates
+            .iter()
+            .filter(|one| !has_successor(one, &candidates))
+        {
             match judge(&candidate.grades) {
                 Ok((at, grade)) => passed.push(Passed {
                     candidate,
                     at,
                     grade,
-                    value: grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior,
+                    value: grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
+                        - LACKS * grade.missing.min(3) as f64,
                 }),
                 Err(other) => gap = gap.max(other),
             }
@@ -301,6 +341,25 @@ impl Base {
     }
 }
 
+/// Whether a text that does not hold stands beside one of nearly the same title that does: what
+/// the old one says is not the answer then.
+fn has_successor(one: &Candidate, all: &[Candidate]) -> bool {
+    if one.state.holds() || one.state == State::Draft {
+        return false;
+    }
+    let parts = crate::retrieve::terms(&one.view.title);
+    let pairs: Vec<_> = parts
+        .iter()
+        .filter(|term| term.text.chars().nth(1).is_some())
+        .collect();
+    all.iter().filter(|other| other.state.holds()).any(|other| {
+        let shared = pairs
+            .iter()
+            .filter(|term| other.view.title.contains(term.text));
+        shared.count() * 10 >= pairs.len() * 7
+    })
+}
+
 /// Whether a folded clause asks for yes or no.
 fn is_yes_no(folded: &str) -> bool {
     let marks = [
@@ -354,12 +413,13 @@ fn meanings(question: &Question, passed: &[Passed<'_>]) -> Vec<usize> {
         .iter()
         .map(|m| if m.word { 2 } else { 1 })
         .sum();
-    if best.grade.titled > 0.0 || size > SHORT_MATTER {
+    if !question.general && (best.grade.titled > 0.0 || size > SHORT_MATTER) {
         return vec![best.candidate.version];
     }
     let mut found: Vec<usize> = Vec::new();
     for one in passed {
-        let near = one.value >= ANOTHER_MEANING * best.value && one.grade.titled <= 0.0;
+        let near = question.general
+            || one.value >= ANOTHER_MEANING * best.value && one.grade.titled <= 0.0;
         let holds = one.candidate.state.holds() || one.candidate.state == State::Draft;
         if near && holds && !found.contains(&one.candidate.version) {
             found.push(one.candidate.version);

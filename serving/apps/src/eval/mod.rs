@@ -3,6 +3,7 @@
 //! A blind part of the set is never looked at while rules are made: of it only totals are printed.
 
 mod case;
+mod corpus;
 mod report;
 mod score;
 mod seeds;
@@ -14,6 +15,7 @@ use jiff::civil::Date;
 use crate::answer::{Answer, Asked, Base};
 
 pub use case::{BadCase, Case, Fact, Split, read};
+pub use corpus::{GeneratedFile, generated, published};
 pub use report::{Report, Row};
 pub use score::{EVIDENCE_AT, Score, score};
 pub use seeds::{Reviewed, review_seeds};

@@ -1,11 +1,9 @@
 //! Kinds of facts, and whether a sentence states one.
 
 use super::view::SentenceView;
+use crate::answer::numbers::quantities;
 use crate::answer::question::Aspect;
 use crate::kb::SectionKind;
-
-/// Units of time, each enough to make a number a length of time.
-const TIME_UNITS: &[&str] = &["天", "日", "小时", "分钟", "个月", "年"];
 
 /// Ends of the names of bodies.
 const BODIES: &[&str] = &[
@@ -30,7 +28,7 @@ pub(super) fn asked_section(aspect: Aspect) -> SectionKind {
         Aspect::Fee => SectionKind::Fee,
         Aspect::Time => SectionKind::Time,
         Aspect::Phone => SectionKind::Phone,
-        Aspect::Place => SectionKind::Place,
+        Aspect::Place | Aspect::Hours => SectionKind::Place,
         Aspect::Materials => SectionKind::Materials,
         Aspect::Legal => SectionKind::Legal,
         Aspect::Conditions => SectionKind::Conditions,
@@ -82,33 +80,47 @@ pub(super) fn has_type(aspect: Aspect, sentence: &SentenceView) -> bool {
                 "按月",
                 "每年",
                 "每季度",
-            ]) || has_quantity(text) && any(TIME_UNITS)
+            ]) || lasts(text)
         }
         Aspect::Phone => text.chars().filter(char::is_ascii_digit).count() >= 5,
-        Aspect::Place => {
-            any(&[
-                "号",
-                "楼",
-                "路",
-                "窗口",
-                "大厅",
-                "中心",
-                "派出所",
-                "街道",
-                "镇",
-                "站",
-            ]) || digit && any(&[":", "周", "时"])
-        }
-        Aspect::Duration => {
-            any(&["按季度", "按月", "每年", "每季度", "长期"])
-                || has_quantity(text) && any(TIME_UNITS)
-        }
-        Aspect::Deadline => {
-            has_quantity(text) && any(&["年", "月", "日"]) || any(&["持续推进", "每季度"])
-        }
-        Aspect::Body => any(BODIES),
+        Aspect::Place => any(&[
+            "号",
+            "楼",
+            "路",
+            "窗口",
+            "大厅",
+            "中心",
+            "派出所",
+            "街道",
+            "镇",
+            "站",
+            "办公室",
+            "设在",
+        ]),
+        Aspect::Hours => any(&["全天", "24小时", "周一至", "每周"]) || digit && text.contains(':'),
+        Aspect::Duration => any(&["按季度", "按月", "每年", "每季度", "长期"]) || lasts(text),
+        Aspect::Deadline => any(&["持续推进", "每季度", "季度"]) || has_date(text),
+        Aspect::Body => any(BODIES) || any(&["由", "承担", "负责"]),
         Aspect::Quantity => has_quantity(text),
         Aspect::Legal => any(&["《", "条例", "办法", "规定"]),
         Aspect::Materials | Aspect::Conditions | Aspect::Process => true,
     }
+}
+
+/// Whether a text states a length of time.
+fn lasts(text: &str) -> bool {
+    let units = ["日", "工作日", "小时", "分钟", "月", "年"];
+    quantities(text)
+        .iter()
+        .any(|q| units.contains(&q.unit.as_str()))
+}
+
+/// Whether a text states a day, a month or a year of the calendar.
+fn has_date(text: &str) -> bool {
+    quantities(text).iter().any(|q| {
+        let words = text.get(q.range.clone()).unwrap_or_default();
+        let calendar = q.unit == "年" && q.millionths >= 1_900_000_000;
+        let month = q.unit == "月" && !words.contains('个');
+        calendar || month || q.unit == "日" && !words.contains('天')
+    })
 }

@@ -21,8 +21,8 @@ use super::numbers::values;
 use super::record::{Answer, Asked, Citation, Maker, Outcome, Sentence};
 use super::verify::{Unsupported, verify};
 use crate::kb::Version;
-use prompt::Source;
 pub use prompt::Prompt;
+use prompt::Source;
 use split::{Splitter, Written};
 
 /// Longest text that is read of a model, in bytes.
@@ -137,7 +137,11 @@ fn keep(
 /// The passages that the extractive answer stands on, and those found beside them in the same
 /// versions.
 fn passages<'a>(base: &'a Base, asked: &Asked, extract: &Answer) -> Vec<Passage<'a>> {
-    let cited: Vec<&Citation> = extract.sentences.iter().flat_map(|s| &s.citations).collect();
+    let cited: Vec<&Citation> = extract
+        .sentences
+        .iter()
+        .flat_map(|s| &s.citations)
+        .collect();
     let mut places: Vec<(&Version, usize)> = Vec::new();
     let at_hand = |document: &str, number: u32| {
         let mut versions = base.published().versions.iter();
@@ -150,12 +154,24 @@ fn passages<'a>(base: &'a Base, asked: &Asked, extract: &Answer) -> Vec<Passage<
         };
         let holds = |passage: &crate::kb::Passage| {
             let head = passage.table_head.iter();
-            passage.sentences.iter().chain(head).any(|span| span.start == citation.start_byte)
+            passage
+                .sentences
+                .iter()
+                .chain(head)
+                .any(|span| span.start == citation.start_byte)
         };
-        places.extend(version.passages.iter().position(holds).map(|at| (version, at)));
+        places.extend(
+            version
+                .passages
+                .iter()
+                .position(holds)
+                .map(|at| (version, at)),
+        );
     }
     for hit in base.search(asked) {
-        let mut same = cited.iter().filter(|citation| citation.document == hit.document);
+        let mut same = cited
+            .iter()
+            .filter(|citation| citation.document == hit.document);
         if let Some(version) = same.next().and_then(|c| at_hand(&c.document, c.version)) {
             places.push((version, hit.passage));
         }
@@ -169,8 +185,12 @@ fn passages<'a>(base: &'a Base, asked: &Asked, extract: &Answer) -> Vec<Passage<
         };
         seen.push(key);
         let spans = passage.table_head.iter().chain(&passage.sentences);
-        let citations = spans.map(|span| Citation::of(version, &passage.path, span.clone(), extract.as_of));
-        found.push(Passage { version, citations: citations.collect() });
+        let citations =
+            spans.map(|span| Citation::of(version, &passage.path, span.clone(), extract.as_of));
+        found.push(Passage {
+            version,
+            citations: citations.collect(),
+        });
         if found.len() == MAX_PASSAGES {
             break;
         }
@@ -190,26 +210,39 @@ fn source(passage: &Passage<'_>) -> Source {
 
 /// A written sentence with the fewest sentences of its passages that support it.
 fn supported(written: &Written, passages: &[Passage<'_>]) -> Result<Sentence, Unsupported> {
-    let named = written.passages.iter().filter_map(|n| passages.get(n.checked_sub(1)?));
+    let named = written
+        .passages
+        .iter()
+        .filter_map(|n| passages.get(n.checked_sub(1)?));
     let named: Vec<&Passage<'_>> = named.collect();
-    let citations: Vec<&Citation> = named.iter().flat_map(|passage| &passage.citations).collect();
-    let quotes: Vec<&str> = citations.iter().map(|citation| citation.quote.as_str()).collect();
-    // All together first: a contradiction with any of them counts.
-    verify(&written.text, &quotes)?;
-    let alone = citations.iter().find(|citation| verify(&written.text, &[&citation.quote]).is_ok());
+    let citations: Vec<&Citation> = named
+        .iter()
+        .flat_map(|passage| &passage.citations)
+        .collect();
+    // All together first: a sentence that none of them supports is not looked at further.
+    holds_up(&written.text, &citations)?;
+    let alone = citations
+        .iter()
+        .find(|citation| holds_up(&written.text, &[citation]).is_ok());
     let pair = || {
-        citations.windows(2).find(|pair| {
-            let quotes: Vec<&str> = pair.iter().map(|citation| citation.quote.as_str()).collect();
-            verify(&written.text, &quotes).is_ok()
-        })
+        let mut pairs = citations.windows(2);
+        pairs.find(|pair| holds_up(&written.text, pair).is_ok())
     };
     let chosen: Vec<Citation> = match (alone, alone.is_none().then(pair).flatten()) {
         (Some(citation), _) => vec![Citation::clone(citation)],
-        (None, Some(pair)) => pair.iter().map(|citation| Citation::clone(citation)).collect(),
-        (None, None) => citations.iter().map(|citation| Citation::clone(citation)).collect(),
+        (None, Some(pair)) => pair
+            .iter()
+            .map(|citation| Citation::clone(citation))
+            .collect(),
+        (None, None) => citations
+            .iter()
+            .map(|citation| Citation::clone(citation))
+            .collect(),
     };
     let holds = |citation: &Citation| {
-        let mut owners = named.iter().filter(|passage| passage.version.id.document == citation.document);
+        let mut owners = named
+            .iter()
+            .filter(|passage| passage.version.id.document == citation.document);
         owners.any(|passage| citation.verify(&passage.version.text).is_ok())
     };
     if chosen.is_empty() || !chosen.iter().all(holds) {
@@ -220,6 +253,21 @@ fn supported(written: &Written, passages: &[Passage<'_>]) -> Result<Sentence, Un
         section: String::new(),
         citations: chosen,
     })
+}
+
+/// Verifies a sentence against quotes; the titles and headings above them give names to things.
+fn holds_up(text: &str, citations: &[&Citation]) -> Result<(), Unsupported> {
+    let titles = citations.iter().map(|citation| citation.title.as_str());
+    let paths = citations.iter().flat_map(|citation| &citation.path);
+    let quotes = citations.iter().map(|citation| citation.quote.as_str());
+    let spans: Vec<&str> = quotes
+        .chain(titles)
+        .chain(paths.map(String::as_str))
+        .collect();
+    if citations.is_empty() {
+        return Err(Unsupported::NoSource);
+    }
+    verify(text, &spans)
 }
 
 /// Whether what is left still says what was asked: a number of the extract's leading sentence where

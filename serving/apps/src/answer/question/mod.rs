@@ -17,7 +17,7 @@ pub(crate) use place::{Named, agree, named};
 pub(crate) use route::{Route, route, without_attack};
 pub(crate) use words::{Aspect, FILLER_CHARS, own_pairs};
 
-use words::{ASPECT_WORDS, FILLER, LASTS, MEASURES, RECEIVING, YES_NO};
+use words::{ASPECT_WORDS, FILLER, GENERAL, LASTS, MEASURES, RECEIVING, YES_NO};
 
 /// A question taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) struct Question {
     pub(crate) measure: Option<&'static str>,
     /// What it is about.
     pub(crate) matters: Vec<Matter>,
+    /// It names nothing but words such as `登记费`, which many texts have.
+    pub(crate) general: bool,
     /// Terms for the index.
     pub(crate) terms: Vec<String>,
     /// The day it names as the one on which the answer is to hold, such as `2015年的时候`.
@@ -52,6 +54,7 @@ pub(crate) fn read(folded: &str, today: Date, synonyms: &Synonyms) -> Question {
     {
         matters.extend(matter::of_run(piece, run));
     }
+    let general = is_general(&matters, &rest);
     let mut index_terms: Vec<String> = Vec::new();
     let ways = matters.iter().flat_map(|matter| &matter.ways);
     for word in ways.map(String::as_str).chain([rest.as_str()]) {
@@ -68,6 +71,7 @@ pub(crate) fn read(folded: &str, today: Date, synonyms: &Synonyms) -> Question {
         aspects,
         measure,
         matters,
+        general,
         terms: index_terms,
         as_of,
     }
@@ -89,8 +93,24 @@ fn any_of(text: &str, words: &str) -> bool {
     words.split_whitespace().any(|word| text.contains(word))
 }
 
+/// Whether the words of the table that a question has, and what is left of it, are all general.
+fn is_general(matters: &[Matter], rest: &str) -> bool {
+    let general = |word: &str| GENERAL.split_whitespace().any(|known| known == word);
+    let plain = |word: &str| {
+        let word = word.trim_matches(|char: char| FILLER_CHARS.contains(char));
+        word.is_empty() || general(word)
+    };
+    let mut words = matters.iter().filter(|matter| matter.word && !matter.lone);
+    let mut pieces = rest.split(|char: char| !char.is_alphanumeric());
+    words.all(|matter| matter.ways.first().is_some_and(|word| general(word))) && pieces.all(plain)
+}
+
 /// What a number in the answer must be measured in, told by the word after `多少` or `几`.
 fn measure(text: &str) -> Option<&'static str> {
+    let money = ["资金", "投资", "预算", "经费", "金额", "造价"];
+    if text.contains("多少") && money.iter().any(|word| text.contains(word)) {
+        return Some("元 百分之 %");
+    }
     ["多少", "几", "多大"].into_iter().find_map(|word| {
         let at = text.find(word)?;
         let after = text.get(at + word.len()..)?;

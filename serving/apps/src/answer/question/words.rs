@@ -19,8 +19,10 @@ pub(crate) enum Aspect {
     Time,
     /// A telephone number.
     Phone,
-    /// Where, and when it is open.
+    /// Where.
     Place,
+    /// When it is open.
+    Hours,
     /// What to bring.
     Materials,
     /// On what ground.
@@ -36,7 +38,7 @@ pub(crate) enum Aspect {
 }
 
 /// Phrases that show what is asked; they say nothing about the matter itself. Earlier rows win.
-pub(crate) const ASPECT_WORDS: [(Aspect, &str); 13] = [
+pub(crate) const ASPECT_WORDS: [(Aspect, &str); 14] = [
     (
         Aspect::Body,
         "哪个部门牵头 哪个部门负责 由哪个部门 由谁牵头 由谁负责 谁来牵头 谁牵头 谁负责 谁来负责 归谁管 归哪个部门 归哪管 \
@@ -74,10 +76,14 @@ pub(crate) const ASPECT_WORDS: [(Aspect, &str); 13] = [
          打给谁 打哪个号 打啥号 打什么号 找谁打",
     ),
     (
+        Aspect::Hours,
+        "几点上班 几点下班 几点关门 几点开门 几点到几点 几点 上班时间 上不上班 上班吗 周末开放吗 周末 周六 周日 开门吗 关门 \
+         办公时间 开放时间 开放吗 营业时间",
+    ),
+    (
         Aspect::Place,
         "在什么地方 在哪里 在哪儿 在哪 去哪里 去哪儿 去哪个 去哪 上哪儿 上哪 到哪里 到哪 哪里 哪儿 地址 地点 什么地方 \
-         在哪个窗口 哪个窗口 几楼 几点上班 几点下班 几点关门 几点开门 几点 上班时间 上不上班 上班吗 周末 周六 开门 关门 \
-         办公时间 开放时间",
+         在哪个窗口 哪个窗口 几楼",
     ),
     (
         Aspect::Materials,
@@ -113,10 +119,10 @@ pub(crate) const RECEIVING: &str =
     "领 补贴 补助 津贴 奖励 发放 发多少 补多少 抵 能发 能拿多少 给多少 待遇";
 
 /// Phrases that carry nothing.
-pub(crate) const FILLER: &str = "满足 负责 开放 怎么算 算的 承担 由谁承担 六件 几件 事项 这件 那件 是指 指的是 需不需要 用不用 得多少 多大岁数 岁数 \
+pub(crate) const FILLER: &str = "满足 负责 开放 怎么算 算的 承担 六件 几件 事项 这件 那件 是指 指的是 需不需要 用不用 得多少 多大岁数 岁数 \
      大约多少 收取 缴纳多少 报上去 发下来 打头 搞的 管的 那套 这套 一套 办着办着 弄过来 弄成 想再 再办 一本 一张 哪家 咱这 我这 你们那 \
      老板 公家 掏钱 出钱 时间段 干什么 是怎样 怎么样的 规定是 规定的 按规定 有规定 的规定 要提交 需要提交 提出 提供 可否 方面 \
-     一整天 整天 每天 最多扣 扣我 上去 过来 回来 先去 先搞 先干 先做 想问 问问 咨询一下 了解 说是 写着 写明 谁知道 啥 是谁 哪位 \
+     一整天 整天 每天 最多扣 扣我 上去 过来 回来 先去 先搞 先干 先做 想问 问问 咨询一下 了解 说是 写着 写明 谁知道 啥 是谁 哪位 那么 办完 期间 方式 适用 办好 元旦 重新 过了 到手 下来 \
      多出来 怎么计算 如何计算 请问一下 请问 您好 你好 想问一下 想问下 问一下 问下 我想知道 想知道 我想 我要 我们 我家 \
      我的 你们 咱们 本人 需要 应该 应当 必须 要不要 是不是 能不能 可不可以 行不行 让不让 有没有 给不给 可以 是否 能否 什么 \
      哪些 哪个 哪种 的话 地方 一下 申请办理 办理 申请 申领 领取 时候 如果 怎么回事 一个 一共 总共 这个 那个 那种 那边 这边 这块 \
@@ -136,6 +142,10 @@ pub(crate) const FILLER_CHARS: &str = "我你咱他她它的得了吗呢吧啊�
 /// Ways to ask for yes or no, taken out before words such as `不能` are looked for.
 pub(crate) const YES_NO: &str = "能不能 可不可以 有没有 是不是 行不行 要不要 让不让 会不会 给不给 该不该 用不用 需不需要 是否可以 \
      能否 可否 是否 行吗 可以吗 可以不 还能不能 算不算 好不好 对不对 施行了没有 了没有";
+
+/// Words that many matters share: alone they name none.
+pub(crate) const GENERAL: &str = "登记 登记费 补办 补领 换领 证 证件 办证 公示 有效期 期限 材料 费用 工本费 咨询 丢了 弄丢 弄丢了 遗失 \
+     补 年检 到期 过期 审核 受理 地址 手续 费 政策 补贴 补助 申请表 流程 多久";
 
 /// Measure words of numbers, the longer first, each with what the texts may write.
 pub(crate) const MEASURES: &[(&str, &str)] = &[
@@ -172,6 +182,7 @@ pub(crate) const MEASURES: &[(&str, &str)] = &[
     ("折", "折"),
     ("度", "度 千瓦时 ℃"),
     ("期", "期"),
+    ("个", "个 座 处 家 所 台 套 项 类 种 条 册"),
 ];
 
 /// Pairs of characters of these tables, so that they are not taken for typing errors.

@@ -67,7 +67,11 @@ pub fn verify(sentence: &str, spans: &[&str]) -> Result<(), Unsupported> {
     }
     polarity::check(&said, &sources)?;
     let parts = terms(&said);
-    let pairs: Vec<&str> = parts.iter().map(|term| term.text).filter(|t| t.chars().nth(1).is_some()).collect();
+    let pairs: Vec<&str> = parts
+        .iter()
+        .map(|term| term.text)
+        .filter(|t| t.chars().nth(1).is_some())
+        .collect();
     let found = pairs.iter().filter(|pair| sources.contains(**pair)).count();
     if (found as f64) < WORDS * pairs.len() as f64 {
         return Err(Unsupported::Words);
@@ -89,9 +93,10 @@ fn numbers(said: &str, sources: &str) -> Result<(), Unsupported> {
             windows.any(|window| run.iter().zip(window).all(same))
         });
         if !held {
-            let words = run.first().zip(run.last()).and_then(|(first, last)| {
-                said.get(first.range.start..last.range.end)
-            });
+            let words = run
+                .first()
+                .zip(run.last())
+                .and_then(|(first, last)| said.get(first.range.start..last.range.end));
             return Err(Unsupported::Number(words.unwrap_or_default().to_owned()));
         }
     }
@@ -102,7 +107,7 @@ fn numbers(said: &str, sources: &str) -> Result<(), Unsupported> {
 mod tests {
     use super::verify;
 
-    const SPAN: &str = "本市户籍的，自受理之日起十个工作日内办结；换领每证20元，不得委托他人代办。\
+    const SPAN: &str = "居民身份证补领、换领办事指南。本市户籍的，自受理之日起十个工作日内办结；换领每证20元，不得委托他人代办。\
                         由云麓市公安局负责，自2024年1月1日起施行。";
 
     fn code(sentence: &str) -> &'static str {
@@ -138,6 +143,9 @@ mod tests {
         ] {
             assert_eq!(code(sentence), expected, "{sentence}");
         }
-        assert_eq!(verify("每证20元。", &[]).map_err(|f| f.code()), Err("no_source"));
+        assert_eq!(
+            verify("每证20元。", &[]).map_err(|f| f.code()),
+            Err("no_source")
+        );
     }
 }

@@ -4,13 +4,27 @@ use crate::retrieve::{is_han, terms};
 
 /// Ends of the names of bodies and places.
 const ENDS: &[&str] = &[
-    "委员会", "办公室", "人民政府", "公司", "集团", "大厅", "街道", "大学", "银行", "法院", "局", "厅", "委", "市",
-    "县", "旗", "盟",
+    "委员会",
+    "办公室",
+    "人民政府",
+    "公司",
+    "集团",
+    "大厅",
+    "街道",
+    "大学",
+    "银行",
+    "法院",
+    "局",
+    "厅",
+    "市",
+    "县",
+    "旗",
+    "盟",
 ];
 /// Words that end before a name begins.
 const BEFORE: &[&str] = &[
-    "由", "向", "到", "在", "和", "与", "及", "或", "的", "是", "为", "从", "往", "请", "经", "报", "去", "找",
-    "属于", "根据", "按照", "本", "各", "全",
+    "由", "向", "到", "在", "和", "与", "及", "或", "的", "是", "为", "从", "往", "请", "经", "报",
+    "去", "找", "属于", "根据", "按照", "本", "各", "全",
 ];
 
 /// The first name of a folded sentence that its folded sources do not have.
@@ -19,7 +33,9 @@ pub(super) fn missing(said: &str, sources: &str) -> Option<String> {
     let foreign = || {
         let words = terms(said).into_iter().map(|term| term.text);
         let mut words = words.filter(|word| word.chars().any(|c| c.is_alphabetic() && !is_han(c)));
-        words.find(|word| !sources.contains(word)).map(str::to_owned)
+        words
+            .find(|word| !sources.contains(word))
+            .map(str::to_owned)
     };
     let bodies = || bodies(said).find(|body| !sources.contains(body.as_str()));
     quoted.or_else(foreign).or_else(bodies)
