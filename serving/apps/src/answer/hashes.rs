@@ -45,6 +45,7 @@ const RULES: &[&str] = &[
     include_str!("../retrieve/tokenize.rs"),
     include_str!("../retrieve/typos.rs"),
     include_str!("../retrieve/sounds.txt"),
+    include_str!("../retrieve/synonyms.txt"),
 ];
 
 static CONFIGURATION: LazyLock<String> = LazyLock::new(|| digest(RULES));

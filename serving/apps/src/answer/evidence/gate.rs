@@ -3,13 +3,13 @@
 use super::grade::Grade;
 
 /// Share of the matter that the best sentence with its surroundings must cover.
-const COVERED: f64 = 0.72;
+const COVERED: f64 = 0.66;
 /// The same where the view lacks a word that the question has.
-const COVERED_MISSING: f64 = 0.84;
+const COVERED_MISSING: f64 = 0.8;
 /// A run this long that the view lacks is a missing word.
 const MISSING: usize = 2;
 /// Share of the matter beyond the title that must stand in or beside the sentence.
-const SPECIFIC: f64 = 0.5;
+const SPECIFIC: f64 = 0.45;
 
 /// Why a text cannot answer.
 /// The later, the more telling.
