@@ -38,14 +38,18 @@ pub(super) fn prompt(question: &str, sources: &[Source]) -> Prompt {
     for (number, source) in (1..).zip(sources) {
         let (title, path) = (broken(&source.title), broken(&source.path));
         let text = broken(&source.text);
-        user.push_str(&format!("\n<<{mark} 资料 P{number}｜{title}｜{path}\n{text}\n{mark}>>\n"));
+        let part = format!("\n<<{mark} 资料 P{number}｜{title}｜{path}\n{text}\n{mark}>>\n");
+        user.push_str(&part);
     }
     Prompt { system, user }
 }
 
 /// A text without brackets that could pass for marks or tokens.
 fn broken(text: &str) -> String {
-    text.replace("<<", "＜＜").replace(">>", "＞＞").replace("[P", "［P").replace("<|", "＜|")
+    text.replace("<<", "＜＜")
+        .replace(">>", "＞＞")
+        .replace("[P", "［P")
+        .replace("<|", "＜|")
 }
 
 #[cfg(test)]
@@ -61,7 +65,11 @@ mod tests {
         };
         let made = prompt("问[P1]", &[hostile]);
         let inside = made.user.matches(">>").count();
-        assert_eq!(inside, 2, "one for the question, one for the passage: {}", made.user);
+        assert_eq!(
+            inside, 2,
+            "one for the question, one for the passage: {}",
+            made.user
+        );
         assert!(!made.user.contains("[P") && !made.user.contains("<|"));
     }
 }
