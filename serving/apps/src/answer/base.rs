@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::ask::check;
 use super::cache::AnswerCache;
 use super::evidence::{judge, weigh};
-use super::find::Found;
+use super::find::{Found, by_evidence};
 use super::hashes;
 use super::question::Question;
 use super::record::{Answer, Asked, Citation};
@@ -179,10 +179,7 @@ impl Base {
         let found = self.ranked(question, &limits);
         let candidates = self.candidates(question, &weighed, &found);
         let answered = candidates.iter().any(|one| judge(&one.grades).is_ok());
-        (
-            Some(answered),
-            self.by_evidence(&found, &candidates, &limits),
-        )
+        (Some(answered), by_evidence(&found, &candidates, &limits))
     }
 
     /// Answers a question with verified sentences of the texts, or says why not. The same base and

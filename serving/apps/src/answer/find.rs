@@ -193,52 +193,51 @@ impl Base {
         }
         candidates
     }
+}
 
-    /// Passages by the evidence in them: the found ones and their graded neighbours.
-    pub(super) fn by_evidence(
-        &self,
-        found: &[Found],
-        candidates: &[Candidate],
-        limits: &Limits,
-    ) -> Vec<Found> {
-        let best = found
-            .first()
-            .map_or(1.0, |found| found.score)
-            .max(f32::MIN_POSITIVE);
-        let mut evidence: HashMap<(usize, usize), (f64, State)> = HashMap::new();
-        for candidate in candidates {
-            for (sentence, grade) in candidate.view.sentences.iter().zip(&candidate.grades) {
-                let typed = if grade.typed { 0.15 } else { 0.0 };
-                let own =
-                    (grade.score + typed) * limits.factor(candidate.state) + 0.2 * candidate.prior;
-                let known = evidence
-                    .entry((candidate.version, sentence.passage))
-                    .or_insert((own, candidate.state));
-                known.0 = known.0.max(own);
-            }
-        }
-        for one in found {
-            let own = f64::from(one.score / best);
+/// Passages by the evidence in them: the found ones and their graded neighbours.
+pub(super) fn by_evidence(
+    found: &[Found],
+    candidates: &[Candidate],
+    limits: &Limits,
+) -> Vec<Found> {
+    let best = found
+        .first()
+        .map_or(1.0, |found| found.score)
+        .max(f32::MIN_POSITIVE);
+    let mut evidence: HashMap<(usize, usize), (f64, State)> = HashMap::new();
+    for candidate in candidates {
+        for (sentence, grade) in candidate.view.sentences.iter().zip(&candidate.grades) {
+            let typed = if grade.typed { 0.15 } else { 0.0 };
+            let own =
+                (grade.score + typed) * limits.factor(candidate.state) + 0.2 * candidate.prior;
             let known = evidence
-                .entry((one.version, one.passage))
-                .or_insert((0.0, one.state));
-            known.0 += 0.2 * own;
+                .entry((candidate.version, sentence.passage))
+                .or_insert((own, candidate.state));
+            known.0 = known.0.max(own);
         }
-        let mut ranked: Vec<Found> = evidence
-            .into_iter()
-            .map(|((version, passage), (score, state))| Found {
-                version,
-                passage,
-                state,
-                score: score as f32,
-            })
-            .collect();
-        ranked.sort_by(|a, b| {
-            let order = b.score.total_cmp(&a.score);
-            order.then_with(|| (a.version, a.passage).cmp(&(b.version, b.passage)))
-        });
-        ranked
     }
+    for one in found {
+        let own = f64::from(one.score / best);
+        let known = evidence
+            .entry((one.version, one.passage))
+            .or_insert((0.0, one.state));
+        known.0 += 0.2 * own;
+    }
+    let mut ranked: Vec<Found> = evidence
+        .into_iter()
+        .map(|((version, passage), (score, state))| Found {
+            version,
+            passage,
+            state,
+            score: score as f32,
+        })
+        .collect();
+    ranked.sort_by(|a, b| {
+        let order = b.score.total_cmp(&a.score);
+        order.then_with(|| (a.version, a.passage).cmp(&(b.version, b.passage)))
+    });
+    ranked
 }
 
 /// Share of a question's units that a version's title names.

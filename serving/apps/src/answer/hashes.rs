@@ -20,6 +20,7 @@ const RULES: &[&str] = &[
     include_str!("evidence/view.rs"),
     include_str!("evidence/weigh.rs"),
     include_str!("find.rs"),
+    include_str!("gather.rs"),
     include_str!("generate/mod.rs"),
     include_str!("generate/prompt.rs"),
     include_str!("generate/split.rs"),

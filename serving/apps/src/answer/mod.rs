@@ -8,6 +8,7 @@ mod clash;
 mod compose;
 mod evidence;
 mod find;
+mod gather;
 mod generate;
 mod hashes;
 mod head;

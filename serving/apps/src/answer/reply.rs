@@ -2,47 +2,19 @@
 
 use super::ask::check;
 use super::base::Base;
-use super::cite::verified;
-use super::clash::clash;
 use super::compose::{Said, reason};
-use super::evidence::{Gap, Grade, judge, select, weigh};
-use super::find::{Candidate, Limits};
+use super::evidence::Gap;
+use super::find::{Limits, share_of_title};
+use super::gather::Found;
 use super::head;
 use super::question::{self, Named, Question, Route};
-use super::record::{Asked, Citation, Conflict, Outcome, Sentence, Side};
-use crate::kb::State;
+use super::record::{Asked, Citation, Outcome, Sentence};
 use crate::retrieve::{fold, mended};
 
-/// A text that passed the gate counts as another meaning of the question when it is this near to
-/// the best one.
-const ANOTHER_MEANING: f64 = 0.85;
 /// Passages among which a document that a question names by its title is looked for.
 const NAMED: usize = 40;
 /// Share of a question's matter that such a title has.
 const NAMED_SHARE: f64 = 0.6;
-/// What each character that a text lacks takes from its value.
-const LACKS: f64 = 0.2;
-/// A question with more matter than this, in characters, is not too short to be plain.
-const SHORT_MATTER: usize = 5;
-
-/// A candidate that passed the gate, with its best sentence.
-#[derive(Debug, Clone, Copy)]
-struct Passed<'a> {
-    candidate: &'a Candidate,
-    at: usize,
-    grade: Grade,
-    value: f64,
-}
-
-/// What one question, or a part of one, came to.
-#[derive(Debug)]
-struct Found {
-    sentences: Vec<Sentence>,
-    conflicts: Vec<Conflict>,
-    /// The best sentence covers everything that is asked.
-    whole: bool,
-    theme: Option<String>,
-}
 
 impl Base {
     /// What is said, and the day for which it is said.
@@ -136,19 +108,29 @@ impl Base {
         if let Ok(found) = &whole
             && found.whole
         {
-            return self.finished(whole, &limits);
+            return finished(whole, &limits);
         }
         let parts = question::clauses(&question.folded);
         if parts.len() < 2 {
             return match whole {
                 Err((Gap::NoMatter, _)) => Said::unclear(self.examples(&limits)),
-                other => self.finished(other, &limits),
+                other => finished(other, &limits),
             };
         }
         let parts: Vec<Question> = parts
             .iter()
             .map(|part| self.read(part, asked, false))
             .collect();
+        self.answered_in_parts(&parts, whole, &limits)
+    }
+
+    /// A question of several parts, each answered alone or with the matter of the first.
+    fn answered_in_parts(
+        &self,
+        parts: &[Question],
+        whole: Result<Found, (Gap, Vec<Citation>)>,
+        limits: &Limits,
+    ) -> Said {
         let asking = parts
             .iter()
             .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));
@@ -156,20 +138,20 @@ impl Base {
         let answers: Vec<_> = asking
             .iter()
             .map(|part| {
-                let alone = self.evidence(part, &limits);
+                let alone = self.evidence(part, limits);
                 let first = asking.first().filter(|first| first.folded != part.folded);
                 match (alone, first) {
-                    (Err(_), Some(first)) => self.evidence(&joined(first, part), &limits),
+                    (Err(_), Some(first)) => self.evidence(&joined(first, part), limits),
                     (alone, _) => alone,
                 }
             })
             .collect();
         let passed = answers.iter().filter(|answer| answer.is_ok()).count();
         if passed == 0 || (asking.len() < 2 && whole.is_ok()) {
-            return self.finished(whole, &limits);
+            return finished(whole, limits);
         }
         if passed < answers.len() && whole.is_ok() && asking.len() < 2 {
-            return self.finished(whole, &limits);
+            return finished(whole, limits);
         }
         let missing: Vec<&str> = asking
             .iter()
@@ -178,7 +160,7 @@ impl Base {
             .map(|(part, _)| part.folded.as_str())
             .collect();
         let found = merged(answers.into_iter().filter_map(Result::ok));
-        let mut said = self.finished(Ok(found), &limits);
+        let mut said = finished(Ok(found), limits);
         said.lacks(&missing);
         said
     }
@@ -188,7 +170,7 @@ impl Base {
         let found = self.ranked(question, limits);
         let named = found.iter().take(NAMED).filter_map(|found| {
             let version = self.published.versions.get(found.version)?;
-            let share = super::find::share_of_title(question, version);
+            let share = share_of_title(question, version);
             (share >= NAMED_SHARE).then_some((share, version))
         });
         let best = named.max_by(|a, b| a.0.total_cmp(&b.0));
@@ -204,134 +186,6 @@ impl Base {
         Some(Said::answered(vec![sentence], limits.day))
     }
 
-    fn finished(&self, found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said {
-        match found {
-            Ok(found) => match found.theme {
-                Some(theme) => Said::closed(&theme),
-                None if !found.conflicts.is_empty() => {
-                    Said::contradicted(found.sentences, found.conflicts, limits.day)
-                }
-                None => Said::answered(found.sentences, limits.day),
-            },
-            Err((gap, nearest)) => {
-                let choices = nearest.iter().all(|c| c.quote.is_empty());
-                if gap == Gap::Ambiguous && choices {
-                    return Said::unclear(nearest.into_iter().map(|c| c.title).collect());
-                }
-                Said::nothing(reason(gap), nearest)
-            }
-        }
-    }
-
-    /// The evidence for one question within its limits; the nearest texts where there is none.
-    fn evidence(
-        &self,
-        question: &Question,
-        limits: &Limits,
-    ) -> Result<Found, (Gap, Vec<Citation>)> {
-        let weighed = weigh(&question.matters, &self.index);
-        if weighed.is_empty() {
-            return Err((Gap::NoMatter, Vec::new()));
-        }
-        let found = self.ranked(question, limits);
-        let candidates = self.candidates(question, &weighed, &found);
-        let mut gap = Gap::OtherMatter;
-        let mut passed: Vec<Passed<'_>> = Vec::new();
-        for candidate in candidates
-            .iter()
-            .filter(|one| !has_successor(one, &candidates))
-        {
-            match judge(&candidate.grades) {
-                Ok((at, grade)) => passed.push(Passed {
-                    candidate,
-                    at,
-                    grade,
-                    value: grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
-                        - LACKS * grade.missing.min(3) as f64,
-                }),
-                Err(other) => gap = gap.max(other),
-            }
-        }
-        passed.sort_by(|a, b| b.value.total_cmp(&a.value));
-        let Some(best) = passed.first().copied() else {
-            return Err((gap, self.nearest(&found, limits.day)));
-        };
-        let meanings = meanings(question, &passed);
-        if meanings.len() > 1 {
-            let titles = meanings
-                .iter()
-                .filter_map(|at| self.published.versions.get(*at));
-            let named = titles.map(|version| Citation {
-                quote: String::new(),
-                ..Citation::of(version, &[], 0..0, limits.day)
-            });
-            return Err((Gap::Ambiguous, named.collect()));
-        }
-        let sentences = self.shown(question, &best, limits);
-        if sentences.is_empty() {
-            return Err((Gap::Changed, self.nearest(&found, limits.day)));
-        }
-        let version = self.published.versions.get(best.candidate.version);
-        let theme = version.and_then(|version| version.head.theme.clone());
-        Ok(Found {
-            sentences,
-            conflicts: self.conflicts(&best, &passed, limits),
-            whole: best.grade.missing == 0,
-            theme: theme.filter(|theme| self.published.closed_themes.contains(theme)),
-        })
-    }
-
-    fn shown(&self, question: &Question, best: &Passed<'_>, limits: &Limits) -> Vec<Sentence> {
-        let Some(version) = self.published.versions.get(best.candidate.version) else {
-            return Vec::new();
-        };
-        let candidate = best.candidate;
-        let chosen = select(question, &candidate.view, &candidate.grades, best.at);
-        verified(version, limits.day, &chosen)
-    }
-
-    /// What texts in force say otherwise than the best sentence.
-    fn conflicts(
-        &self,
-        best: &Passed<'_>,
-        passed: &[Passed<'_>],
-        limits: &Limits,
-    ) -> Vec<Conflict> {
-        let Some(own) = best.candidate.view.sentences.get(best.at) else {
-            return Vec::new();
-        };
-        if !best.candidate.state.holds() {
-            return Vec::new();
-        }
-        let others = passed.iter().filter(|other| {
-            other.candidate.version != best.candidate.version && other.candidate.state.holds()
-        });
-        let mut found = Vec::new();
-        for other in others {
-            let mut sentences = other.candidate.view.sentences.iter();
-            let against = sentences.find_map(|s| Some((s, clash(&own.folded, &s.folded)?)));
-            let versions = &self.published.versions;
-            let pair = versions
-                .get(best.candidate.version)
-                .zip(versions.get(other.candidate.version));
-            let (Some((sentence, (left, right))), Some((mine, theirs))) = (against, pair) else {
-                continue;
-            };
-            let side = |value: String, version, sentence| {
-                let cited = verified(version, limits.day, &[sentence]);
-                let citation = cited.into_iter().flat_map(|s| s.citations).next()?;
-                Some(Side { value, citation })
-            };
-            if let (Some(one), Some(two)) = (side(left, mine, own), side(right, theirs, sentence)) {
-                found.push(Conflict {
-                    about: one.citation.path.last().cloned().unwrap_or_default(),
-                    sides: vec![one, two],
-                });
-            }
-        }
-        found
-    }
-
     /// Questions that the texts themselves offer, for a question that names nothing.
     fn examples(&self, limits: &Limits) -> Vec<String> {
         let heads = self.published.versions.iter();
@@ -339,25 +193,6 @@ impl Base {
         let offered = holding.filter_map(|version| version.head.sample_question.clone());
         offered.take(4).collect()
     }
-}
-
-/// Whether a text that does not hold stands beside one of nearly the same title that does: what
-/// the old one says is not the answer then.
-fn has_successor(one: &Candidate, all: &[Candidate]) -> bool {
-    if one.state.holds() || one.state == State::Draft {
-        return false;
-    }
-    let parts = crate::retrieve::terms(&one.view.title);
-    let pairs: Vec<_> = parts
-        .iter()
-        .filter(|term| term.text.chars().nth(1).is_some())
-        .collect();
-    all.iter().filter(|other| other.state.holds()).any(|other| {
-        let shared = pairs
-            .iter()
-            .filter(|term| other.view.title.contains(term.text));
-        shared.count() * 10 >= pairs.len() * 7
-    })
 }
 
 /// Whether a folded clause asks for yes or no.
@@ -403,27 +238,22 @@ fn merged(answers: impl Iterator<Item = Found>) -> Found {
     all
 }
 
-/// Versions of different documents that a short question may mean, when no title names its matter.
-fn meanings(question: &Question, passed: &[Passed<'_>]) -> Vec<usize> {
-    let Some(best) = passed.first() else {
-        return Vec::new();
-    };
-    let size: usize = question
-        .matters
-        .iter()
-        .map(|m| if m.word { 2 } else { 1 })
-        .sum();
-    if !question.general && (best.grade.titled > 0.0 || size > SHORT_MATTER) {
-        return vec![best.candidate.version];
-    }
-    let mut found: Vec<usize> = Vec::new();
-    for one in passed {
-        let near = question.general
-            || one.value >= ANOTHER_MEANING * best.value && one.grade.titled <= 0.0;
-        let holds = one.candidate.state.holds() || one.candidate.state == State::Draft;
-        if near && holds && !found.contains(&one.candidate.version) {
-            found.push(one.candidate.version);
+/// What the evidence comes to.
+fn finished(found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said {
+    match found {
+        Ok(found) => match found.theme {
+            Some(theme) => Said::closed(&theme),
+            None if !found.conflicts.is_empty() => {
+                Said::contradicted(found.sentences, found.conflicts, limits.day)
+            }
+            None => Said::answered(found.sentences, limits.day),
+        },
+        Err((gap, nearest)) => {
+            let choices = nearest.iter().all(|c| c.quote.is_empty());
+            if gap == Gap::Ambiguous && choices {
+                return Said::unclear(nearest.into_iter().map(|c| c.title).collect());
+            }
+            Said::nothing(reason(gap), nearest)
         }
     }
-    found
 }

@@ -139,17 +139,19 @@ fn file(at: usize, state: &mut u64) -> GeneratedFile {
     );
     for chapter in ["一般项目", "重点项目"] {
         for section in SECTIONS {
-            text.push_str(&format!("\n## {section}（{chapter}）\n\n"));
+            let line = format!("\n## {section}（{chapter}）\n\n");
+            text.push_str(&line);
             for number in 1..=4 {
                 let (sum, days) = (pick(state, 900) + 100, pick(state, 55) + 5);
                 let other = MATTERS
                     .get(pick(state, MATTERS.len()))
                     .copied()
                     .unwrap_or("");
-                text.push_str(&format!(
+                let line = format!(
                     "{number}. {matter}{chapter}的{section}第{number}项，与{other}工作衔接，每户每年不超过{sum}元，\
                      自受理之日起{days}个工作日内办结。\n"
-                ));
+                );
+                text.push_str(&line);
             }
         }
     }
@@ -177,9 +179,14 @@ mod tests {
         let (files, questions) = generated(7, 64, 3);
         assert_eq!((files.len(), questions.len()), (4, 3));
         assert_eq!(generated(7, 64, 3), (files.clone(), questions));
-        let base = published(&files).unwrap();
-        let count: usize = base.versions.iter().map(|v| v.passages.len()).sum();
-        assert!((60..=90).contains(&count), "{count}");
+        let base = published(&files);
+        let count: Option<usize> = base
+            .ok()
+            .map(|base| base.versions.iter().map(|v| v.passages.len()).sum());
+        assert!(
+            count.is_some_and(|count| (60..=90).contains(&count)),
+            "{count:?}"
+        );
         assert!(
             files
                 .iter()

@@ -109,9 +109,8 @@ impl Report {
             text.push_str(&line(&name, row));
         }
         let (half, most) = (self.percentile(50), self.percentile(95));
-        text.push_str(&format!(
-            "\n用时：中位 {half} 微秒，95% 在 {most} 微秒内。\n"
-        ));
+        let times = format!("\n用时：中位 {half} 微秒，95% 在 {most} 微秒内。\n");
+        text.push_str(&times);
         text
     }
 }

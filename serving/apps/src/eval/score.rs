@@ -12,6 +12,10 @@ pub const EVIDENCE_AT: usize = 5;
 /// What one answer got right and wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent verdict"
+)]
 pub struct Score {
     /// The question has an answer in the base.
     pub answerable: bool,
@@ -45,12 +49,12 @@ pub fn score(case: &Case, hits: &[Hit], answer: &Answer, published: &Published) 
         .iter()
         .take(EVIDENCE_AT)
         .filter(|h| allowed(&h.document));
-    let found: String = best
+    let found: Vec<String> = best
         .map(|hit| format!("{}\n{}\n{}\n", hit.title, hit.path.join("\n"), hit.text))
         .collect();
     let shown = shown(answer);
     let right = shown.iter().filter(|c| allowed(&c.document));
-    let told: String = right
+    let told: Vec<String> = right
         .map(|c| format!("{}\n{}\n", c.path.join("\n"), c.quote))
         .collect();
     let gave = !shown.is_empty();
@@ -59,8 +63,8 @@ pub fn score(case: &Case, hits: &[Hit], answer: &Answer, published: &Published) 
     Score {
         answerable,
         near_miss: case.kind == "near_miss",
-        evidence: answerable && holds(&found, &evidence),
-        facts: answerable && leads && holds(&told, &case.facts),
+        evidence: answerable && holds(&found.concat(), &evidence),
+        facts: answerable && leads && holds(&told.concat(), &case.facts),
         outcome: answer.outcome == case.outcome,
         false_answer: !answerable && gave,
         false_refusal: answerable && !gave,

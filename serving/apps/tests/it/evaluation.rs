@@ -104,5 +104,26 @@ fn quality_stays_above_its_bounds() {
             run(base, &own, split, DAY, &mut report, &mut tell);
         }
         eprintln!("{}\n{}", split.name(), report.table(split == Split::Tune));
+        let row = &report.total;
+        let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+        assert_eq!(row.verbatim, row.citations, "every citation is verbatim");
+        assert!(
+            share(row.evidence, row.answerable) >= 0.95,
+            "evidence found"
+        );
+        assert!(
+            share(row.refused, row.near_misses) >= 0.9,
+            "near misses refused"
+        );
+        // What the rules were tuned on is held higher than what nobody looked at.
+        let (facts, refusals) = match split {
+            Split::Tune => (0.84, 0.08),
+            Split::Blind => (0.65, 0.3),
+        };
+        assert!(share(row.facts, row.answerable) >= facts, "facts told");
+        assert!(
+            share(row.false_refusals, row.answerable) <= refusals,
+            "refused wrongly"
+        );
     }
 }

@@ -43,8 +43,7 @@ pub(crate) fn select<'a>(
         chosen.extend(near_best(grades, best));
         // The rest of its line says under which condition it holds.
         let line = view.sentences.iter().enumerate();
-        let line =
-            line.filter(|(_, s)| s.line == own.line && !s.note || own.note && s.line == own.line);
+        let line = line.filter(|(_, s)| s.line == own.line && (own.note || !s.note));
         chosen.extend(line.map(|(at, _)| at).take(MAX_SINGLE));
     }
     let mut seen = Vec::new();

@@ -230,14 +230,8 @@ fn supported(written: &Written, passages: &[Passage<'_>]) -> Result<Sentence, Un
     };
     let chosen: Vec<Citation> = match (alone, alone.is_none().then(pair).flatten()) {
         (Some(citation), _) => vec![Citation::clone(citation)],
-        (None, Some(pair)) => pair
-            .iter()
-            .map(|citation| Citation::clone(citation))
-            .collect(),
-        (None, None) => citations
-            .iter()
-            .map(|citation| Citation::clone(citation))
-            .collect(),
+        (None, Some(pair)) => pair.iter().copied().cloned().collect(),
+        (None, None) => citations.iter().copied().cloned().collect(),
     };
     let holds = |citation: &Citation| {
         let mut owners = named

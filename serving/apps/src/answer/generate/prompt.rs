@@ -38,9 +38,8 @@ pub(super) fn prompt(question: &str, sources: &[Source]) -> Prompt {
     for (number, source) in (1..).zip(sources) {
         let (title, path) = (broken(&source.title), broken(&source.path));
         let text = broken(&source.text);
-        user.push_str(&format!(
-            "\n<<{mark} 资料 P{number}｜{title}｜{path}\n{text}\n{mark}>>\n"
-        ));
+        let part = format!("\n<<{mark} 资料 P{number}｜{title}｜{path}\n{text}\n{mark}>>\n");
+        user.push_str(&part);
     }
     Prompt { system, user }
 }

@@ -1,0 +1,193 @@
+//! The evidence for one question: candidates that pass the gate, the best of them, and what texts
+//! in force say otherwise.
+
+use super::base::Base;
+use super::cite::verified;
+use super::clash::clash;
+use super::evidence::{Gap, Grade, judge, select, weigh};
+use super::find::{Candidate, Limits};
+use super::question::Question;
+use super::record::{Citation, Conflict, Sentence, Side};
+use crate::kb::State;
+
+/// A text that passed the gate counts as another meaning of the question when it is this near to
+/// the best one.
+const ANOTHER_MEANING: f64 = 0.85;
+/// What each character that a text lacks takes from its value.
+const LACKS: f64 = 0.2;
+/// A question with more matter than this, in characters, is not too short to be plain.
+const SHORT_MATTER: usize = 5;
+
+/// A candidate that passed the gate, with its best sentence.
+#[derive(Debug, Clone, Copy)]
+struct Passed<'a> {
+    candidate: &'a Candidate,
+    at: usize,
+    grade: Grade,
+    value: f64,
+}
+
+/// What one question, or a part of one, came to.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) sentences: Vec<Sentence>,
+    pub(super) conflicts: Vec<Conflict>,
+    /// The best sentence covers everything that is asked.
+    pub(super) whole: bool,
+    pub(super) theme: Option<String>,
+}
+
+impl Base {
+    /// The evidence for one question within its limits; the nearest texts where there is none.
+    pub(super) fn evidence(
+        &self,
+        question: &Question,
+        limits: &Limits,
+    ) -> Result<Found, (Gap, Vec<Citation>)> {
+        let weighed = weigh(&question.matters, &self.index);
+        if weighed.is_empty() {
+            return Err((Gap::NoMatter, Vec::new()));
+        }
+        let found = self.ranked(question, limits);
+        let candidates = self.candidates(question, &weighed, &found);
+        let mut gap = Gap::OtherMatter;
+        let mut passed: Vec<Passed<'_>> = Vec::new();
+        for candidate in candidates
+            .iter()
+            .filter(|one| !has_successor(one, &candidates))
+        {
+            match judge(&candidate.grades) {
+                Ok((at, grade)) => passed.push(Passed {
+                    candidate,
+                    at,
+                    grade,
+                    value: grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
+                        - LACKS * grade.missing.min(3) as f64,
+                }),
+                Err(other) => gap = gap.max(other),
+            }
+        }
+        passed.sort_by(|a, b| b.value.total_cmp(&a.value));
+        let Some(best) = passed.first().copied() else {
+            return Err((gap, self.nearest(&found, limits.day)));
+        };
+        let meanings = meanings(question, &passed);
+        if meanings.len() > 1 {
+            let titles = meanings
+                .iter()
+                .filter_map(|at| self.published.versions.get(*at));
+            let named = titles.map(|version| Citation {
+                quote: String::new(),
+                ..Citation::of(version, &[], 0..0, limits.day)
+            });
+            return Err((Gap::Ambiguous, named.collect()));
+        }
+        let sentences = self.shown(question, &best, limits);
+        if sentences.is_empty() {
+            return Err((Gap::Changed, self.nearest(&found, limits.day)));
+        }
+        let version = self.published.versions.get(best.candidate.version);
+        let theme = version.and_then(|version| version.head.theme.clone());
+        Ok(Found {
+            sentences,
+            conflicts: self.conflicts(&best, &passed, limits),
+            whole: best.grade.missing == 0,
+            theme: theme.filter(|theme| self.published.closed_themes.contains(theme)),
+        })
+    }
+
+    fn shown(&self, question: &Question, best: &Passed<'_>, limits: &Limits) -> Vec<Sentence> {
+        let Some(version) = self.published.versions.get(best.candidate.version) else {
+            return Vec::new();
+        };
+        let candidate = best.candidate;
+        let chosen = select(question, &candidate.view, &candidate.grades, best.at);
+        verified(version, limits.day, &chosen)
+    }
+
+    /// What texts in force say otherwise than the best sentence.
+    fn conflicts(
+        &self,
+        best: &Passed<'_>,
+        passed: &[Passed<'_>],
+        limits: &Limits,
+    ) -> Vec<Conflict> {
+        let Some(own) = best.candidate.view.sentences.get(best.at) else {
+            return Vec::new();
+        };
+        if !best.candidate.state.holds() {
+            return Vec::new();
+        }
+        let others = passed.iter().filter(|other| {
+            other.candidate.version != best.candidate.version && other.candidate.state.holds()
+        });
+        let mut found = Vec::new();
+        for other in others {
+            let mut sentences = other.candidate.view.sentences.iter();
+            let against = sentences.find_map(|s| Some((s, clash(&own.folded, &s.folded)?)));
+            let versions = &self.published.versions;
+            let pair = versions
+                .get(best.candidate.version)
+                .zip(versions.get(other.candidate.version));
+            let (Some((sentence, (left, right))), Some((mine, theirs))) = (against, pair) else {
+                continue;
+            };
+            let side = |value: String, version, sentence| {
+                let cited = verified(version, limits.day, &[sentence]);
+                let citation = cited.into_iter().flat_map(|s| s.citations).next()?;
+                Some(Side { value, citation })
+            };
+            if let (Some(one), Some(two)) = (side(left, mine, own), side(right, theirs, sentence)) {
+                found.push(Conflict {
+                    about: one.citation.path.last().cloned().unwrap_or_default(),
+                    sides: vec![one, two],
+                });
+            }
+        }
+        found
+    }
+}
+
+/// Whether a text that does not hold stands beside one of nearly the same title that does: what
+/// the old one says is not the answer then.
+fn has_successor(one: &Candidate, all: &[Candidate]) -> bool {
+    if one.state.holds() || one.state == State::Draft {
+        return false;
+    }
+    let parts = crate::retrieve::terms(&one.view.title);
+    let pairs: Vec<_> = parts
+        .iter()
+        .filter(|term| term.text.chars().nth(1).is_some())
+        .collect();
+    all.iter().filter(|other| other.state.holds()).any(|other| {
+        let shared = pairs
+            .iter()
+            .filter(|term| other.view.title.contains(term.text));
+        shared.count() * 10 >= pairs.len() * 7
+    })
+}
+
+/// Versions of different documents that a short question may mean, when no title names its matter.
+fn meanings(question: &Question, passed: &[Passed<'_>]) -> Vec<usize> {
+    let Some(best) = passed.first() else {
+        return Vec::new();
+    };
+    let size: usize = question
+        .matters
+        .iter()
+        .map(|m| if m.word { 2 } else { 1 })
+        .sum();
+    if !question.general && (best.grade.titled > 0.0 || size > SHORT_MATTER) {
+        return vec![best.candidate.version];
+    }
+    let mut found: Vec<usize> = Vec::new();
+    for one in passed {
+        let near = question.general
+            || one.value >= ANOTHER_MEANING * best.value && one.grade.titled <= 0.0;
+        let holds = one.candidate.state.holds() || one.candidate.state == State::Draft;
+        if near && holds && !found.contains(&one.candidate.version) {
+            found.push(one.candidate.version);
+        }
+    }
+    found
+}
