@@ -199,7 +199,7 @@ impl Centre {
             let lines = statement.into_inner().lines;
             let of = |kind: &str| -> u64 {
                 let mine = lines.iter().filter(|line| line.sku.starts_with(kind));
-                mine.map(|line| u64::try_from(line.quantity).unwrap()).sum()
+                mine.map(|line| line.quantity).sum()
             };
             let billed = (of("tokens-in:"), of("tokens-out:"));
             if billed == wanted || began.elapsed() > Duration::from_secs(20) {
@@ -246,7 +246,7 @@ impl Answer {
         true
     }
 
-    async fn to_the_end(mut self) -> Said {
+    async fn whole(mut self) -> Said {
         while self.more().await {}
         assert!(self.body.trim_end().ends_with("[DONE]"), "{}", self.body);
         let mut said = Said {
@@ -303,7 +303,7 @@ fn bodies(model: &str, tokens: usize) -> Vec<Value> {
 }
 
 async fn whole(centre: &Centre, bodies: &[Value]) -> Vec<Said> {
-    let one = async |body| centre.ask(body).await.to_the_end().await;
+    let one = async |body| centre.ask(body).await.whole().await;
     join_all(bodies.iter().map(one)).await
 }
 
@@ -333,7 +333,7 @@ async fn a_worker_that_stops_hands_its_answers_over() {
     let at = centre.workers.iter().position(busy).unwrap();
     let leaving = centre.workers.remove(at);
     let grace = Duration::from_millis(400);
-    let reading = join_all(begun.into_iter().map(Answer::to_the_end));
+    let reading = join_all(begun.into_iter().map(Answer::whole));
     let (told, ()) = tokio::join!(reading, leaving.shutdown(grace));
     for (told, undisturbed) in told.iter().zip(&undisturbed) {
         assert_eq!(told, undisturbed);
