@@ -40,6 +40,13 @@ impl Gateway {
         Self::at(settings.get("gateway"), settings.secret(As::Tenant), ca)
     }
 
+    /// A gateway with the settings of the staff: the operator's key, else the user's own.
+    pub(crate) fn of_staff(settings: &Settings) -> Result<Self> {
+        let ca = settings.get("ca");
+        let ca = if ca.is_empty() { None } else { Some(ca) };
+        Self::at(settings.get("gateway"), settings.secret(As::Operator), ca)
+    }
+
     /// A given gateway.
     pub(crate) fn at(url: &str, key: &str, ca: Option<&str>) -> Result<Self> {
         let mut builder = reqwest::Client::builder()
@@ -60,7 +67,34 @@ impl Gateway {
 
     /// Sends JSON; an HTTP refusal becomes a failure.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Response> {
-        let mut request = self.http.post(format!("{}{path}", self.url)).json(body);
+        self.send(self.http.post(format!("{}{path}", self.url)).json(body))
+            .await
+    }
+
+    /// Asks for JSON with fields in the address.
+    pub(crate) async fn get_json(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+        let request = self.http.get(address(&self.url, path, query)?);
+        self.json_of(self.send(request).await?).await
+    }
+
+    /// Sends bytes with fields in the address, and reads JSON.
+    pub(crate) async fn post_bytes(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        bytes: Vec<u8>,
+    ) -> Result<Value> {
+        let request = self.http.post(address(&self.url, path, query)?).body(bytes);
+        self.json_of(self.send(request).await?).await
+    }
+
+    async fn json_of(&self, response: Response) -> Result<Value> {
+        let read = response.json().await;
+        read.map_err(|error| broken(&self.url, &error))
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response> {
+        let mut request = request;
         if !self.key.is_empty() {
             request = request.bearer_auth(&self.key);
         }
@@ -77,11 +111,7 @@ impl Gateway {
 
     /// Sends JSON and reads JSON.
     pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Result<Value> {
-        let response = self.post(path, body).await?;
-        response
-            .json()
-            .await
-            .map_err(|error| broken(&self.url, &error))
+        self.json_of(self.post(path, body).await?).await
     }
 
     /// A chat as a stream; `piece` gets every text as it comes.
@@ -163,6 +193,20 @@ impl Events {
             }
         }
     }
+}
+
+/// An address with fields.
+fn address(url: &str, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url> {
+    let whole = format!("{url}{path}");
+    reqwest::Url::parse_with_params(&whole, query).map_err(|error| {
+        let message = say!(
+            "网关地址 {} 无效:{}",
+            "the gateway's address {} is not valid: {}",
+            url,
+            error
+        );
+        Failure::usage("ZS-CONFIG-VALUE", message).field("gateway")
+    })
 }
 
 /// No answer, or a broken one.

@@ -133,6 +133,12 @@ pub(crate) struct ChatArgs {
 pub(crate) struct AskArgs {
     #[arg(value_name = "QUESTION", help = tr("问题;- 从标准输入读", "the question; - reads stdin"))]
     pub(crate) question: String,
+    #[arg(long, value_name = "DATE", help = tr("按哪一天的规定回答,如 2025-01-31;默认今天", "the day on which the answer is to hold, such as 2025-01-31; today by default"))]
+    pub(crate) as_of: Option<String>,
+    #[arg(long, value_name = "PLACE", help = tr("在哪里办;默认本地", "where; the base's own place by default"))]
+    pub(crate) place: Option<String>,
+    #[arg(long, help = tr("由模型改写得更通顺(较慢;每句仍与原文核对)", "in a model's words (slower; each sentence is still checked)"))]
+    pub(crate) reworded: bool,
 }
 
 #[derive(Args)]

@@ -2,12 +2,14 @@
 
 mod admin;
 mod job;
+mod knowledge;
 #[cfg(feature = "server")]
 mod server;
 mod sharing;
 
 pub(crate) use admin::*;
 pub(crate) use job::*;
+pub(crate) use knowledge::*;
 #[cfg(feature = "server")]
 pub(crate) use server::*;
 pub(crate) use sharing::*;
@@ -108,6 +110,11 @@ pub(crate) enum Verb {
     Chat(ChatArgs),
     #[command(about = tr("向知识库提问,答案带出处", "ask the knowledge base; answers carry citations"))]
     Ask(AskArgs),
+    #[command(about = tr("知识库:入库、质量、发布、待办、热线", "the knowledge base: texts, quality, publishing, work, hotline"))]
+    Kb(KbArgs),
+    #[cfg(feature = "server")]
+    #[command(about = tr("评测", "evaluations"))]
+    Eval(EvalArgs),
     #[command(about = tr("密钥", "keys"))]
     Key(KeyArgs),
     #[command(about = tr("租户", "tenants"))]

@@ -11,6 +11,9 @@ mod config;
 #[cfg(feature = "server")]
 mod demo;
 mod deploy;
+#[cfg(feature = "server")]
+mod eval;
+mod kb;
 mod key;
 mod list;
 mod logs;
@@ -171,6 +174,9 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<Exit> {
         Verb::Backend(args) => backend::run(context, args).await,
         Verb::Chat(args) => chat::run(context, args).await,
         Verb::Ask(args) => ask::run(context, args).await,
+        Verb::Kb(args) => kb::run(context, args).await,
+        #[cfg(feature = "server")]
+        Verb::Eval(args) => eval::run(context, &args),
         Verb::Key(args) => key::run(context, args).await,
         Verb::Tenant(args) => tenant::run(context, args).await,
         Verb::Topup(args) => topup::run(context, args).await,

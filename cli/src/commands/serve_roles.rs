@@ -115,7 +115,7 @@ pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit
         handle.address()
     ));
     if let Some((knowledge, _)) = &mut knowledge {
-        knowledge.follow(&format!("http://{}", handle.address()), None)?;
+        knowledge.follow(&format!("http://{}", handle.address()), None, None)?;
     }
     stop::asked().await;
     context.out.note(tr("正在停止", "stopping"));
@@ -131,16 +131,15 @@ async fn own_knowledge(
     if args.knowledge.is_none() && args.data_dir.is_none() {
         return Ok(None);
     }
-    let (data, kept) = match &args.data_dir {
-        Some(folder) => (folder.join("knowledge"), None),
-        None => {
-            context.out.note(tr(
-                "知识库放在临时文件夹,结束后不保留;要保留请用 --data-dir",
-                "the knowledge base lies in a temporary folder; keep it with --data-dir",
-            ));
-            let folder = tempfile::tempdir()?;
-            (folder.path().join("knowledge"), Some(folder))
-        }
+    let (data, kept) = if let Some(folder) = &args.data_dir {
+        (folder.join("knowledge"), None)
+    } else {
+        context.out.note(tr(
+            "知识库放在临时文件夹,结束后不保留;要保留请用 --data-dir",
+            "the knowledge base lies in a temporary folder; keep it with --data-dir",
+        ));
+        let folder = tempfile::tempdir()?;
+        (folder.path().join("knowledge"), Some(folder))
     };
     let ca = Some(context.settings.get("ca")).filter(|ca| !ca.is_empty());
     let scheduler = context.settings.get("scheduler");

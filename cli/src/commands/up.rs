@@ -66,7 +66,7 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
     .await?;
     let operator = stack.operator()?;
     let started = prepare(context, &stack, &operator, &data, has_simulated).await?;
-    stack.help_knowledge(&started.key)?;
+    stack.help_knowledge(&started.key, &args.model)?;
     if has_simulated {
         out.note(tr(
             "注意:加速卡是模拟设备,不会真的计算",

@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use zhisuan_apps::audit::Chain;
 use zhisuan_apps::kb::{Audience, Library};
 use zhisuan_apps::pages::{self, Desk, Site};
-use zhisuan_apps::service::{ModelServer, Qa};
+use zhisuan_apps::service::{Helper, ModelServer, Qa};
 use zhisuan_apps::staff::Person;
 use zhisuan_proto::v1::{AddBackendRequest, Backend, Metering, RemoveBackendRequest};
 
@@ -76,13 +76,22 @@ impl Knowledge {
     }
 
     /// Follows what is published. With a key, the gateway's models help as soon as they are served.
-    pub(crate) fn follow(&mut self, gateway: &str, key: Option<&str>) -> Result<()> {
+    pub(crate) fn follow(
+        &mut self,
+        gateway: &str,
+        key: Option<&str>,
+        writer: Option<&str>,
+    ) -> Result<()> {
         self.site.published_at(gateway);
         let helper = key
             .map(|key| ModelServer::new(&format!("{gateway}/v1"), key))
             .transpose()
             .map_err(|error| broken(&error))?
-            .map(|server| (server, EMBEDDER.to_owned()));
+            .map(|server| Helper {
+                server,
+                embedder: EMBEDDER.to_owned(),
+                writer: writer.map(str::to_owned),
+            });
         let following = self.qa.follow(&self.library, BASE, helper);
         if let Some(earlier) = self.following.replace(following) {
             earlier.abort();

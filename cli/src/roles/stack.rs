@@ -73,7 +73,7 @@ impl Stack {
         .await
         .map_err(|error| not_started(tr("推理网关", "the gateway"), error.code(), &error))?;
         let gateway_url = local_url(gateway.address());
-        knowledge.follow(&gateway_url, None)?;
+        knowledge.follow(&gateway_url, None, None)?;
         let stack = Self {
             scheduler,
             worker,
@@ -88,9 +88,9 @@ impl Stack {
     }
 
     /// Lets the models behind the gateway help the knowledge service, at the cost of a tenant.
-    pub(crate) fn help_knowledge(&mut self, key: &str) -> Result<()> {
+    pub(crate) fn help_knowledge(&mut self, key: &str, writer: &str) -> Result<()> {
         let gateway = self.gateway_url();
-        self.knowledge.follow(&gateway, Some(key))
+        self.knowledge.follow(&gateway, Some(key), Some(writer))
     }
 
     /// Address of scheduler and console, as this machine reaches it.

@@ -78,6 +78,7 @@ fn every_verb_has_help_in_both_languages() {
         "undeploy",
         "chat",
         "ask",
+        "kb",
         "key",
         "tenant",
         "topup",

@@ -155,6 +155,7 @@ pub(crate) const METHODS: &[(&str, Who)] = &[
     ("/zhisuan.v1.Replicas/Embed", NOBODY),
     ("/zhisuan.v1.Replicas/Score", NOBODY),
     ("/zhisuan.v1.Replicas/Tokenize", NOBODY),
+    ("/zhisuan.v1.Replicas/Detokenize", NOBODY),
 ];
 
 /// The rule of a method; `None` for a method that is not in the table.

@@ -74,7 +74,8 @@ pub(crate) fn check(model: &Model, path: &str) -> Result<(), ModelError> {
     let mut paths = BTreeSet::new();
     for (index, file) in model.files.iter().enumerate() {
         check_file(file, &at(&format!("files[{index}]")))?;
-        let folder_of = |other: &&String| is_below(other, &file.path) || is_below(&file.path, other);
+        let folder_of =
+            |other: &&String| is_below(other, &file.path) || is_below(&file.path, other);
         let twice = paths.iter().any(folder_of) || !paths.insert(&file.path);
         if twice {
             let accepted = "every file once, and no file as a folder";

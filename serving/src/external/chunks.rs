@@ -312,6 +312,24 @@ mod tests {
     }
 
     #[test]
+    fn citations_beside_the_text_are_kept_and_nothing_else_is() {
+        let mut translator = Translator::new(&GenerateRequest {
+            input: Some(Input::Chat(Chat::default())),
+            ..GenerateRequest::default()
+        });
+        let line = r#"{"choices":[{"delta":{"annotations":[{"type":"url_citation"}],"zhisuan":{"outcome":"answered"},"other":1}}]}"#;
+        let events = translator.read(line);
+        let Some(Event::Delta(delta)) = &events[0].event else {
+            panic!("{events:?}");
+        };
+        assert_eq!(
+            delta.attached,
+            r#"{"annotations":[{"type":"url_citation"}],"zhisuan":{"outcome":"answered"}}"#
+        );
+        assert!(delta.text.is_empty());
+    }
+
+    #[test]
     fn without_counts_ours_are_used_and_said_to_be_an_estimate() {
         let (_, done, estimated) = read(&[
             r#"{"choices":[{"delta":{"content":"好"}}]}"#,

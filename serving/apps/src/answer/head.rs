@@ -15,12 +15,31 @@ const MAX_LINE: usize = 600;
 
 /// Words that ask for each thing that a head states.
 const NUMBER: [&str; 3] = ["文号", "发文字号", "几号文"];
-const ISSUER: [&str; 5] = ["发布机构", "发文机关", "谁发布的", "哪个部门发布", "哪个部门印发"];
+const ISSUER: [&str; 5] = [
+    "发布机构",
+    "发文机关",
+    "谁发布的",
+    "哪个部门发布",
+    "哪个部门印发",
+];
 const ISSUED: [&str; 7] = [
-    "什么时候印发", "什么时候发布", "何时印发", "何时发布", "哪天印发", "哪天发布", "成文日期",
+    "什么时候印发",
+    "什么时候发布",
+    "何时印发",
+    "何时发布",
+    "哪天印发",
+    "哪天发布",
+    "成文日期",
 ];
 const EFFECTIVE: [&str; 8] = [
-    "什么时候施行", "什么时候实施", "什么时候生效", "何时施行", "何时生效", "何时实施", "施行日期", "生效日期",
+    "什么时候施行",
+    "什么时候实施",
+    "什么时候生效",
+    "何时施行",
+    "何时生效",
+    "何时实施",
+    "施行日期",
+    "生效日期",
 ];
 
 /// The bytes of the line of a version that states what a question asks about the version itself.
@@ -41,12 +60,18 @@ pub(super) fn line(question: &Question, version: &Version) -> Option<Range<usize
     if asks(&EFFECTIVE) {
         written.extend(head.effective.into_iter().flat_map(ways));
     }
-    written.iter().find_map(|words| holding(&version.text, words))
+    written
+        .iter()
+        .find_map(|words| holding(&version.text, words))
 }
 
 /// Whether a question asks about a document itself.
 pub(super) fn is_asked(question: &Question) -> bool {
-    let words = NUMBER.iter().chain(&ISSUER).chain(&ISSUED).chain(&EFFECTIVE);
+    let words = NUMBER
+        .iter()
+        .chain(&ISSUER)
+        .chain(&ISSUED)
+        .chain(&EFFECTIVE);
     words.into_iter().any(|word| question.folded.contains(word))
 }
 
@@ -65,7 +90,10 @@ fn holding(text: &str, words: &str) -> Option<Range<usize>> {
     let mut places = text.match_indices(words).map(|(at, _)| at);
     let at = places.find(|at| *at < NEAR_AN_END || *at + NEAR_AN_END > text.len())?;
     let start = text.get(..at)?.rfind('\n').map_or(0, |line| line + 1);
-    let end = text.get(at..)?.find('\n').map_or(text.len(), |line| at + line);
+    let end = text
+        .get(at..)?
+        .find('\n')
+        .map_or(text.len(), |line| at + line);
     let line = text.get(start..end)?;
     let begin = start + line.len() - line.trim_start().len();
     let end = start + line.trim_end().len();

@@ -48,7 +48,7 @@ pub struct Choice {
 pub struct Offer {
     /// The value.
     pub value: String,
-    /// Items left with it.
+    /// Items that name it.
     pub items: usize,
 }
 
@@ -98,10 +98,14 @@ fn options(left: &[&Item], feature: Feature) -> Vec<Offer> {
         .flatten()
     {
         if found.iter().all(|known| known.value != *value) {
-            let answer = (feature, Some(value.clone()));
+            let has = |item: &&&Item| {
+                item.values
+                    .get(&feature)
+                    .is_some_and(|own| own.contains(value))
+            };
             found.push(Offer {
                 value: value.clone(),
-                items: left.iter().filter(|item| fits(item, &answer)).count(),
+                items: left.iter().filter(has).count(),
             });
         }
     }
@@ -113,12 +117,10 @@ fn options(left: &[&Item], feature: Feature) -> Vec<Offer> {
 /// likely, and an item of several values, or of none, to be looked for under the widest of them.
 fn expected(left: &[&Item], feature: Feature) -> usize {
     let options = options(left, feature);
-    let of = |value: &String| {
-        options
-            .iter()
-            .find(|o| o.value == *value)
-            .map_or(0, |o| o.items)
-    };
+    let silent = |item: &&&Item| !item.values.contains_key(&feature);
+    let silent = left.iter().filter(silent).count();
+    let named = |value: &String| options.iter().find(|offer| offer.value == *value);
+    let of = |value: &String| silent + named(value).map_or(0, |offer| offer.items);
     let each = left.iter().map(|item| match item.values.get(&feature) {
         Some(own) => own.iter().map(of).max().unwrap_or(left.len()),
         None => left.len(),

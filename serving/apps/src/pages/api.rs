@@ -27,6 +27,8 @@ struct AskBody {
     as_of: Option<String>,
     place: Option<String>,
     top_k: Option<usize>,
+    #[serde(default)]
+    reworded: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +69,7 @@ pub(crate) async fn post_ask(State(site): State<Site>, body: Bytes) -> Response 
                 as_of: body.as_of,
                 place: body.place,
                 top_k: body.top_k,
+                reworded: body.reworded,
             };
             answer(&site, &question).await
         }

@@ -16,7 +16,7 @@ use super::Site;
 use super::citizen::answer::{number_of, numbered};
 use super::citizen::export::aigc;
 use super::{href, shell};
-use crate::answer::Answer;
+use crate::answer::{Answer, Citation};
 use crate::service::{AskFault, Question};
 
 /// Characters a token stands for where tokens must be told: nothing here is a model's token.
@@ -48,8 +48,14 @@ pub(crate) async fn chat(State(site): State<Site>, headers: HeaderMap, body: Byt
         Ok(asked) => asked,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let last = asked.messages.iter().rev().find(|message| message.role == "user");
-    let question = last.map(|message| text_of(&message.content)).unwrap_or_default();
+    let last = asked
+        .messages
+        .iter()
+        .rev()
+        .find(|message| message.role == "user");
+    let question = last
+        .map(|message| text_of(&message.content))
+        .unwrap_or_default();
     match site.qa.ask(&Question::plain(&question)).await {
         Ok(answer) if asked.stream => stream(&asked.model, &site, &answer),
         Ok(answer) => Json(whole(&asked.model, &site, &answer)).into_response(),
@@ -60,7 +66,9 @@ pub(crate) async fn chat(State(site): State<Site>, headers: HeaderMap, body: Byt
 
 /// Whether the caller has the secret that this process gave to its gateway.
 fn admitted(site: &Site, headers: &HeaderMap) -> bool {
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
     let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
     match (&site.gateway_secret, shown) {
         (Some(secret), Some(shown)) => same(secret.as_bytes(), shown.as_bytes()),
@@ -102,20 +110,7 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
         *at += text.chars().count();
         pieces.push(Piece { text, annotations });
     };
-    let mut head = String::new();
-    if !answer.outcome.is_answer() || !answer.message.is_empty() {
-        head.push_str(&answer.message);
-        head.push('\n');
-    }
-    for notice in &answer.notices {
-        let _ = writeln!(head, "请注意：{}", notice.message);
-    }
-    for conflict in &answer.conflicts {
-        let _ = writeln!(head, "关于“{}”，文件说法不一：", conflict.about);
-        for side in &conflict.sides {
-            let _ = writeln!(head, "《{}》：{}", side.citation.title, side.value);
-        }
-    }
+    let head = head(answer);
     if !head.is_empty() {
         say(head, Vec::new(), &mut at);
     }
@@ -144,11 +139,44 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
         text.push('\n');
         say(text, annotations, &mut at);
     }
+    let tail = tail(answer, &sources);
+    if !tail.is_empty() {
+        say(format!("\n{tail}"), Vec::new(), &mut at);
+    }
+    pieces
+}
+
+/// What stands before the sentences: how it ended, warnings, contradictions.
+fn head(answer: &Answer) -> String {
+    let mut head = String::new();
+    if !answer.outcome.is_answer() || !answer.message.is_empty() {
+        head.push_str(&answer.message);
+        head.push('\n');
+    }
+    for notice in &answer.notices {
+        let _ = writeln!(head, "请注意：{}", notice.message);
+    }
+    for conflict in &answer.conflicts {
+        let _ = writeln!(head, "关于“{}”，文件说法不一：", conflict.about);
+        for side in &conflict.sides {
+            let _ = writeln!(head, "《{}》：{}", side.citation.title, side.value);
+        }
+    }
+    head
+}
+
+/// What stands after them: the sources by number, who helps, the label.
+fn tail(answer: &Answer, sources: &[&Citation]) -> String {
     let mut tail = String::new();
     for (index, citation) in sources.iter().enumerate() {
         let number = citation.number.as_deref().unwrap_or("");
         let state = citation.state.label();
-        let _ = writeln!(tail, "[{}] 《{}》{number}（{state}）", index + 1, citation.title);
+        let _ = writeln!(
+            tail,
+            "[{}] 《{}》{number}（{state}）",
+            index + 1,
+            citation.title
+        );
     }
     if let Some(to) = &answer.hand_over {
         let _ = writeln!(tail, "人工服务：{}", to.phone);
@@ -156,10 +184,7 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
     if !answer.sentences.is_empty() {
         let _ = write!(tail, "{}。{}", shell::mark(&answer.made_by), answer.label);
     }
-    if !tail.is_empty() {
-        say(format!("\n{tail}"), Vec::new(), &mut at);
-    }
-    pieces
+    tail
 }
 
 /// The extension block: the record itself, and its implicit label.
@@ -207,7 +232,10 @@ fn usage(answer: &Answer, pieces: &[Piece]) -> Value {
 fn whole(model: &str, site: &Site, answer: &Answer) -> Value {
     let mut pieces = pieces(site, answer);
     let usage = usage(answer, &pieces);
-    let annotations: Vec<Value> = pieces.iter_mut().flat_map(|piece| piece.annotations.drain(..)).collect();
+    let annotations: Vec<Value> = pieces
+        .iter_mut()
+        .flat_map(|piece| piece.annotations.drain(..))
+        .collect();
     let text: String = pieces.into_iter().map(|piece| piece.text).collect();
     json!({
         "id": format!("chatcmpl-{}", answer.id),
@@ -231,7 +259,10 @@ fn whole(model: &str, site: &Site, answer: &Answer) -> Value {
 fn stream(model: &str, site: &Site, answer: &Answer) -> Response {
     let mut pieces = pieces(site, answer);
     let usage = usage(answer, &pieces);
-    let annotations: Vec<Value> = pieces.iter_mut().flat_map(|piece| piece.annotations.drain(..)).collect();
+    let annotations: Vec<Value> = pieces
+        .iter_mut()
+        .flat_map(|piece| piece.annotations.drain(..))
+        .collect();
     let chunk = |delta: Value, reason: Value| {
         json!({
             "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk",
@@ -239,8 +270,13 @@ fn stream(model: &str, site: &Site, answer: &Answer) -> Response {
             "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
         })
     };
-    let mut chunks = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
-    let said = pieces.into_iter().map(|piece| json!({"content": piece.text}));
+    let mut chunks = vec![chunk(
+        json!({"role": "assistant", "content": ""}),
+        Value::Null,
+    )];
+    let said = pieces
+        .into_iter()
+        .map(|piece| json!({"content": piece.text}));
     chunks.extend(said.map(|delta| chunk(delta, Value::Null)));
     let beside = json!({"annotations": annotations, "zhisuan": extension(answer)});
     chunks.push(chunk(beside, Value::Null));
@@ -258,6 +294,7 @@ fn stream(model: &str, site: &Site, answer: &Answer) -> Response {
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
-    let error = json!({"message": message, "type": "invalid_request_error", "param": null, "code": null});
+    let error =
+        json!({"message": message, "type": "invalid_request_error", "param": null, "code": null});
     (status, Json(json!({"error": error}))).into_response()
 }

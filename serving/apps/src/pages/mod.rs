@@ -60,6 +60,11 @@ impl Site {
         told.or_else(|| heads.find_map(|head| head.hand_over.clone()))
     }
 
+    /// The service behind the pages.
+    pub fn service(&self) -> &Qa {
+        &self.qa
+    }
+
     /// Lets a gateway that shows a secret use the base as a model.
     #[must_use]
     pub fn behind_gateway(mut self, secret: &str) -> Self {

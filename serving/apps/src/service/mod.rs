@@ -5,20 +5,25 @@ mod keeper;
 mod models;
 mod question;
 mod shelf;
+mod writer;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use jiff::Zoned;
 use jiff::civil::Date;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use crate::answer::{Answer, Base, Hit, question_digest};
+use crate::answer::{Answer, Base, Hit, Maker, Writer, generate, question_digest};
 use crate::kb::Published;
 
 pub use keeper::{KeepFault, Keeper, Memory, Opinion, Verdict};
 pub use models::{ModelServer, RemoteEmbedder};
 pub use question::{AskFault, Question, day};
+
+pub use shelf::Helper;
+pub use writer::RemoteWriter;
 
 pub(crate) use shelf::now_ms;
 
@@ -35,7 +40,12 @@ struct Inner {
     today: Today,
     /// Names of the models that help, for the status page; empty without them.
     helped_by: RwLock<Helpers>,
+    /// The model that writes sentences, where one is served.
+    writer: RwLock<Option<Arc<dyn Writer>>>,
 }
+
+/// A model gets so long for an answer; then the texts' own sentences stand.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The models that help.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -89,23 +99,51 @@ impl Qa {
             keeper,
             today,
             helped_by: RwLock::default(),
+            writer: RwLock::default(),
         }))
     }
 
     /// Puts another base in the place of the current one; questions under way end on the old one.
     pub fn replace(&self, base: Base) {
-        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self
+            .0
+            .current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(base);
     }
 
     /// Says which models help from now on.
     pub fn helped_by(&self, helpers: Helpers) {
-        *self.0.helped_by.write().unwrap_or_else(PoisonError::into_inner) = helpers;
+        *self
+            .0
+            .helped_by
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = helpers;
+    }
+
+    /// Lets a model write answers for those who ask for that; none takes it away.
+    pub fn written_by(&self, writer: Option<Arc<dyn Writer>>) {
+        *self
+            .0
+            .writer
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = writer;
+    }
+
+    /// The model that writes answers for those who ask for that.
+    pub fn writer(&self) -> Option<Arc<dyn Writer>> {
+        let writer = self.0.writer.read().unwrap_or_else(PoisonError::into_inner);
+        writer.clone()
     }
 
     /// The current base.
     pub fn base(&self) -> Arc<Base> {
-        let current = self.0.current.read().unwrap_or_else(PoisonError::into_inner);
+        let current = self
+            .0
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current)
     }
 
@@ -123,14 +161,22 @@ impl Qa {
     pub fn status(&self) -> Status {
         let base = self.base();
         let published = base.published();
-        let helpers = self.0.helped_by.read().unwrap_or_else(PoisonError::into_inner);
+        let helpers = self
+            .0
+            .helped_by
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let writer = self.writer().map(|writer| writer.name());
         Status {
             base: published.base.clone(),
             digest: published.digest.clone(),
             versions: published.versions.len(),
             passages: base.passages(),
             index_bytes: base.index_bytes(),
-            helpers: helpers.clone(),
+            helpers: Helpers {
+                writer,
+                ..helpers.clone()
+            },
         }
     }
 
@@ -138,8 +184,15 @@ impl Qa {
     pub async fn ask(&self, question: &Question) -> Result<Answer, AskFault> {
         let asked = question.asked(self.today())?;
         let (base, keeper) = (self.base(), Arc::clone(&self.0.keeper));
+        let written = match self.writer().filter(|_| question.reworded) {
+            Some(writer) => {
+                let tell = &mut |_: &_| {};
+                Some(generate(&base, &asked, writer.as_ref(), PATIENCE, tell).await)
+            }
+            None => None,
+        };
         let work = spawn_blocking(move || {
-            let answer = base.answer(&asked);
+            let answer = written.unwrap_or_else(|| base.answer(&asked));
             keeper.keep(&answer)?;
             Ok(answer)
         });
@@ -160,7 +213,10 @@ impl Qa {
     /// An answer that was given.
     pub async fn kept(&self, id: &str) -> Option<Answer> {
         let (keeper, id) = (Arc::clone(&self.0.keeper), id.to_owned());
-        spawn_blocking(move || keeper.kept(&id)).await.ok().flatten()
+        spawn_blocking(move || keeper.kept(&id))
+            .await
+            .ok()
+            .flatten()
     }
 
     /// Takes what somebody says of an answer.
@@ -192,7 +248,15 @@ fn replay(base: &Base, answer: Answer) -> Replayed {
         let why = "知识库在此之后有新的发布，当时的回答按存档原样给出";
         return told(None, why, answer);
     }
-    let places = base.published().versions.iter().map(|v| v.head.place.clone());
+    if answer.made_by != Maker::Extract {
+        let why = "由模型改写的回答不重算，按存档原样给出；每句都核对过出处";
+        return told(None, why, answer);
+    }
+    let places = base
+        .published()
+        .versions
+        .iter()
+        .map(|v| v.head.place.clone());
     let mut places: Vec<Option<String>> = places.collect();
     places.push(None);
     places.sort();
@@ -213,6 +277,10 @@ fn replay(base: &Base, answer: Answer) -> Replayed {
     } else if again.hashes.model != answer.hashes.model {
         told(None, "所用模型已更换，当时的回答按存档原样给出", answer)
     } else {
-        told(Some(false), "重算的结果与存档不同，请报告给维护人员", answer)
+        told(
+            Some(false),
+            "重算的结果与存档不同，请报告给维护人员",
+            answer,
+        )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -51,14 +51,19 @@ impl ModelServer {
             .collect()
     }
 
+    /// A request with the key.
+    pub(super) fn post(&self, path: &str) -> RequestBuilder {
+        self.http
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(&self.key)
+    }
+
     async fn embed(&self, model: &str, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let failed = |error: &dyn std::fmt::Display| {
             EmbedError(format!("向量模型 {model} 没有回答：{error}"))
         };
         let request = self
-            .http
-            .post(format!("{}/embeddings", self.url))
-            .bearer_auth(&self.key)
+            .post("/embeddings")
             .json(&json!({"model": model, "input": texts, "encoding_format": "float"}));
         let answer = request.send().await.map_err(|error| failed(&error))?;
         let status = answer.status();

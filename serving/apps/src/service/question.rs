@@ -24,6 +24,8 @@ pub struct Question {
     pub place: Option<String>,
     /// How many texts may be quoted.
     pub top_k: Option<usize>,
+    /// A model shall write the sentences, where one is served; each is checked all the same.
+    pub reworded: bool,
 }
 
 /// Why there is no answer.
@@ -79,6 +81,7 @@ impl Question {
             as_of: given("as_of"),
             place: given("place"),
             top_k: None,
+            reworded: given("reworded").is_some(),
         }
     }
 

@@ -8,8 +8,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::keeper::{KeepFault, Keeper, Opinion, Verdict};
 use super::models::{ModelServer, RemoteEmbedder};
+use super::writer::RemoteWriter;
 use super::{Helpers, Qa, Today};
-use crate::answer::{Answer, Base, BuildError, Outcome};
+use crate::answer::{Answer, Base, BuildError, Outcome, Writer};
 use crate::kb::{Library, LibraryError, Published, Said, WorkKind, mask};
 use crate::retrieve::Embedder;
 
@@ -19,6 +20,17 @@ const LOOK: Duration = Duration::from_secs(20);
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
+}
+
+/// Models that help as soon as a server offers them.
+#[derive(Clone)]
+pub struct Helper {
+    /// The server.
+    pub server: ModelServer,
+    /// Name of the model for vectors.
+    pub embedder: String,
+    /// Name of the model that writes sentences for those who ask for that.
+    pub writer: Option<String>,
 }
 
 struct Shelf {
@@ -109,40 +121,51 @@ impl Qa {
 
     /// Follows what the library publishes, and uses a model for vectors as soon as a server offers
     /// it. Ends with the library, or when the task is aborted.
-    pub fn follow(
-        &self,
-        library: &Library,
-        base: &str,
-        helper: Option<(ModelServer, String)>,
-    ) -> JoinHandle<()> {
+    pub fn follow(&self, library: &Library, base: &str, helper: Option<Helper>) -> JoinHandle<()> {
         let (qa, library, base) = (self.clone(), library.clone(), base.to_owned());
         tokio::spawn(async move { qa.keep_up(&library, &base, helper).await })
     }
 
-    async fn keep_up(&self, library: &Library, base: &str, helper: Option<(ModelServer, String)>) {
+    async fn keep_up(&self, library: &Library, base: &str, helper: Option<Helper>) {
         let mut changes = library.changes();
         let mut embedder: Option<Arc<dyn Embedder>> = None;
         let mut stale = self.base().published().digest != published(library, base).digest;
         loop {
-            if embedder.is_none()
-                && let Some((server, model)) = &helper
-                && server.models().await.contains(model)
-            {
-                embedder = Some(Arc::new(RemoteEmbedder::new(server.clone(), model)));
-                stale = true;
+            if let Some(helper) = &helper {
+                stale |= self.look(helper, &mut embedder).await;
             }
             if stale {
                 self.rebuild(published(library, base), &mut embedder).await;
             }
-            let looking = helper.is_some() && embedder.is_none();
             stale = tokio::select! {
                 alive = changes.next() => {
                     if !alive { return; }
                     true
                 }
-                () = tokio::time::sleep(LOOK), if looking => false,
+                () = tokio::time::sleep(LOOK), if helper.is_some() => false,
             };
         }
+    }
+
+    /// Uses the models that are served now; true where passages get vectors only now.
+    async fn look(&self, helper: &Helper, embedder: &mut Option<Arc<dyn Embedder>>) -> bool {
+        let served = helper.server.models().await;
+        let writer = helper.writer.as_ref().filter(|name| served.contains(name));
+        let known = self.writer().map(|writer| writer.name());
+        if writer.cloned() != known {
+            let made = |name: &String| -> Arc<dyn Writer> {
+                Arc::new(RemoteWriter::new(helper.server.clone(), name))
+            };
+            self.written_by(writer.map(made));
+        }
+        if embedder.is_some() || !served.contains(&helper.embedder) {
+            return false;
+        }
+        *embedder = Some(Arc::new(RemoteEmbedder::new(
+            helper.server.clone(),
+            &helper.embedder,
+        )));
+        true
     }
 
     /// Indexes away from the async threads; until it is done the old base answers. A model for

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use zhisuan_apps::answer::{Answer, Asked, Base, Maker, Outcome, Prompt, WriteFault, Writer, generate};
+use zhisuan_apps::answer::{
+    Answer, Asked, Base, Maker, Outcome, Prompt, WriteFault, Writer, generate,
+};
 
 use crate::library::{NOW, library, maker};
 use crate::support::{DAY, example};
@@ -80,8 +82,17 @@ const QUESTION: &str = "身份证丢失补领多少钱";
 async fn supported_sentences_leave_one_by_one_with_their_sources() {
     let script = Script::says(&["身份证丢失补领的，每证", "40元[P1]。", "换领每证20元。[P1]"]);
     let (answer, told) = asked(QUESTION, &script).await;
-    assert_eq!(told, ["身份证丢失补领的，每证40元。", "换领每证20元。"], "{answer:?}");
-    assert_eq!(answer.made_by, Maker::Model { model: "script-1".to_owned() });
+    assert_eq!(
+        told,
+        ["身份证丢失补领的，每证40元。", "换领每证20元。"],
+        "{answer:?}"
+    );
+    assert_eq!(
+        answer.made_by,
+        Maker::Model {
+            model: "script-1".to_owned()
+        }
+    );
     for sentence in &answer.sentences {
         let citation = &sentence.citations[0];
         assert_eq!(citation.document, "id-card");
@@ -104,7 +115,10 @@ async fn what_is_not_supported_is_dropped_and_without_the_core_the_extract_stand
     ] {
         let (answer, told) = asked(QUESTION, &Script::says(pieces)).await;
         assert_eq!(told, Vec::<String>::new(), "{pieces:?}");
-        assert_eq!((answer.outcome, answer.made_by), (Outcome::Answered, Maker::Extract));
+        assert_eq!(
+            (answer.outcome, answer.made_by),
+            (Outcome::Answered, Maker::Extract)
+        );
         assert!(answer.sentences.iter().any(|s| s.text.contains("每证40元")));
     }
 }

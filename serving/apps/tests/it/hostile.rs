@@ -63,7 +63,13 @@ fn instructions_in_a_text_change_nothing() {
     let (_dir, folder) = base_of(&[("kite.md", text.as_bytes())]);
     let base = folder.base();
     let answer = ask(&base, "风筝许可多少钱");
-    assert!(answer.sentences.iter().any(|s| s.text == "每只风筝收取3元。"), "{answer:?}");
+    assert!(
+        answer
+            .sentences
+            .iter()
+            .any(|s| s.text == "每只风筝收取3元。"),
+        "{answer:?}"
+    );
     let other = ask(&base, "护照多少钱");
     assert!(other.sentences.is_empty(), "{other:?}");
 }

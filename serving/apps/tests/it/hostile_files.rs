@@ -8,7 +8,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use crate::read::{faults, fixture, lines};
 
-fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     for (name, bytes) in parts {
@@ -18,7 +18,7 @@ fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-fn document(body: &str) -> Vec<u8> {
+pub(crate) fn document(body: &str) -> Vec<u8> {
     format!("<w:document xmlns:w=\"w\"><w:body>{body}</w:body></w:document>").into_bytes()
 }
 
@@ -152,15 +152,18 @@ fn texts_without_end_are_cut_in_linear_time() {
 }
 
 /// A PDF of numbered objects, the first being the catalogue; the loader rebuilds the table.
-pub(crate) fn pdf(objects: &[String]) -> Vec<u8> {
+fn pdf(objects: &[String]) -> Vec<u8> {
     let mut file = b"%PDF-1.7\n".to_vec();
-    let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
+    let mut table = vec![format!(
+        "xref\n0 {}\n0000000000 65535 f \n",
+        objects.len() + 1
+    )];
     for (at, object) in objects.iter().enumerate() {
-        table.push_str(&format!("{:010} 00000 n \n", file.len()));
+        table.push(format!("{:010} 00000 n \n", file.len()));
         file.extend(format!("{} 0 obj\n{object}\nendobj\n", at + 1).as_bytes());
     }
     let start = file.len();
-    file.extend(table.as_bytes());
+    file.extend(table.concat().as_bytes());
     let size = objects.len() + 1;
     file.extend(
         format!("trailer\n<</Size {size}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n").as_bytes(),
@@ -169,7 +172,12 @@ pub(crate) fn pdf(objects: &[String]) -> Vec<u8> {
 }
 
 /// A PDF of one page with a font and a content.
-fn one_page(font: &str, content: &str) -> Vec<u8> {
+pub(crate) fn one_page(font: &str, content: &str) -> Vec<u8> {
+    page_with(font, content, "null")
+}
+
+/// The same with a seventh object.
+fn page_with(font: &str, content: &str, seventh: &str) -> Vec<u8> {
     let stream = format!("<</Length {}>>stream\n{content}\nendstream", content.len());
     pdf(&[
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
@@ -178,17 +186,14 @@ fn one_page(font: &str, content: &str) -> Vec<u8> {
         stream,
         font.to_owned(),
         "<</Type/Font/Subtype/CIDFontType0/BaseFont/STSong-Light/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)/Supplement 2>>>>".to_owned(),
+        seventh.to_owned(),
     ])
 }
 
-fn composite(encoding: &str) -> String {
+pub(crate) fn composite(encoding: &str) -> String {
     format!(
         "<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/{encoding}/DescendantFonts[6 0 R]>>"
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
@@ -207,11 +212,23 @@ fn predefined_chinese_encodings_read_without_a_character_map() {
         ("GB-EUC-H", &gbk),
     ];
     for (encoding, string) in cases {
-        let content = format!("BT /F 12 Tf 72 700 Td <{}> Tj ET", hex(string));
+        let content = format!("BT /F 12 Tf 72 700 Td <{}> Tj ET", hex::encode(string));
         let extract = read("a.pdf", &one_page(&composite(encoding), &content)).unwrap();
         assert_eq!(extract.text.trim(), text, "{encoding}");
         assert_eq!(extract.faults, [], "{encoding}");
     }
+}
+
+#[test]
+fn a_character_map_decides_and_what_it_leaves_out_is_counted() {
+    let map = "2 beginbfchar <0001> <5DE5> <0002> <4F5C> endbfchar 1 beginbfrange <0003> <0004> [<2F47> <E001>] endbfrange";
+    let stream = format!("<</Length {}>>stream\n{map}\nendstream", map.len());
+    let font = composite("Identity-H").replace(">>", "/ToUnicode 7 0 R>>");
+    let content = "BT /F 12 Tf 72 700 Td [<00010002> -100 <000300040005>] TJ ET";
+    let extract = read("a.pdf", &page_with(&font, content, &stream)).unwrap();
+    // The third is a radical, the fourth a private character, the fifth is not in the map.
+    assert_eq!(extract.text.trim(), "工作日\u{fffd}\u{fffd}");
+    assert_eq!(faults(&extract, ReadFaultKind::UnmappedGlyphs), 2);
 }
 
 #[test]
@@ -231,7 +248,7 @@ fn glyphs_without_characters_are_counted_and_never_guessed() {
 
 #[test]
 fn text_behind_damage_in_a_page_is_missed_aloud() {
-    let gbk = hex(&encoding_rs::GB18030.encode("甲").0);
+    let gbk = hex::encode(&encoding_rs::GB18030.encode("甲").0);
     let content = format!(
         "BT /F 12 Tf 72 700 Td <{gbk}> Tj T* <{gbk}> Tj ) ) \\ <{gbk}> Tj T* <{gbk}> Tj ET"
     );
@@ -272,100 +289,4 @@ fn hostile_pdfs_are_refused_or_bounded() {
     assert!(["read", "broken_pdf", "empty", "pdf_bomb"].contains(&code("a.pdf", &cyclic)));
     let nested = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     assert_ne!(code("a.pdf", &one_page(&nested, "BT ET")), "");
-}
-
-/// A small generator, so that a failure can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-}
-
-/// Whatever happens to a file on its way: it is read or refused, its ranges hold, nothing panics.
-#[test]
-fn damaged_files_of_every_format_are_read_or_refused() {
-    let page =
-        "<html><body><table><tr><td>甲<td>乙</table><p class=nav>丙&nbsp;&#x4e00;</p></body>"
-            .repeat(8);
-    let content = format!(
-        "BT /F 12 Tf 72 700 Td [<{}> -250 (abc)] TJ T* (x) ' ET",
-        hex("办理时限".as_bytes())
-    );
-    let small = [("document.xml", &b""[..])];
-    let body = document(
-        "<w:tbl><w:tr><w:tc><w:p><w:r><w:t>甲</w:t></w:r></w:p></w:tc><w:tc/></w:tr></w:tbl>",
-    );
-    let files: [(&str, Vec<u8>, usize); 9] = [
-        (
-            "a.txt",
-            "一、条件\n（一）年满18周岁；\n（责任单位：甲局）\n"
-                .repeat(9)
-                .into_bytes(),
-            150,
-        ),
-        (
-            "a.md",
-            "---\n标题: 甲\n---\n# 一\n| a | b |\n|---|---|\n- 项\n"
-                .repeat(5)
-                .into_bytes(),
-            150,
-        ),
-        ("a.html", page.into_bytes(), 150),
-        ("a.docx", fixture("dogs.docx"), 60),
-        (
-            "a.docx",
-            archive(&[("word/document.xml", &body), small[0]]),
-            100,
-        ),
-        ("a.xlsx", fixture("fees.xlsx"), 80),
-        ("a.pdf", fixture("rules.pdf"), 100),
-        ("a.pdf", one_page(&composite("GBK-EUC-H"), &content), 150),
-        (
-            "a.gb",
-            encoding_rs::GB18030
-                .encode("居住证有效期为五年。\n")
-                .0
-                .repeat(9),
-            150,
-        ),
-    ];
-    let mut random = Random(0x5eed);
-    for (name, original, rounds) in files {
-        for _ in 0..rounds {
-            let mut bytes = original.clone();
-            for _ in 0..=random.below(6) {
-                let at = random.below(bytes.len());
-                match random.below(5) {
-                    0 => bytes[at] = random.below(256) as u8,
-                    1 => bytes.truncate(at.max(1)),
-                    2 => bytes.insert(at, random.below(256) as u8),
-                    3 => bytes[at] ^= 1 << random.below(8),
-                    _ => {
-                        let end = (at + random.below(64)).min(bytes.len());
-                        let piece = bytes[at..end].to_vec();
-                        bytes.splice(at..at, piece);
-                    }
-                }
-            }
-            let Ok(extract) = read(name, &bytes) else {
-                continue;
-            };
-            let mut last = 0;
-            for block in &extract.blocks {
-                assert!(block.range.start >= last, "{name}: blocks overlap");
-                assert!(extract.text.get(block.range.clone()).is_some(), "{name}");
-                last = block.range.end;
-            }
-            for passage in passages(&extract.text, &extract.blocks, 0) {
-                for sentence in &passage.sentences {
-                    assert!(extract.text.get(sentence.clone()).is_some(), "{name}");
-                }
-            }
-        }
-    }
 }

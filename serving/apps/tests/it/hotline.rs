@@ -40,7 +40,7 @@ fn measured(split: &str) -> (usize, f64, f64, f64) {
 fn tickets_of_the_labelled_set_keep_their_class_and_find_their_body() {
     for (split, class_bar, right_bar) in [("tune", 0.95, 0.95), ("blind", 0.75, 0.65)] {
         let (all, class, routed, right) = measured(split);
-        println!(
+        eprintln!(
             "{split}: {all} tickets, class {class:.3}, routed {routed:.3}, of these right {right:.3}"
         );
         assert!(all >= 42, "{split}");

@@ -8,9 +8,12 @@
 )]
 
 mod answers;
+mod browser;
 mod chain;
 mod conflict;
+mod console;
 mod crash;
+mod damage;
 mod desk;
 mod evaluation;
 mod gate;

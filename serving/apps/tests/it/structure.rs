@@ -1,6 +1,7 @@
 //! Passages: what their path, kind, bodies and deadlines are.
 
-use zhisuan_apps::kb::{Passage, SectionKind, passages, read};
+use zhisuan_apps::kb::SectionKind::{Conditions, Materials, Phone, Place, Time};
+use zhisuan_apps::kb::{Passage, passages, read};
 
 fn cut(name: &str, text: &str) -> (String, Vec<Passage>) {
     let extract = read(name, text.as_bytes()).unwrap();
@@ -35,8 +36,8 @@ fn the_structure_of_official_texts_is_read_from_their_numbers() {
         ]
     );
     assert_eq!(found[2].sentences.len(), 3);
-    assert_eq!(found[3].kind, SectionKind::Materials);
-    assert_eq!(found[4].kind, SectionKind::Time);
+    assert_eq!(found[3].kind, Materials);
+    assert_eq!(found[4].kind, Time);
     assert_eq!(found[5].responsible, ["市公安局"]);
     assert_eq!(&whole[found[5].deadline.clone().unwrap()], "2025年6月");
 }
@@ -56,7 +57,6 @@ fn headings_of_markdown_and_numbers_share_one_path() {
         ]
     );
     let kinds: Vec<_> = found.iter().map(|passage| passage.kind).collect();
-    use SectionKind::{Conditions, Phone, Place, Time};
     assert_eq!(kinds, [Conditions, Conditions, Time, Place, Phone]);
 }
 
@@ -83,31 +83,21 @@ fn notes_of_their_own_lines_hold_for_the_whole_item() {
 }
 
 #[test]
-fn nothing_of_the_text_is_lost_but_headings() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/seeds");
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        eprintln!("SKIPPED: no seeds at {folder}");
-        return;
-    };
-    for entry in entries {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        let extract = read("seed.txt", &bytes).unwrap();
-        let found = passages(&extract.text, &extract.blocks, 0);
-        let said: usize = found
-            .iter()
-            .flat_map(|p| &p.sentences)
-            .map(|s| s.len())
-            .sum();
-        let all: usize = extract.blocks.iter().map(|block| block.range.len()).sum();
-        assert!(said * 100 >= all * 93, "{said} of {all} bytes");
-        let mut last = 0;
-        for sentence in found.iter().flat_map(|passage| &passage.sentences) {
-            assert!(sentence.start >= last);
-            last = sentence.end;
-        }
-        let long = found
-            .iter()
-            .filter(|p| p.sentences.iter().map(|s| s.len()).sum::<usize>() > 1600);
-        assert_eq!(long.count(), 0);
-    }
+fn a_heading_may_head_a_table() {
+    let text = "# 收费\n\n一、租金\n\n| 户型 | 面积 | 租金 |\n|---|---|---|\n| 一室 | 35平方米 | 每月280元 |\n| 两室 | 50平方米 | 每月400元 |\n\n二、时限\n30日。\n";
+    let (whole, found) = cut("a.md", text);
+    assert_eq!(paths(&found), ["收费 > 一、租金", "收费 > 二、时限"]);
+    assert_eq!(
+        &whole[found[0].table_head.clone().unwrap()],
+        "户型 | 面积 | 租金"
+    );
+    let rows: Vec<_> = found[0]
+        .sentences
+        .iter()
+        .map(|row| &whole[row.clone()])
+        .collect();
+    assert_eq!(
+        rows,
+        ["一室 | 35平方米 | 每月280元", "两室 | 50平方米 | 每月400元"]
+    );
 }

@@ -61,7 +61,9 @@ fn published(folder: &Path) -> Arc<Published> {
     library
         .put_base("city", "城市知识库", &Audience::Public, &maker, NOW_MS)
         .unwrap();
-    let imported = library.import_folder("city", folder, &maker, NOW_MS).unwrap();
+    let imported = library
+        .import_folder("city", folder, &maker, NOW_MS)
+        .unwrap();
     for (version, _) in imported.quarantined {
         // What is blocked stays out.
         drop(library.publish(&version, &checker, NOW_MS));
@@ -81,6 +83,9 @@ pub(crate) fn ask(base: &Base, question: &str) -> Answer {
 
 /// All sentences of an answer in one text.
 pub(crate) fn told(answer: &Answer) -> String {
-    let texts = answer.sentences.iter().map(|sentence| sentence.text.as_str());
+    let texts = answer
+        .sentences
+        .iter()
+        .map(|sentence| sentence.text.as_str());
     texts.collect::<Vec<_>>().join("\n")
 }

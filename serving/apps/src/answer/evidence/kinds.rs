@@ -1,8 +1,8 @@
 //! Kinds of facts, and whether a sentence states one.
 
 use super::view::SentenceView;
-use crate::answer::question::Aspect;
 use crate::answer::numbers::quantities;
+use crate::answer::question::Aspect;
 use crate::kb::SectionKind;
 
 /// Ends of the names of bodies.
@@ -84,7 +84,18 @@ pub(super) fn has_type(aspect: Aspect, sentence: &SentenceView) -> bool {
         }
         Aspect::Phone => text.chars().filter(char::is_ascii_digit).count() >= 5,
         Aspect::Place => any(&[
-            "号", "楼", "路", "窗口", "大厅", "中心", "派出所", "街道", "镇", "站", "办公室", "设在",
+            "号",
+            "楼",
+            "路",
+            "窗口",
+            "大厅",
+            "中心",
+            "派出所",
+            "街道",
+            "镇",
+            "站",
+            "办公室",
+            "设在",
         ]),
         Aspect::Hours => any(&["全天", "24小时", "周一至", "每周"]) || digit && text.contains(':'),
         Aspect::Duration => any(&["按季度", "按月", "每年", "每季度", "长期"]) || lasts(text),
@@ -99,7 +110,9 @@ pub(super) fn has_type(aspect: Aspect, sentence: &SentenceView) -> bool {
 /// Whether a text states a length of time.
 fn lasts(text: &str) -> bool {
     let units = ["日", "工作日", "小时", "分钟", "月", "年"];
-    quantities(text).iter().any(|q| units.contains(&q.unit.as_str()))
+    quantities(text)
+        .iter()
+        .any(|q| units.contains(&q.unit.as_str()))
 }
 
 /// Whether a text states a day, a month or a year of the calendar.

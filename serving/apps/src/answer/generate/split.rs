@@ -71,9 +71,14 @@ fn written(sentence: &str) -> Option<Written> {
         rest = after.get(close + width..)?;
     }
     text.push_str(rest);
-    let text = text.trim().trim_start_matches(['-', '*', '#', '>', '•', ' ']).trim();
+    let text = text
+        .trim()
+        .trim_start_matches(['-', '*', '#', '>', '•', ' '])
+        .trim();
     let text = text.to_owned();
-    text.chars().any(char::is_alphanumeric).then_some(Written { text, passages })
+    text.chars()
+        .any(char::is_alphanumeric)
+        .then_some(Written { text, passages })
 }
 
 #[cfg(test)]
@@ -92,7 +97,13 @@ mod tests {
 
     #[test]
     fn tokens_before_and_after_the_full_stop() {
-        let found = all(&["每证10", "元[P1]。要带", "身份证。[P", "2][P3]\n- 免费", "[P1, P2]"]);
+        let found = all(&[
+            "每证10",
+            "元[P1]。要带",
+            "身份证。[P",
+            "2][P3]\n- 免费",
+            "[P1, P2]",
+        ]);
         let expected = [
             ("每证10元。".to_owned(), vec![1]),
             ("要带身份证。".to_owned(), vec![2, 3]),

@@ -102,8 +102,7 @@ fn is_general(matters: &[Matter], rest: &str) -> bool {
     };
     let mut words = matters.iter().filter(|matter| matter.word && !matter.lone);
     let mut pieces = rest.split(|char: char| !char.is_alphanumeric());
-    words.all(|matter| matter.ways.first().is_some_and(|word| general(word)))
-        && pieces.all(plain)
+    words.all(|matter| matter.ways.first().is_some_and(|word| general(word))) && pieces.all(plain)
 }
 
 /// What a number in the answer must be measured in, told by the word after `多少` or `几`.

@@ -7,15 +7,42 @@ use crate::retrieve::terms;
 const NO: &[&str] = &["不", "未", "没有", "无需", "禁止", "非", "免", "无"];
 /// Words with such a character that deny nothing.
 const NOT_NO: &[&str] = &[
-    "不超过", "不少于", "不低于", "不高于", "不足", "不满", "不动产", "不同", "不限于", "无障碍", "非物质", "免申即享",
-    "未来", "除非", "不仅", "无论", "不论", "不断", "无人", "未成年",
+    "不超过",
+    "不少于",
+    "不低于",
+    "不高于",
+    "不足",
+    "不满",
+    "不动产",
+    "不同",
+    "不限于",
+    "无障碍",
+    "非物质",
+    "免申即享",
+    "未来",
+    "除非",
+    "不仅",
+    "无论",
+    "不论",
+    "不断",
+    "无人",
+    "未成年",
 ];
 /// Words of may, must and must not, each with those that say the same.
 const MODALS: &[&[&str]] = &[
     &["不得", "禁止", "不可", "不能", "严禁", "不允许"],
     &["应当", "必须", "须", "应"],
     &["可以", "可", "允许", "能够"],
-    &["不需要", "无需", "不必", "不用", "免于", "免交", "免收", "免费"],
+    &[
+        "不需要",
+        "无需",
+        "不必",
+        "不用",
+        "免于",
+        "免交",
+        "免收",
+        "免费",
+    ],
 ];
 
 /// Compares each clause of a folded sentence with the clause of its sources that is most like it.
@@ -68,7 +95,13 @@ fn has_word(text: &str, word: &str) -> bool {
 /// Share of one clause's terms that another has.
 fn alike(clause: &str, other: &str) -> f64 {
     let parts = terms(clause);
-    let pairs: Vec<_> = parts.iter().filter(|t| t.text.chars().nth(1).is_some()).collect();
-    let found = pairs.iter().filter(|term| other.contains(term.text)).count();
+    let pairs: Vec<_> = parts
+        .iter()
+        .filter(|t| t.text.chars().nth(1).is_some())
+        .collect();
+    let found = pairs
+        .iter()
+        .filter(|term| other.contains(term.text))
+        .count();
     found as f64 / pairs.len().max(1) as f64
 }

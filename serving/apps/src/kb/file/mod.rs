@@ -9,6 +9,7 @@ mod archive;
 mod decode;
 mod docx;
 mod draft;
+mod encoding;
 mod furniture;
 mod guard;
 mod head_lines;

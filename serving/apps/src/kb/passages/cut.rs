@@ -6,7 +6,7 @@ use super::bodies::{bodies, is_note};
 use super::deadline::deadline;
 use super::number::Rank;
 use super::path::Path;
-use super::structure::{Role, role};
+use super::structure::{Next, Role, role};
 use super::{sentence, table};
 use crate::kb::extract::{Block, BlockKind};
 use crate::kb::passage::{Passage, SectionKind};
@@ -117,9 +117,11 @@ impl<'a> Cutter<'a> {
         if self.noted && !note {
             self.close_item();
         }
-        let next = following
-            .filter(|next| next.kind != BlockKind::TableRow)
-            .map(|next| self.words(next));
+        let next = match following {
+            Some(next) if next.kind == BlockKind::TableRow => Next::Table,
+            Some(next) => Next::Line(self.words(next)),
+            None => Next::Nothing,
+        };
         let role = role(words, next, self.listed);
         self.listed = None;
         match role {

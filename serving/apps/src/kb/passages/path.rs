@@ -56,10 +56,12 @@ impl Path {
         if self.headings.len() >= MAX_HEADINGS {
             return;
         }
-        let title = title.trim_matches(['*', '#', ' ', '　']);
+        // Wide and unbreakable blanks of the text are plain ones in a path.
+        let words: Vec<&str> = title.trim_matches(['*', '#']).split_whitespace().collect();
+        let title: String = words.join(" ").chars().take(MAX_CHARS).collect();
         self.headings.push(Heading {
-            kind: SectionKind::of_heading(title),
-            title: title.chars().take(MAX_CHARS).collect(),
+            kind: SectionKind::of_heading(&title),
+            title,
             level,
             rank,
         });

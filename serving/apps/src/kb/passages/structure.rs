@@ -27,9 +27,38 @@ pub(super) enum Role<'a> {
     Text,
 }
 
+/// What stands below a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next<'a> {
+    /// The text ends.
+    Nothing,
+    /// A table.
+    Table,
+    /// A line.
+    Line(&'a str),
+}
+
+impl Next<'_> {
+    fn rank(self) -> Option<Rank> {
+        match self {
+            Self::Line(line) => number(line).map(|number| number.rank),
+            Self::Nothing | Self::Table => None,
+        }
+    }
+
+    /// Whether it is what a heading heads: a table, or a paragraph long enough.
+    fn is_body(self) -> bool {
+        match self {
+            Self::Line(line) => !fewer(line, BODY_CHARS) && line.contains('。'),
+            Self::Table => true,
+            Self::Nothing => false,
+        }
+    }
+}
+
 /// The role of a trimmed line between its neighbours. `listed` is the rank of the list that the
 /// line before belongs to.
-pub(super) fn role<'a>(line: &'a str, next: Option<&str>, listed: Option<Rank>) -> Role<'a> {
+pub(super) fn role<'a>(line: &'a str, next: Next<'_>, listed: Option<Rank>) -> Role<'a> {
     if let Some(title) = in_black_brackets(line) {
         return Role::Heading {
             rank: Rank::First,
@@ -48,12 +77,7 @@ fn in_black_brackets(line: &str) -> Option<&str> {
     (!inner.is_empty() && !inner.contains('】') && fewer(inner, HEADING_CHARS)).then_some(inner)
 }
 
-fn numbered<'a>(
-    line: &'a str,
-    found: Number,
-    next: Option<&str>,
-    listed: Option<Rank>,
-) -> Role<'a> {
+fn numbered<'a>(line: &'a str, found: Number, next: Next<'_>, listed: Option<Rank>) -> Role<'a> {
     let rank = found.rank;
     let label = line.get(..found.len).unwrap_or_default().trim_end();
     let rest = line.get(found.len..).unwrap_or_default();
@@ -69,13 +93,13 @@ fn numbered<'a>(
     if rank == Rank::Article {
         return Role::Item { rank, title: label };
     }
-    let next_number = next.and_then(number).map(|number| number.rank);
+    let next_number = next.rank();
     let in_list = listed == Some(rank) || next_number == Some(rank);
     if whole && !rest.is_empty() && !line.ends_with(['，', ',', '、', '.']) {
         let introduces = line.ends_with(['：', ':']);
         // Low numbers head a paragraph only if one follows; a bare list stays text.
-        let body = rank <= Rank::Second || introduces || next.is_some_and(is_body);
-        let heads = next.is_some() && (introduces || (body && next_number != Some(rank)));
+        let body = rank <= Rank::Second || introduces || next.is_body();
+        let heads = next != Next::Nothing && (introduces || (body && next_number != Some(rank)));
         let listed_before = listed == Some(rank) && rank > Rank::First;
         return if heads && !listed_before {
             heading(rank, line)
@@ -99,7 +123,7 @@ fn numbered<'a>(
     Role::Listed(rank)
 }
 
-fn unnumbered<'a>(line: &'a str, next: Option<&str>) -> Role<'a> {
+fn unnumbered<'a>(line: &'a str, next: Next<'_>) -> Role<'a> {
     if let Some(at) = line.find(['：', ':'])
         && let Some(title) = line.get(..at)
         && fewer(title, 8)
@@ -125,7 +149,7 @@ fn unnumbered<'a>(line: &'a str, next: Option<&str>) -> Role<'a> {
         && !line.starts_with(['（', '('])
         && is_mostly_han(line)
         && !is_date(line);
-    if title && next.is_some_and(is_body) {
+    if title && next.is_body() {
         return Role::Heading {
             rank: Rank::Third,
             title: line,
@@ -137,11 +161,6 @@ fn unnumbered<'a>(line: &'a str, next: Option<&str>) -> Role<'a> {
 fn heading(rank: Rank, line: &str) -> Role<'_> {
     let title = line.trim_end_matches(['：', ':']);
     Role::Heading { rank, title }
-}
-
-/// A paragraph long enough to stand under a heading of its own.
-fn is_body(line: &str) -> bool {
-    !fewer(line, BODY_CHARS) && line.contains('。')
 }
 
 /// Whether at least half of a line is Chinese characters: glued dates and codes are no titles.

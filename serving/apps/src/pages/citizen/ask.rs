@@ -83,6 +83,12 @@ fn field(site: &Site, asked: &Question) -> Markup {
                     }
                 }
             }
+            @if site.qa.writer().is_some() {
+                label.radio {
+                    input type="checkbox" name="reworded" value="1" checked[asked.reworded];
+                    "用模型改写得更通顺（较慢；每句仍与原文核对，核对不上的不说）"
+                }
+            }
             p.hint { "不需要登录。请不要填写身份证号、手机号等个人信息。" }
         }
     }

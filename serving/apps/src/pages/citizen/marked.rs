@@ -36,7 +36,11 @@ pub(crate) fn shown(version: &Version, cited: Option<Range<usize>>) -> Shown<'_>
     let cut = window.end < text.len() || window.len() > WINDOW;
     let repairs = repaired(&version.repairs);
     let framed = |kind| matches!(kind, BlockKind::Heading(_) | BlockKind::Furniture);
-    let blocks: Vec<_> = version.blocks.iter().filter(|block| framed(block.kind)).collect();
+    let blocks: Vec<_> = version
+        .blocks
+        .iter()
+        .filter(|block| framed(block.kind))
+        .collect();
     let marked = cited.iter().chain(repairs.iter().map(|(range, _)| range));
     let marked = marked.chain(blocks.iter().map(|block| &block.range));
     let mut bounds: Vec<usize> = marked.flat_map(|range| [range.start, range.end]).collect();
@@ -48,10 +52,15 @@ pub(crate) fn shown(version: &Version, cited: Option<Range<usize>>) -> Shown<'_>
     let mut next_block = 0;
     let runs = bounds.windows(2).filter_map(|pair| {
         let &[start, end] = pair else { return None };
-        while blocks.get(next_block).is_some_and(|block| block.range.end <= start) {
+        while blocks
+            .get(next_block)
+            .is_some_and(|block| block.range.end <= start)
+        {
             next_block += 1;
         }
-        let block = blocks.get(next_block).filter(|block| block.range.contains(&start));
+        let block = blocks
+            .get(next_block)
+            .filter(|block| block.range.contains(&start));
         Some(Run {
             text: text.get(start..end)?,
             cited: cited.as_ref().is_some_and(|range| range.contains(&start)),
@@ -86,7 +95,10 @@ fn window(version: &Version, cited: Option<&Range<usize>>) -> Range<usize> {
 
 /// The nearest start of a character at or before a byte.
 fn floor(text: &str, at: usize) -> usize {
-    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    (0..=at)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
 }
 
 /// Where each repair stands in the repaired text: repairs name their places in the text before any

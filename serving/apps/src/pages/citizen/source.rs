@@ -192,13 +192,20 @@ fn text_part(version: &Version, cited: Option<std::ops::Range<usize>>) -> Markup
     }
 }
 
+/// Markdown's mark before a heading steps back: it is part of the text, not of the heading.
+fn without_marks(text: &str) -> Markup {
+    let bare = text.trim_end_matches(' ').trim_end_matches('#');
+    let (body, marks) = text.split_at(bare.len());
+    html! { (body) @if marks.starts_with('#') { span.furniture { (marks) } } @else { (marks) } }
+}
+
 fn inside(run: &Run<'_>) -> Markup {
     let bare = html! {
         @match run.repair {
             Some(repair) => {
                 ins.repaired title={ "原件为“" (repair.before) "”。" (repair.reason) } { (run.text) }
             },
-            None => { (run.text) },
+            None => { (without_marks(run.text)) },
         }
     };
     html! {

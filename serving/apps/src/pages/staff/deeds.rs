@@ -75,33 +75,6 @@ pub(super) fn perform(
     let (library, base, now) = (&desk.library, desk.base.as_str(), now_ms());
     let get = |name: &str| text(fields, name);
     match deed {
-        "publish" => {
-            let id = id(fields)?;
-            library.publish(&id, person, now)?;
-            Ok(version(&id))
-        }
-        "withdraw" => {
-            let id = id(fields)?;
-            library.withdraw(&id, get("reason"), person, now)?;
-            Ok(version(&id))
-        }
-        "repair" => {
-            let id = id(fields)?;
-            let info = library.version(&id)?.info;
-            let repairs = picked(&info, fields)?;
-            Ok(added(&library.accept_repairs(&id, &repairs, person, now)?))
-        }
-        "drop_repairs" => Ok(added(&library.drop_repairs(&id(fields)?, person, now)?)),
-        "head" => {
-            let id = id(fields)?;
-            let head = head(library.version(&id)?.info.head, fields)?;
-            Ok(added(&library.edit_head(&id, head, person, now)?))
-        }
-        "repeal" => {
-            let from = day("from", get("from"))?;
-            let from = from.ok_or_else(|| bad("from", "请写明从哪一天起失效（from）"))?;
-            Ok(added(&library.repeal(&id(fields)?, from, person, now)?))
-        }
         "close_work" => {
             let number = get("id")
                 .parse()
@@ -140,6 +113,47 @@ pub(super) fn perform(
             let closed = get("closed") == "true";
             library.switch_theme(base, get("theme").trim(), closed, person, now)?;
             Ok(json!({"theme": get("theme").trim(), "closed": closed}))
+        }
+        _ => of_version(desk, person, deed, fields),
+    }
+}
+
+/// Does what is done to one version.
+fn of_version(
+    desk: &Desk,
+    person: &Person,
+    deed: &str,
+    fields: &Fields,
+) -> Result<Value, LibraryError> {
+    let (library, now) = (&desk.library, now_ms());
+    let get = |name: &str| text(fields, name);
+    match deed {
+        "publish" => {
+            let id = id(fields)?;
+            library.publish(&id, person, now)?;
+            Ok(version(&id))
+        }
+        "withdraw" => {
+            let id = id(fields)?;
+            library.withdraw(&id, get("reason"), person, now)?;
+            Ok(version(&id))
+        }
+        "repair" => {
+            let id = id(fields)?;
+            let info = library.version(&id)?.info;
+            let repairs = picked(&info, fields)?;
+            Ok(added(&library.accept_repairs(&id, &repairs, person, now)?))
+        }
+        "drop_repairs" => Ok(added(&library.drop_repairs(&id(fields)?, person, now)?)),
+        "head" => {
+            let id = id(fields)?;
+            let head = head(library.version(&id)?.info.head, fields)?;
+            Ok(added(&library.edit_head(&id, head, person, now)?))
+        }
+        "repeal" => {
+            let from = day("from", get("from"))?;
+            let from = from.ok_or_else(|| bad("from", "请写明从哪一天起失效（from）"))?;
+            Ok(added(&library.repeal(&id(fields)?, from, person, now)?))
         }
         _ => Err(bad("deed", "没有这种操作")),
     }

@@ -91,7 +91,7 @@ fn quality(version: &VersionInfo) -> Markup {
     html! {
         @for grave in [Severity::Blocking, Severity::Suspicious, Severity::Note] {
             @let found = count(grave);
-            @if found > 0 { (severity(grave)) " " (found) " " }
+            @if found > 0 { span.pair { (severity(grave)) " " (found) } " " }
         }
         @if version.findings.is_empty() { "没有发现问题" }
         @if !version.repairs.is_empty() { div.muted { "已修正 " (version.repairs.len()) " 处" } }

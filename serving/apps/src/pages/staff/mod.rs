@@ -7,6 +7,7 @@ mod diff;
 pub(crate) mod documents;
 mod frame;
 pub(crate) mod overview;
+mod report;
 pub(crate) mod signin;
 pub(crate) mod tickets;
 pub(crate) mod version;

@@ -69,7 +69,6 @@ pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response
         .body(html! {
             (parts::tiles(&tiles))
             (closed(&desk))
-            h2 { "等人处理的文件" }
             (table("等人处理的文件", &waiting, "没有等待处理的文件", "新入库的文件会先出现在这里。"))
         })
         .into_response()

@@ -25,21 +25,23 @@ pub(crate) async fn ask() -> Page {
 }
 
 fn page(above: &Markup) -> Page {
-    Page::new("知识库管理登录").site("知识库管理", "/kb").body(html! {
-        (above)
-        form.card method="post" action="/kb/signin" {
-            div.field {
-                label for="key" { "密钥" }
-                input id="key" type="password" name="key" required autocomplete="off";
+    Page::new("知识库管理登录")
+        .site("知识库管理", "/kb")
+        .body(html! {
+            (above)
+            form.card method="post" action="/kb/signin" {
+                div.field {
+                    label for="key" { "密钥" }
+                    input id="key" type="password" name="key" required autocomplete="off";
+                }
+                button type="submit" { "登录" }
+                p.hint {
+                    "用操作员密钥，或知识库管理员（clerk）的密钥登录。操作员可用 "
+                    code { "zhisuan key create --role clerk --name 姓名" } " 签发。"
+                }
             }
-            button type="submit" { "登录" }
-            p.hint {
-                "用操作员密钥，或知识库管理员（clerk）的密钥登录。操作员可用 "
-                code { "zhisuan key create --role clerk --name 姓名" } " 签发。"
-            }
-        }
-        p { a href="/qa" { "回到市民问答" } }
-    })
+            p { a href="/qa" { "回到市民问答" } }
+        })
 }
 
 /// Asks the door, and opens a session.
@@ -52,19 +54,27 @@ pub(crate) async fn enter(
         return refused("这次登录不是从本页发出的", StatusCode::BAD_REQUEST);
     }
     let Some(person) = desk.door.enter(given.key.trim()).await else {
-        return refused("密钥不对、已失效，或者没有知识库的权限", StatusCode::UNAUTHORIZED);
+        return refused(
+            "密钥不对、已失效，或者没有知识库的权限",
+            StatusCode::UNAUTHORIZED,
+        );
     };
     match desk.sessions.open(person) {
         Some(cookie) => {
             let set = cookie_line(&cookie, SESSION_S);
             (AppendHeaders([(SET_COOKIE, set)]), Redirect::to("/kb")).into_response()
         }
-        None => refused("系统暂时给不出随机数，请稍后再试", StatusCode::SERVICE_UNAVAILABLE),
+        None => refused(
+            "系统暂时给不出随机数，请稍后再试",
+            StatusCode::SERVICE_UNAVAILABLE,
+        ),
     }
 }
 
 fn refused(why: &str, status: StatusCode) -> Response {
-    page(&parts::alert(Tone::Warn, "没有登录", why)).status(status).into_response()
+    page(&parts::alert(Tone::Warn, "没有登录", why))
+        .status(status)
+        .into_response()
 }
 
 /// Ends the session.
@@ -73,7 +83,11 @@ pub(crate) async fn leave(State(desk): State<Desk>, headers: HeaderMap) -> Respo
         desk.sessions.close(cookie);
     }
     let set = cookie_line("", 0);
-    (AppendHeaders([(SET_COOKIE, set)]), Redirect::to("/kb/signin")).into_response()
+    (
+        AppendHeaders([(SET_COOKIE, set)]),
+        Redirect::to("/kb/signin"),
+    )
+        .into_response()
 }
 
 fn cookie_line(value: &str, seconds: i64) -> String {

@@ -4,6 +4,9 @@
 //! and no search finds it. Unicode gives each of them its character (UAX 44, compatibility
 //! decompositions of U+2F00 to U+2FD5; for U+2E80 to U+2EFF those that are whole characters).
 
+/// Forms that fonts of mainland texts show for radicals whose character has another shape.
+const MAINLAND: [(char, char); 3] = [('戶', '户'), ('靑', '青'), ('黃', '黄')];
+
 /// The characters of U+2F00 to U+2FD5, in order.
 const KANGXI: &str = "\
      一丨丶丿乙亅二亠人儿入八冂冖冫几凵刀力勹匕匚匸十卜卩厂厶又口囗土士夂夊夕大女子宀寸小尢尸屮山巛工己巾干幺广廴\
@@ -55,10 +58,12 @@ pub(super) fn characters(text: &str) -> Option<String> {
 fn character(radical: char) -> char {
     let supplement = SUPPLEMENT.iter().find(|(from, _)| *from == radical);
     let kangxi = u32::from(radical).checked_sub(0x2f00);
-    supplement
+    let character = supplement
         .map(|(_, to)| *to)
         .or_else(|| KANGXI.trim().chars().nth(kangxi? as usize))
-        .unwrap_or(radical)
+        .unwrap_or(radical);
+    let mainland = MAINLAND.iter().find(|(from, _)| *from == character);
+    mainland.map_or(character, |(_, to)| *to)
 }
 
 #[cfg(test)]

@@ -1,0 +1,174 @@
+//! Arguments of the knowledge base and of evaluations.
+
+use crate::words::tr;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct KbArgs {
+    #[command(subcommand)]
+    pub(crate) verb: KbVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KbVerb {
+    #[command(about = tr("文件入库并检查质量", "bring files in and judge them"))]
+    Add(KbAddArgs),
+    #[command(about = tr("列出文件版本", "list versions"))]
+    List(KbListArgs),
+    #[command(about = tr("显示一个版本", "show a version"))]
+    Show(KbVersionArg),
+    #[command(about = tr("质量报告:问题、位置、建议的修正", "what the gate found, where, and proposed repairs"))]
+    Findings(KbVersionArg),
+    #[command(about = tr("接受建议的修正", "accept proposed repairs"))]
+    Repair(KbRepairArgs),
+    #[command(about = tr("发布;可疑的或改过的须由另一人发布", "publish; another person must where it is suspicious or changed"))]
+    Publish(KbVersionArg),
+    #[command(about = tr("撤下", "take out of the base"))]
+    Withdraw(KbWithdrawArgs),
+    #[command(about = tr("检索段落", "search passages"))]
+    Search(KbSearchArgs),
+    #[command(about = tr("待办:没答上来的、评价低的", "work: unanswered questions, low ratings"))]
+    Items(KbItemsArgs),
+    #[command(about = tr("同义词:查看、提出、核对", "synonyms: see, propose, settle"))]
+    Synonyms(KbSynonymsArgs),
+    #[command(about = tr("关闭或打开一个主题", "switch a theme off or on"))]
+    Theme(KbThemeArgs),
+    #[command(about = tr("热线工单:类别、承办单位、答复草稿", "a hotline ticket: class, body, draft"))]
+    Hotline(KbTextArg),
+    #[cfg(feature = "server")]
+    #[command(about = tr("核对问答日志链,不需要服务", "check the chain of answers; needs no server"))]
+    Verify(KbPathArg),
+    #[command(about = tr("按编号重算一份回答,比较是否相同", "make an answer again and compare"))]
+    Replay(KbIdArg),
+}
+
+#[derive(Args)]
+pub(crate) struct KbAddArgs {
+    #[arg(value_name = "FILE", required = true, help = tr("TXT、Markdown、HTML、DOCX、XLSX、PDF", "TXT, Markdown, HTML, DOCX, XLSX, PDF"))]
+    pub(crate) files: Vec<PathBuf>,
+    #[arg(long, value_name = "NAME", help = tr("属于哪份文件;默认用文件名", "the document that it is a version of; the file's name by default"))]
+    pub(crate) document: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KbListArgs {
+    #[arg(long, value_name = "STAGE", value_parser = ["quarantined", "ready", "published", "withdrawn"], help = tr("只看这个状态", "of this stage"))]
+    pub(crate) stage: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KbVersionArg {
+    #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号;默认最新", "name of the document, with a number; the newest by default"))]
+    pub(crate) version: String,
+}
+
+#[derive(Args)]
+pub(crate) struct KbRepairArgs {
+    #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号", "name of the document, with a number"))]
+    pub(crate) version: String,
+    #[arg(long, value_name = "F.R.START", help = tr("接受这一处(findings 列出的编号),可重复", "accept this one (as findings names it), repeatable"))]
+    pub(crate) pick: Vec<String>,
+    #[arg(long, conflicts_with = "pick", help = tr("接受全部建议", "accept all proposals"))]
+    pub(crate) all: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct KbWithdrawArgs {
+    #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号", "name of the document, with a number"))]
+    pub(crate) version: String,
+    #[arg(long, value_name = "TEXT", help = tr("理由", "why"))]
+    pub(crate) reason: String,
+}
+
+#[derive(Args)]
+pub(crate) struct KbSearchArgs {
+    #[arg(value_name = "QUESTION", help = tr("问题;- 从标准输入读", "the question; - reads stdin"))]
+    pub(crate) question: String,
+    #[arg(long, value_name = "DATE", help = tr("按哪一天", "as of this day"))]
+    pub(crate) as_of: Option<String>,
+    #[arg(long, value_name = "N", default_value_t = 10, help = tr("几段", "how many"))]
+    pub(crate) top: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct KbItemsArgs {
+    #[arg(long, help = tr("包括已办结的", "also what is done"))]
+    pub(crate) all: bool,
+    #[arg(long, value_name = "ID", requires = "outcome", help = tr("办结这一件", "close this one"))]
+    pub(crate) close: Option<i64>,
+    #[arg(long, value_name = "TEXT", requires = "close", help = tr("怎么处理的", "what was done"))]
+    pub(crate) outcome: Option<String>,
+    #[arg(long, value_name = "TEXT", requires_all = ["close", "question"], help = tr("正确回答里必须有的原文,成为回归题", "what the answer must hold; becomes a regression question"))]
+    pub(crate) expected: Option<String>,
+    #[arg(long, value_name = "TEXT", requires = "expected", help = tr("回归题的问题", "the regression's question"))]
+    pub(crate) question: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KbSynonymsArgs {
+    #[arg(long, value_name = "WORD=MEANS", help = tr("提出:市民的词=文件的词、文件的词", "propose: word=meaning、meaning"))]
+    pub(crate) propose: Option<String>,
+    #[arg(long, value_name = "WORD", conflicts_with = "propose", help = tr("接受别人提出的", "accept what another proposed"))]
+    pub(crate) accept: Option<String>,
+    #[arg(long, value_name = "WORD", conflicts_with_all = ["propose", "accept"], help = tr("不接受", "refuse"))]
+    pub(crate) refuse: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KbThemeArgs {
+    #[arg(value_name = "THEME", help = tr("主题", "theme"))]
+    pub(crate) theme: String,
+    #[arg(long, conflicts_with = "open", required_unless_present = "open", help = tr("关闭:一律转人工", "off: people answer"))]
+    pub(crate) close: bool,
+    #[arg(long, help = tr("打开", "on"))]
+    pub(crate) open: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct KbTextArg {
+    #[arg(value_name = "TEXT", help = tr("来电内容;- 从标准输入读", "what was said; - reads stdin"))]
+    pub(crate) text: String,
+}
+
+#[derive(Args)]
+pub(crate) struct KbIdArg {
+    #[arg(value_name = "ID", help = tr("回答的编号", "id of the answer"))]
+    pub(crate) id: String,
+}
+
+#[cfg(feature = "server")]
+#[derive(Args)]
+pub(crate) struct KbPathArg {
+    #[arg(value_name = "PATH", help = tr("问答日志的目录(数据文件夹/knowledge/answers)或其中一个文件", "the folder of the log (DATA/knowledge/answers) or one file of it"))]
+    pub(crate) path: PathBuf,
+}
+
+#[cfg(feature = "server")]
+#[derive(Args)]
+pub(crate) struct EvalArgs {
+    #[command(subcommand)]
+    pub(crate) verb: EvalVerb,
+}
+
+#[cfg(feature = "server")]
+#[derive(Subcommand)]
+pub(crate) enum EvalVerb {
+    #[command(about = tr("知识问答:按类型和风格的成绩表,不需要服务", "knowledge questions: a table by type and style; needs no server"))]
+    Qa(EvalQaArgs),
+}
+
+#[cfg(feature = "server")]
+#[derive(Args)]
+pub(crate) struct EvalQaArgs {
+    #[arg(long, value_name = "DIR", default_value = "examples/knowledge", help = tr("示例知识库", "the sample base"))]
+    pub(crate) knowledge: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "../shared/seeds", help = tr("规划文件;没有就跳过", "planning documents; left out where absent"))]
+    pub(crate) seeds: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "examples/evaluation", help = tr("评测题:qa-tune.jsonl 与 qa-blind.jsonl", "questions: qa-tune.jsonl and qa-blind.jsonl"))]
+    pub(crate) questions: PathBuf,
+    #[arg(long, value_name = "DATE", default_value = "2026-11-22", help = tr("没写日期的题按哪一天", "the day of questions that name none"))]
+    pub(crate) as_of: jiff::civil::Date,
+    #[arg(long, help = tr("列出没答对的题(不含盲测部分)", "list what went wrong, blind part apart"))]
+    pub(crate) wrong: bool,
+}

@@ -1,0 +1,241 @@
+//! What the console's JSON is for people: tables.
+
+use super::text;
+use crate::output::table::{Cell, Table};
+use crate::words::{say, tr};
+use serde_json::Value;
+
+fn each(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn cell(value: &Value) -> Cell {
+    Cell::from(text(value).to_owned())
+}
+
+/// What `-o name` prints.
+pub(super) fn name(value: &Value) -> String {
+    let id = &value["id"];
+    if id["document"].is_string() {
+        return format!("{}@{}", text(&id["document"]), id["number"]);
+    }
+    if value["document"].is_string() {
+        return format!("{}@{}", text(&value["document"]), value["number"]);
+    }
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let named = [
+        id,
+        &value["version"],
+        &value["word"],
+        &value["theme"],
+        &value["class"]["class"],
+    ];
+    named
+        .into_iter()
+        .map(plain)
+        .find(|name| !name.is_empty())
+        .unwrap_or_default()
+}
+
+fn stage(value: &Value) -> &str {
+    match text(value) {
+        "quarantined" => tr("隔离待核", "quarantined"),
+        "ready" => tr("待发布", "ready"),
+        "published" => tr("已发布", "published"),
+        "withdrawn" => tr("已撤下", "withdrawn"),
+        other => other,
+    }
+}
+
+pub(super) fn versions(items: &[Value]) -> Table {
+    let mut table = Table::new(&[
+        tr("版本", "VERSION"),
+        tr("状态", "STAGE"),
+        tr("问题", "FINDINGS"),
+        tr("标题", "TITLE"),
+        tr("发布机构", "ISSUER"),
+    ]);
+    for item in items {
+        table.row(vec![
+            name(item).into(),
+            stage(&item["stage"]).to_owned().into(),
+            Cell::Count(each(&item["findings"]).count() as u64),
+            cell(&item["head"]["title"]),
+            cell(&item["head"]["issuer"]),
+        ]);
+    }
+    table
+}
+
+pub(super) fn version(value: &Value) -> Vec<Table> {
+    let head = &value["head"];
+    let mut facts = Table::default();
+    facts.pair(tr("版本", "version"), name(value));
+    facts.pair(tr("状态", "stage"), stage(&value["stage"]).to_owned());
+    for (label, field) in [
+        (tr("标题", "title"), "title"),
+        (tr("文号", "number"), "number"),
+        (tr("发布机构", "issuer"), "issuer"),
+        (tr("地区", "place"), "place"),
+        (tr("生效", "effective"), "effective"),
+        (tr("失效", "repealed"), "repealed"),
+    ] {
+        facts.pair(label, text(&head[field]).to_owned());
+    }
+    facts.pair(tr("原件", "file"), text(&value["file"]["name"]).to_owned());
+    let mut tables = vec![facts];
+    tables.extend(findings(value));
+    tables
+}
+
+/// Findings with the numbers that `kb repair --pick` takes.
+pub(super) fn findings(value: &Value) -> Vec<Table> {
+    let mut table = Table::new(&[
+        tr("编号", "PICK"),
+        tr("级别", "SEVERITY"),
+        tr("问题或修正", "FINDING OR REPAIR"),
+        tr("原文", "SAMPLE"),
+    ]);
+    for (at, finding) in each(&value["findings"]).enumerate() {
+        table.row(vec![
+            at.to_string().into(),
+            cell(&finding["severity"]),
+            cell(&finding["message"]),
+            cell(&finding["sample"]),
+        ]);
+        for (n, repair) in each(&finding["proposed"]).enumerate() {
+            let change = format!("{} → {}", text(&repair["before"]), text(&repair["after"]));
+            table.row(vec![
+                format!("{at}.{n}.{}", repair["start"]).into(),
+                tr("修正", "repair").into(),
+                cell(&repair["reason"]),
+                change.into(),
+            ]);
+        }
+    }
+    vec![table]
+}
+
+pub(super) fn added(value: &Value) -> Vec<Table> {
+    let mut facts = Table::default();
+    facts.pair(tr("版本", "version"), name(value));
+    facts.pair(tr("标题", "title"), text(&value["title"]).to_owned());
+    facts.pair(tr("状态", "stage"), stage(&value["stage"]).to_owned());
+    if value["unchanged"] == true {
+        facts.pair(
+            tr("说明", "note"),
+            tr(
+                "与最新版逐字节相同,没有新增",
+                "the very same as the newest, nothing was added",
+            ),
+        );
+    }
+    let mut tables = vec![facts];
+    if each(&value["findings"]).next().is_some() {
+        tables.extend(findings(value));
+    }
+    tables
+}
+
+pub(super) fn hits(items: &[Value]) -> Table {
+    let mut table = Table::new(&[
+        tr("版本", "VERSION"),
+        tr("标题", "TITLE"),
+        tr("段落", "SECTION"),
+        tr("文字", "TEXT"),
+    ]);
+    for item in items {
+        let path: Vec<&str> = each(&item["path"]).map(text).collect();
+        let short: String = text(&item["text"]).chars().take(60).collect();
+        table.row(vec![
+            cell(&item["version"]),
+            cell(&item["title"]),
+            path.join(" / ").into(),
+            short.into(),
+        ]);
+    }
+    table
+}
+
+pub(super) fn work(items: &[Value]) -> Table {
+    let mut table = Table::new(&[
+        tr("编号", "ID"),
+        tr("种类", "KIND"),
+        tr("次数", "TIMES"),
+        tr("问题", "QUESTION"),
+        tr("备注", "NOTE"),
+    ]);
+    for item in items {
+        table.row(vec![
+            item["id"].to_string().into(),
+            cell(&item["kind"]),
+            Cell::Count(item["times"].as_u64().unwrap_or_default()),
+            cell(&item["question"]),
+            cell(&item["note"]),
+        ]);
+    }
+    table
+}
+
+pub(super) fn words(value: &Value) -> Vec<Table> {
+    let mut table = Table::new(&[
+        tr("市民的说法", "WORD"),
+        tr("文件的说法", "MEANS"),
+        tr("状态", "STATE"),
+    ]);
+    let means = |one: &Value| each(&one["means"]).map(text).collect::<Vec<_>>().join("、");
+    for one in each(&value["items"]) {
+        table.row(vec![
+            cell(&one["word"]),
+            means(one).into(),
+            tr("生效", "in force").into(),
+        ]);
+    }
+    for one in each(&value["waiting"]) {
+        let state = say!("待核({} 提出)", "waits (by {})", text(&one["maker"]));
+        table.row(vec![cell(&one["word"]), means(one).into(), state.into()]);
+    }
+    let mut themes = Table::new(&[tr("已关闭的主题", "CLOSED THEMES")]);
+    for theme in each(&value["closed_themes"]) {
+        themes.row(vec![cell(theme)]);
+    }
+    vec![table, themes]
+}
+
+pub(super) fn ticket(value: &Value) -> Vec<Table> {
+    let (class, routed) = (&value["class"], &value["routed"]);
+    let mut facts = Table::default();
+    let unsure = if class["unsure"] == true {
+        tr("(不太确定)", " (unsure)")
+    } else {
+        ""
+    };
+    facts.pair(
+        tr("类别", "class"),
+        format!("{}{unsure}", text(&class["label"])),
+    );
+    facts.pair(tr("承办单位", "body"), text(&routed["name"]).to_owned());
+    vec![facts]
+}
+
+pub(super) fn replayed(value: &Value) -> Vec<Table> {
+    let mut facts = Table::default();
+    let same = match value["same"].as_bool() {
+        Some(true) => tr("相同", "the same"),
+        Some(false) => tr("不同", "different"),
+        None => tr("没有重算", "not made again"),
+    };
+    facts.pair(tr("重算", "again"), same);
+    if !text(&value["why"]).is_empty() {
+        facts.pair(tr("原因", "why"), text(&value["why"]).to_owned());
+    }
+    facts.pair(
+        tr("问题", "question"),
+        text(&value["answer"]["question"]).to_owned(),
+    );
+    vec![facts]
+}
