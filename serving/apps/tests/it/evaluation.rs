@@ -69,11 +69,13 @@ fn tell(case: &Case, answer: &Answer, score: &Score) {
         .map(|s| format!("{}:{}", s.citations[0].document, s.text))
         .collect();
     eprintln!(
-        "{} {} {} {} | {} | want {:?} {:?} {:?} | got {:?} {} ev={} facts={} | {}",
+        "{} {} {} {} place={} draft={} | {} | want {:?} {:?} {:?} | got {:?} {} ev={} facts={} | {}",
         case.id,
         case.base,
         case.kind,
         case.style,
+        score.wrong_place,
+        score.draft_as_law,
         case.question,
         case.outcome,
         case.documents,
