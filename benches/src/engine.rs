@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
+use tempfile::NamedTempFile;
 use zhisuan_engine::{Engine, GenerateEvent, GenerateRequest, LoadOptions, Prompt, TokenSink};
 
 /// Default model of the product's cache (SmolLM2 135M, Q4_1).
@@ -34,16 +35,39 @@ impl TokenSink for Stamps {
     }
 }
 
+/// The file that is measured, and what it is called.
+struct Subject {
+    file: PathBuf,
+    name: String,
+    /// A file with random weights goes with this value.
+    _made: Option<NamedTempFile>,
+}
+
+fn subject(args: &Args) -> Result<Subject> {
+    let Some(shape) = args.text("shape") else {
+        let file = model_file(args)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        return Ok(Subject {
+            name: name.into_owned(),
+            file,
+            _made: None,
+        });
+    };
+    let made = shape::write(shape, &cached(VOCABULARY)?)?;
+    Ok(Subject {
+        file: made.path().to_owned(),
+        name: format!("{shape} with random weights"),
+        _made: Some(made),
+    })
+}
+
 /// Runs the bench.
 pub(crate) fn run(args: &Args) -> Result<Report> {
-    let shape = args.text("shape");
-    let made = shape
-        .map(|shape| shape::write(shape, &cached(VOCABULARY)?))
-        .transpose()?;
-    let model = match &made {
-        Some(file) => file.path().to_owned(),
-        None => model_file(args)?,
-    };
+    let Subject {
+        file: model,
+        name,
+        _made,
+    } = subject(args)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.number("threads", cores)?;
     let (prompt, tokens) = (args.number("prompt", 256)?, args.number("tokens", 64)?);
@@ -103,13 +127,7 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         Row::new(name, "tokens/s", ours).against(&peer.name, theirs)
     };
     let rows = measured.map(row).collect();
-    let file = model.file_name().unwrap_or_default().to_string_lossy();
-    let shape = shape.map(|shape| format!("{shape} with random weights"));
-    let note = note(
-        &engine,
-        &shape.unwrap_or_else(|| file.into_owned()),
-        threads,
-    );
+    let note = note(&engine, &name, threads);
     Ok(Report::new("engine", note, rows))
 }
 

@@ -4,7 +4,7 @@ use crate::none;
 use crate::tree::Tree;
 
 /// Crate, and what it may use of ours. The two last may use everything.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("zhisuan-proto", &[]),
     ("zhisuan-core", &[]),
     ("zhisuan-engine", &[]),
@@ -17,10 +17,11 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("zhisuan-worker", &["zhisuan-engine", "zhisuan-proto"]),
     ("zhisuan-serving", &["zhisuan-engine", "zhisuan-proto"]),
     ("zhisuan-apps", &["zhisuan-web"]),
+    ("zhisuan-fuzz", &["zhisuan-engine"]),
 ];
 const FREE: [&str; 2] = ["zhisuan-cli", "zhisuan-benches"];
 /// Nothing is built on these.
-const TOPS: [&str; 3] = ["zhisuan-cli", "zhisuan-benches", "xtask"];
+const TOPS: [&str; 4] = ["zhisuan-cli", "zhisuan-benches", "zhisuan-fuzz", "xtask"];
 
 /// Name of each crate and its path dependencies of every kind.
 pub(crate) fn crates(tree: &Tree) -> Vec<(String, Vec<String>)> {

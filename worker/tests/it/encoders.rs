@@ -5,6 +5,7 @@ use crate::support::tasks::{Story, stop, task};
 use crate::support::{Place, cached_model, digest, start_plain};
 use crate::work::{TOKEN, request, until_ready, with_model};
 use tonic::Code;
+use tonic::transport::Channel;
 use zhisuan_proto::v1::job_spec::Work;
 use zhisuan_proto::v1::model_source::Source;
 use zhisuan_proto::v1::replicas_client::ReplicasClient;
@@ -75,6 +76,57 @@ fn minilm(place: &Place) -> Option<ModelManifest> {
     })
 }
 
+/// What `Tokenize` tells is what a text's vector is made of; shorter vectors have length 1.
+async fn tokens_and_shorter_vectors(
+    client: &mut ReplicasClient<Channel>,
+    text: &str,
+    vector: &[f32],
+) {
+    let ask = TokenizeRequest {
+        model: "minilm".into(),
+        input: Some(tokenize_request::Input::Text(text.into())),
+    };
+    let tokenized = client.tokenize(request(ask, TOKEN)).await.unwrap();
+    let ids = TokenIds {
+        ids: tokenized.into_inner().tokens,
+    };
+    let ask = DetokenizeRequest {
+        model: "minilm".into(),
+        token_ids: vec![ids.clone()],
+    };
+    let told = client.detokenize(request(ask, TOKEN)).await.unwrap();
+    assert_eq!(told.into_inner().texts, ["a cat sleeps."]);
+    let ask = |token_ids, dimensions| EmbedRequest {
+        model: "minilm".into(),
+        token_ids,
+        dimensions,
+        ..EmbedRequest::default()
+    };
+    let again = client
+        .embed(request(ask(vec![ids.clone()], 64), TOKEN))
+        .await;
+    let short = again.unwrap().into_inner().embeddings.remove(0).values;
+    let length = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let scale = length(&vector[..64]);
+    assert!((length(&short) - 1.0).abs() < 1e-5 && short.len() == 64);
+    let pairs = short.iter().zip(vector);
+    assert!(pairs.clone().all(|(a, b)| (a - b / scale).abs() < 1e-5));
+    let refused = |status: tonic::Status| zhisuan_proto::detail_of(&status).unwrap().field;
+    let wide = client.embed(request(ask(vec![ids], 385), TOKEN)).await;
+    assert_eq!(refused(wide.unwrap_err()), "dimensions");
+    let ask = DetokenizeRequest {
+        model: "minilm".into(),
+        token_ids: vec![
+            TokenIds::default(),
+            TokenIds {
+                ids: vec![7, 1 << 30],
+            },
+        ],
+    };
+    let unknown = client.detokenize(request(ask, TOKEN)).await;
+    assert_eq!(refused(unknown.unwrap_err()), "token_ids[1][1]");
+}
+
 #[tokio::test]
 async fn an_encoder_makes_vectors_and_scores_and_refuses_chat() {
     let (place, mut scheduler) = (Place::new(), Scheduler::start().await);
@@ -110,50 +162,7 @@ async fn an_encoder_makes_vectors_and_scores_and_refuses_chat() {
     };
     assert!(likeness(0, 2) > likeness(0, 1) + 0.2);
 
-    // What `Tokenize` tells is what a text's vector is made of; shorter vectors have length 1.
-    let ask = TokenizeRequest {
-        model: "minilm".into(),
-        input: Some(tokenize_request::Input::Text(texts[0].into())),
-    };
-    let tokenized = client.tokenize(request(ask, TOKEN)).await.unwrap();
-    let ids = TokenIds {
-        ids: tokenized.into_inner().tokens,
-    };
-    let ask = DetokenizeRequest {
-        model: "minilm".into(),
-        token_ids: vec![ids.clone()],
-    };
-    let told = client.detokenize(request(ask, TOKEN)).await.unwrap();
-    assert_eq!(told.into_inner().texts, ["a cat sleeps."]);
-    let ask = |token_ids, dimensions| EmbedRequest {
-        model: "minilm".into(),
-        token_ids,
-        dimensions,
-        ..EmbedRequest::default()
-    };
-    let again = client
-        .embed(request(ask(vec![ids.clone()], 64), TOKEN))
-        .await;
-    let short = again.unwrap().into_inner().embeddings.remove(0).values;
-    let length = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
-    let scale = length(&vectors[0][..64]);
-    assert!((length(&short) - 1.0).abs() < 1e-5 && short.len() == 64);
-    let pairs = short.iter().zip(&vectors[0]);
-    assert!(pairs.clone().all(|(a, b)| (a - b / scale).abs() < 1e-5));
-    let refused = |status: tonic::Status| zhisuan_proto::detail_of(&status).unwrap().field;
-    let wide = client.embed(request(ask(vec![ids], 385), TOKEN)).await;
-    assert_eq!(refused(wide.unwrap_err()), "dimensions");
-    let ask = DetokenizeRequest {
-        model: "minilm".into(),
-        token_ids: vec![
-            TokenIds::default(),
-            TokenIds {
-                ids: vec![7, 1 << 30],
-            },
-        ],
-    };
-    let unknown = client.detokenize(request(ask, TOKEN)).await;
-    assert_eq!(refused(unknown.unwrap_err()), "token_ids[1][1]");
+    tokens_and_shorter_vectors(&mut client, texts[0], &vectors[0]).await;
 
     let ask = ScoreRequest {
         model: "minilm".into(),

@@ -224,32 +224,24 @@ fn batch(scheduler: &Scheduler, text: &str) -> Work {
     })
 }
 
-#[tokio::test]
-async fn a_batch_answers_in_order_and_keeps_bad_lines_as_errors() {
-    let Some(model) = smollm2() else { return };
-    let (place, mut scheduler) = (Place::new(), Scheduler::start().await);
-    let (_worker, mut session) = start_plain(&mut scheduler, &place).await;
-    let text = format!(
-        "{}\nnot json\n\n{}\n{}",
-        batch_line("a", "What color is the sky?"),
-        batch_line("b", "What is the capital of Italy?"),
-        batch_line("c", &"long ".repeat(20_000)),
-    );
+/// What the lines of the other endpoints complete and embed.
+const BEGUN: &str = "The sky is blue and the grass is";
+
+/// Lines of the endpoints beside chat.
+fn other_lines() -> String {
     let to = |id: &str, url: &str, body: Value| {
         json!({"custom_id": id, "method": "POST", "url": url, "body": body}).to_string()
     };
-    let asked = "The sky is blue and the grass is";
-    let text = [
-        text,
+    [
         to(
             "d",
             "/v1/completions",
-            json!({"prompt": asked, "temperature": 0, "max_tokens": 4}),
+            json!({"prompt": BEGUN, "temperature": 0, "max_tokens": 4}),
         ),
         to(
             "e",
             "/v1/embeddings",
-            json!({"input": [asked, "x"], "dimensions": 8}),
+            json!({"input": [BEGUN, "x"], "dimensions": 8}),
         ),
         to(
             "f",
@@ -262,7 +254,40 @@ async fn a_batch_answers_in_order_and_keeps_bad_lines_as_errors() {
             json!({"input": "What color is the sky?", "temperature": 0, "max_output_tokens": 12}),
         ),
     ]
-    .join("\n");
+    .join("\n")
+}
+
+/// Answers of [`other_lines`], from the first of them on.
+fn check_other_lines(lines: &[Value]) {
+    let body = |line: usize| &lines[line]["response"]["body"];
+    let text = body(0)["choices"][0]["text"].as_str().unwrap();
+    assert!(text.contains("green"), "{text}");
+    let vectors = body(1)["data"].as_array().unwrap();
+    assert_eq!(
+        (vectors.len(), body(2)["data"].as_array().unwrap().len()),
+        (2, 1)
+    );
+    assert!(
+        vectors
+            .iter()
+            .all(|one| one["embedding"].as_array().unwrap().len() == 8)
+    );
+    let text = body(3)["output"][0]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("blue"), "{text}");
+}
+
+#[tokio::test]
+async fn a_batch_answers_in_order_and_keeps_bad_lines_as_errors() {
+    let Some(model) = smollm2() else { return };
+    let (place, mut scheduler) = (Place::new(), Scheduler::start().await);
+    let (_worker, mut session) = start_plain(&mut scheduler, &place).await;
+    let text = format!(
+        "{}\nnot json\n\n{}\n{}",
+        batch_line("a", "What color is the sky?"),
+        batch_line("b", "What is the capital of Italy?"),
+        batch_line("c", &"long ".repeat(20_000)),
+    );
+    let text = format!("{text}\n{}", other_lines());
     let work = batch(&scheduler, &text);
     session.order(Order::Assign(with_model(1, work, &model)));
     let story = follow(&mut session).await;
@@ -282,21 +307,7 @@ async fn a_batch_answers_in_order_and_keeps_bad_lines_as_errors() {
         ids[..4],
         [&json!("a"), &Value::Null, &json!("b"), &json!("c")]
     );
-    let body = |line: usize| &lines[line]["response"]["body"];
-    let text = body(4)["choices"][0]["text"].as_str().unwrap();
-    assert!(text.contains("green"), "{text}");
-    let vectors = body(5)["data"].as_array().unwrap();
-    assert_eq!(
-        (vectors.len(), body(6)["data"].as_array().unwrap().len()),
-        (2, 1)
-    );
-    assert!(
-        vectors
-            .iter()
-            .all(|one| one["embedding"].as_array().unwrap().len() == 8)
-    );
-    let text = body(7)["output"][0]["content"][0]["text"].as_str().unwrap();
-    assert!(text.contains("blue"), "{text}");
+    check_other_lines(&lines[4..]);
     let content = &lines[0]["response"]["body"]["choices"][0]["message"]["content"];
     assert!(content.as_str().unwrap().contains("blue"), "{content}");
     assert_eq!(lines[1]["error"]["code"], "invalid_json");
