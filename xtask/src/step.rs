@@ -86,6 +86,8 @@ impl Step {
 
 /// The repository.
 pub(crate) fn root() -> &'static str {
-    let own = env!("CARGO_MANIFEST_DIR");
+    // Asked now: a binary built for another clone with the same target folder must not lead there.
+    let own = std::env::var("CARGO_MANIFEST_DIR");
+    let own = own.as_deref().unwrap_or(env!("CARGO_MANIFEST_DIR"));
     own.rsplit_once('/').map_or(own, |(root, _)| root)
 }
