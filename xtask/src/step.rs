@@ -3,6 +3,7 @@
 use crate::provide::Provided;
 use anyhow::{Context, Result, bail};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 /// A program to run in the repository's root.
@@ -87,7 +88,12 @@ impl Step {
 /// The repository.
 pub(crate) fn root() -> &'static str {
     // Asked now: a binary built for another clone with the same target folder must not lead there.
-    let own = std::env::var("CARGO_MANIFEST_DIR");
-    let own = own.as_deref().unwrap_or(env!("CARGO_MANIFEST_DIR"));
-    own.rsplit_once('/').map_or(own, |(root, _)| root)
+    static ROOT: LazyLock<String> = LazyLock::new(|| {
+        let own = std::env::var("CARGO_MANIFEST_DIR");
+        let own = own.as_deref().unwrap_or(env!("CARGO_MANIFEST_DIR"));
+        own.rsplit_once('/')
+            .map_or(own, |(root, _)| root)
+            .to_owned()
+    });
+    &ROOT
 }
