@@ -8,6 +8,8 @@
 pub mod answer;
 pub mod audit;
 pub mod eval;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod guide;
 pub mod hotline;
 pub mod kb;
