@@ -232,7 +232,11 @@ fn pick(state: &mut u64, most: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{generated, published};
+    use std::error::Error;
+
+    use super::{PASSAGES, generated, published};
+    use crate::kb::{Audience, Library};
+    use crate::staff::Person;
 
     #[test]
     fn the_same_seed_gives_the_same_base() {
@@ -252,5 +256,24 @@ mod tests {
                 .iter()
                 .all(|file| file.text.contains("生成的测试文本"))
         );
+    }
+
+    #[test]
+    fn the_gate_takes_no_generated_text_for_a_copy_of_another() -> Result<(), Box<dyn Error>> {
+        let folder = tempfile::tempdir()?;
+        let texts = folder.path().join("texts");
+        std::fs::create_dir(&texts)?;
+        // The last twelve share place and matter with the first.
+        let (files, _) = generated(7, PASSAGES * 300, 0);
+        for file in files.iter().take(12).chain(files.iter().skip(288)) {
+            std::fs::write(texts.join(&file.name), &file.text)?;
+        }
+        let library = Library::open(&folder.path().join("kb.sqlite"))?;
+        let maker = Person::both("m", "录入");
+        library.put_base("qa", "测量", &Audience::Public, &maker, 0)?;
+        let imported = library.import_folder("qa", &texts, &maker, 0)?;
+        assert_eq!(imported.quarantined, [], "{:?}", imported.left_out);
+        assert_eq!(imported.published.len(), 24);
+        Ok(())
     }
 }
