@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::add::{Add, put};
+use super::desk::Desk;
 use super::{Library, LibraryError};
 use crate::kb::finding::Severity;
-use crate::kb::known::Stage;
+use crate::kb::known::{Known, Stage};
 use crate::kb::store::rows::VersionRow;
 use crate::kb::version::VersionId;
 use crate::staff::Person;
@@ -103,12 +104,12 @@ impl Library {
         imported: &mut Imported,
     ) -> Result<Vec<VersionRow>, LibraryError> {
         let mut desk = self.desk();
-        let desk = &mut *desk;
-        let mut known = desk.known.clone();
-        let rows = desk.store.change(|transaction| {
+        let Desk { store, known, .. } = &mut *desk;
+        let before = known.len();
+        let done = store.change(|transaction| {
             let mut rows = Vec::new();
             for add in files {
-                match put(transaction, &known, add) {
+                match put(transaction, known, add) {
                     Ok((row, unchanged)) => {
                         let grave = row.findings.iter();
                         let grave = grave.filter(|f| f.severity >= Severity::Suspicious).count();
@@ -117,12 +118,9 @@ impl Library {
                         } else if grave > 0 {
                             imported.quarantined.push((row.id.clone(), grave));
                         }
-                        known.retain(|known| known.id != row.id);
-                        known.push(crate::kb::known::Known::of(
-                            row.id.clone(),
-                            &row.head,
-                            row.sketch.clone(),
-                        ));
+                        if !unchanged || known.iter().all(|known| known.id != row.id) {
+                            known.push(Known::of(row.id.clone(), &row.head, row.sketch.clone()));
+                        }
                         rows.push(row);
                     }
                     Err(
@@ -134,8 +132,12 @@ impl Library {
                 }
             }
             Ok(rows)
-        })?;
-        desk.known = known;
+        });
+        if done.is_err() {
+            // Nothing of the group was kept.
+            known.truncate(before);
+        }
+        let rows = done?;
         self.tell_chain(&desk.store)?;
         Ok(rows)
     }

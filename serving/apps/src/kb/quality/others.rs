@@ -15,8 +15,9 @@ pub(super) fn find(looked: &Looked<'_>, known: &[Known], document: &str) -> Vec<
     let sketch = Sketch::of(looked.text);
     let others = || known.iter().filter(|other| other.id.document != document);
     let sieve = Sieve::of(&sketch);
-    let nearest = others()
-        .filter(|other| sieve.may_be_alike(&other.sketch))
+    let nearest = known
+        .iter()
+        .filter(|other| sieve.may_be_alike(&other.sketch) && other.id.document != document)
         .map(|other| (sketch.likeness(&other.sketch), other))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by_key(|(likeness, _)| *likeness);

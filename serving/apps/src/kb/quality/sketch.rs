@@ -9,8 +9,11 @@ use crate::kb::script::{half_width, is_han, simple};
 const SHINGLE: usize = 8;
 /// Hashes kept.
 const KEPT: usize = 256;
-/// Words of a sieve: 4096 bits, of which a sketch sets a sixteenth.
-const SIEVE_WORDS: usize = 64;
+/// Words of a sieve: 16384 bits, of which a sketch sets one in 64.
+const SIEVE_WORDS: usize = 256;
+/// Hashes of another sketch that a sieve looks at, and how many of them it must have.
+const SIEVED: usize = 32;
+const SIEVED_LEAST: usize = 4;
 
 /// The smallest hashes of a text's shingles, ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -110,10 +113,11 @@ impl Sieve {
         Self { bits, full }
     }
 
-    /// False only for sketches whose likeness to this one is below 600.
+    /// False for sketches whose likeness to this one is below 600.
     ///
-    /// That much likeness leaves at most 102 of the smallest [`KEPT`] hashes of both to one alone,
-    /// so that of the first 128 of either the other has 26.
+    /// Of two texts that much alike each of the smallest hashes of one is the other's too with a
+    /// chance of at least 0.6: that fewer than [`SIEVED_LEAST`] of [`SIEVED`] are happens once in
+    /// ten thousand million pairs.
     pub(super) fn may_be_alike(&self, other: &Sketch) -> bool {
         if !self.full || other.hashes.len() < KEPT {
             return true;
@@ -122,7 +126,8 @@ impl Sieve {
             let word = self.bits.get(word(**hash)).copied().unwrap_or_default();
             word >> (**hash % 64) & 1 == 1
         };
-        other.hashes.iter().take(128).filter(has).count() >= 26
+        let first = other.hashes.iter().take(SIEVED);
+        first.filter(has).count() >= SIEVED_LEAST
     }
 }
 
