@@ -88,3 +88,8 @@ pub fn read_as_every_body(bytes: &[u8]) {
         drop(read_body(path, bytes));
     }
 }
+
+/// Reads `bytes` as a line of a batch's output that is handed out.
+pub fn read_output(bytes: &[u8]) {
+    openai::files::read_line(bytes);
+}
