@@ -16,7 +16,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = HERE.parent / "knowledge"
 SEEDS = HERE.parents[2] / "shared" / "seeds"
-SPLITS = ("tune", "blind")
+SPLITS = ("tune", "blind", "dev")
 STYLES = {"plain", "colloquial", "traditional", "typo"}
 TYPES = {
     "fact", "number", "date", "phone", "body", "list", "condition", "yes_no", "process", "as_of",
@@ -118,7 +118,8 @@ def main():
             counts["all", "all", split] += 1
     for key, value in sorted({(key, value) for key, value, _ in counts}):
         row = [counts[key, value, split] for split in SPLITS]
-        print(f"{key:8} {value:15} {sum(row):4}   tune {row[0]:4}   blind {row[1]:4}")
+        shares = "   ".join(f"{split} {count:4}" for split, count in zip(SPLITS, row))
+        print(f"{key:8} {value:15} {sum(row):4}   {shares}")
     for fault in wrong:
         print(fault, file=sys.stderr)
     return 1 if wrong else 0
