@@ -105,6 +105,15 @@ async fn a_contradiction_shows_both_sides_and_repeats_neither() {
 }
 
 #[tokio::test]
+async fn a_place_written_in_both_scripts_is_offered_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, site) = crate::browser::governed(folder.path());
+    let (_, _, text) = look(&site, "/qa").await;
+    assert!(text.contains("<option value=\"云麓市\"") && text.contains("<option value=\"青岚市\""));
+    assert!(!text.contains("<option value=\"雲麓市\""), "{text}");
+}
+
+#[tokio::test]
 async fn wrong_addresses_lead_back() {
     for path in ["/qa/", "/qa/guides/residence-permit", "/qa/find/x"] {
         let (status, head, text) = get(sample(), path).await;
