@@ -53,6 +53,9 @@ fn excerpt(opened: &Opened, finding: &Finding) -> Markup {
     let Some(marked) = text.get(start..end) else {
         return html! {};
     };
+    if end == 0 {
+        return html! { p.muted { "整份文件" } };
+    }
     let before: String = text
         .get(..start)
         .unwrap_or_default()
