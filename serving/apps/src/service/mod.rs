@@ -10,12 +10,12 @@ mod writer;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Zoned;
 use jiff::civil::Date;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use crate::answer::{Answer, Base, Hit, Maker, Writer, generate, question_digest};
+use crate::calendar::china_today;
 use crate::kb::Published;
 
 pub use keeper::{KeepFault, Keeper, Memory, Opinion, Verdict};
@@ -89,7 +89,7 @@ pub struct Replayed {
 impl Qa {
     /// A service over a base.
     pub fn new(base: Base, keeper: Arc<dyn Keeper>) -> Self {
-        Self::on(base, keeper, Arc::new(|| Zoned::now().date()))
+        Self::on(base, keeper, Arc::new(china_today))
     }
 
     /// A service with its own calendar.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::keeper::{KeepFault, Keeper, Opinion, Verdict};
@@ -11,6 +11,7 @@ use super::models::{ModelServer, RemoteEmbedder};
 use super::writer::RemoteWriter;
 use super::{Helpers, Qa, Today};
 use crate::answer::{Answer, Base, BuildError, Outcome, Writer};
+use crate::calendar::china_today;
 use crate::kb::{Library, LibraryError, Published, Said, WorkKind, mask};
 use crate::retrieve::Embedder;
 
@@ -106,7 +107,7 @@ impl Qa {
     /// A service over a base of a library: answers are kept there, and what is published is
     /// answered from as soon as it is indexed. Blocks while the first index is built.
     pub fn over(library: &Library, base: &str) -> Result<Self, BuildError> {
-        Self::over_on(library, base, Arc::new(|| Zoned::now().date()))
+        Self::over_on(library, base, Arc::new(china_today))
     }
 
     /// The same with its own calendar.

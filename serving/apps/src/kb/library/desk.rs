@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-use jiff::{Timestamp, tz};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::error::LibraryError;
 use crate::audit::{canonical, sm3_hex};
+use crate::calendar::china_day;
 use crate::kb::head::head_end;
 use crate::kb::known::{Known, Stage};
 use crate::kb::passages;
@@ -143,7 +142,7 @@ fn build(
         .map(|row| Standing {
             id: &row.id,
             head: &row.head,
-            published: day(row.published_ms.unwrap_or(row.added_ms)),
+            published: china_day(row.published_ms.unwrap_or(row.added_ms)),
         })
         .collect();
     let days = days(&standing);
@@ -224,12 +223,6 @@ fn digest(published: &Published) -> String {
         "closed_themes": published.closed_themes,
     });
     sm3_hex(canonical(&all).as_bytes())
-}
-
-/// The day in China of a moment.
-pub(super) fn day(at_ms: i64) -> Date {
-    let moment = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    moment.to_zoned(tz::TimeZone::fixed(tz::offset(8))).date()
 }
 
 pub(super) fn must_have_base(connection: &Connection, base: &str) -> Result<(), LibraryError> {

@@ -54,7 +54,7 @@ fn facts(info: &VersionInfo) -> Markup {
         let written = day.map_or_else(|| "未注明".to_owned(), shell::day);
         html! { (written) }
     };
-    let force = crate::kb::State::on(jiff::Zoned::now().date(), head, None);
+    let force = crate::kb::State::on(crate::calendar::china_today(), head, None);
     let rows = [
         (
             "状态",
