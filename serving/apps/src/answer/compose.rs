@@ -27,8 +27,8 @@ pub(crate) struct Said {
     pub(crate) nearest: Vec<Citation>,
     pub(crate) choices: Vec<String>,
     pub(crate) conflicts: Vec<Conflict>,
-    /// What part of the question has no answer, in words.
-    pub(crate) missing: Option<String>,
+    /// What the reader must know besides the state of the sources, such as a part without answer.
+    pub(crate) told: Vec<Notice>,
 }
 
 impl Said {
@@ -41,7 +41,7 @@ impl Said {
             nearest: Vec::new(),
             choices: Vec::new(),
             conflicts: Vec::new(),
-            missing: None,
+            told: Vec::new(),
         }
     }
 
@@ -132,31 +132,44 @@ impl Said {
             "截至{}，现行文件的说法不一致，两种都列在下面，请向发布机构核实：",
             chinese_day(day)
         );
+        let (sentences, told) = by_force(sentences);
         Self {
             sentences,
             conflicts,
+            told,
             ..Self::plain(Outcome::Conflict, "conflict", &message)
         }
     }
 
     /// Says which parts of the question have no answer.
     pub(crate) fn lacks(&mut self, parts: &[&str]) {
-        if parts.is_empty() || self.outcome != Outcome::Answered {
+        if parts.is_empty() || !matches!(self.outcome, Outcome::Answered | Outcome::Partial) {
             return;
         }
         self.outcome = Outcome::Partial;
         self.reason = "part_missing";
         let parts = parts.join("”“");
-        self.missing = Some(format!("没有找到“{parts}”的依据，不作推测。"));
+        self.told.push(Notice {
+            document: String::new(),
+            code: "part_missing".to_owned(),
+            message: format!("没有找到“{parts}”的依据，不作推测。"),
+        });
     }
 
-    /// Sentences answer; the outcome follows from the state of the text that they stand in.
+    /// Sentences answer; the outcome follows from the states of the texts that they stand in. Where
+    /// some hold and others do not, only those that hold are told.
     pub(crate) fn answered(sentences: Vec<Sentence>, day: Date) -> Self {
+        let (sentences, told) = by_force(sentences);
         let state = sentences
             .first()
             .and_then(|sentence| sentence.citations.first())
             .map_or(State::Unstated, |citation| citation.state);
         let (outcome, reason, message) = match state {
+            State::InForce | State::Unstated if !told.is_empty() => (
+                Outcome::Partial,
+                "part_not_in_force",
+                format!("截至{}，只有一部分问题有现行依据：", chinese_day(day)),
+            ),
             State::InForce | State::Unstated => (
                 Outcome::Answered,
                 "",
@@ -188,6 +201,7 @@ impl Said {
         };
         Self {
             sentences,
+            told,
             ..Self::plain(outcome, reason, &message)
         }
     }
@@ -201,11 +215,7 @@ impl Said {
         hashes: Hashes,
     ) -> Answer {
         let mut notices = notices(&self.sentences, published);
-        notices.extend(self.missing.map(|message| Notice {
-            document: String::new(),
-            code: "part_missing".to_owned(),
-            message,
-        }));
+        notices.extend(self.told);
         Answer {
             schema: SCHEMA.to_owned(),
             id: String::new(),
@@ -227,6 +237,31 @@ impl Said {
             hashes,
         }
     }
+}
+
+/// The sentences of texts that hold, and a notice for each text that does not and was left out. A
+/// list of which nothing holds stays whole: its outcome says so.
+fn by_force(sentences: Vec<Sentence>) -> (Vec<Sentence>, Vec<Notice>) {
+    let holds = |sentence: &Sentence| sentence.citations.iter().all(|c| c.state.holds());
+    let (held, others): (Vec<Sentence>, Vec<Sentence>) = sentences.into_iter().partition(holds);
+    if held.is_empty() || others.is_empty() {
+        return (if held.is_empty() { others } else { held }, Vec::new());
+    }
+    let mut left_out: Vec<Notice> = Vec::new();
+    for citation in others.iter().flat_map(|sentence| &sentence.citations) {
+        if citation.state.holds() || left_out.iter().any(|n| n.document == citation.document) {
+            continue;
+        }
+        let (title, state) = (&citation.title, citation.state.label());
+        left_out.push(Notice {
+            document: citation.document.clone(),
+            code: "part_not_in_force".to_owned(),
+            message: format!(
+                "问题的另一部分只有《{title}》写到，它不能作为办事依据（{state}），没有列入回答。"
+            ),
+        });
+    }
+    (held, left_out)
 }
 
 /// `2026年1月15日`.

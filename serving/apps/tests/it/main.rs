@@ -28,6 +28,7 @@ mod library;
 mod masking;
 mod pages;
 mod read;
+mod safety;
 mod seeds;
 mod structure;
 mod support;
