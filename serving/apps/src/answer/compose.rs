@@ -7,7 +7,7 @@ use super::question::Route;
 use super::record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence,
 };
-use crate::kb::{HandOver, Published, State, Version, mask};
+use crate::kb::{Published, State, Version, mask};
 
 /// The visible label of extractive answers (GB 45438-2025).
 pub(crate) const EXTRACT_LABEL: &str =
@@ -16,6 +16,9 @@ pub(crate) const EXTRACT_LABEL: &str =
 /// The visible label of answers in a model's words (GB 45438-2025).
 pub(crate) const GENERATED_LABEL: &str =
     "以下内容由人工智能生成，每句已与所列来源核对，以来源原文和经办机构答复为准。";
+
+/// The reason code of a question that does not say which place it is about.
+pub(crate) const WHICH_PLACE: &str = "which_place";
 
 /// What an answer will say, before it is sealed.
 #[derive(Debug)]
@@ -122,6 +125,16 @@ impl Said {
         }
     }
 
+    /// Texts of several places answer it, and nothing says whose is asked for. The choices are the
+    /// places.
+    pub(crate) fn which_place(places: Vec<String>) -> Self {
+        let message = "不同地区的规定不一样，问题没有写明是哪里。请选择地区，或者写明地区再问。";
+        Self {
+            choices: places,
+            ..Self::plain(Outcome::Clarify, WHICH_PLACE, message)
+        }
+    }
+
     /// Texts in force say different things.
     pub(crate) fn contradicted(
         sentences: Vec<Sentence>,
@@ -206,7 +219,7 @@ impl Said {
         }
     }
 
-    /// The answer as it leaves, without its seal.
+    /// The answer as it leaves, without its seal and without who helps.
     pub(crate) fn into_answer(
         self,
         asked: &Asked,
@@ -230,9 +243,7 @@ impl Said {
             conflicts: self.conflicts,
             choices: self.choices,
             nearest: self.nearest,
-            hand_over: (self.outcome != Outcome::Answered)
-                .then(|| hand_over(published))
-                .flatten(),
+            hand_over: None,
             label: EXTRACT_LABEL.to_owned(),
             hashes,
         }
@@ -267,15 +278,6 @@ fn by_force(sentences: Vec<Sentence>) -> (Vec<Sentence>, Vec<Notice>) {
 /// `2026年1月15日`.
 pub(crate) fn chinese_day(day: Date) -> String {
     format!("{}年{}月{}日", day.year(), day.month(), day.day())
-}
-
-/// Where a person helps: the base's own word, else the first text that says so.
-fn hand_over(published: &Published) -> Option<HandOver> {
-    let of_texts = || {
-        let mut heads = published.versions.iter().map(|version| &version.head);
-        heads.find_map(|head| head.hand_over.clone())
-    };
-    published.hand_over.clone().or_else(of_texts)
 }
 
 /// The warnings that the sources of some sentences call for, each once.
@@ -343,6 +345,7 @@ pub(crate) fn reason(gap: Gap) -> &'static str {
         Gap::Uncovered => "not_covered",
         Gap::NoMatter => "no_matter",
         Gap::Ambiguous => "ambiguous",
+        Gap::Places => WHICH_PLACE,
         Gap::Changed => "source_changed",
     }
 }

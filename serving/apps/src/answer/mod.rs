@@ -12,6 +12,7 @@ mod gather;
 mod generate;
 mod hashes;
 mod head;
+mod home;
 mod numbers;
 mod question;
 mod record;

@@ -52,12 +52,9 @@ impl Site {
         }
     }
 
-    /// Where a person will help: as the base says, else as the first of its texts does.
+    /// Where a person will help today.
     pub(crate) fn hand_over(&self) -> Option<HandOver> {
-        let published = self.qa.published();
-        let mut heads = published.versions.iter().map(|version| &version.head);
-        let told = published.hand_over.clone();
-        told.or_else(|| heads.find_map(|head| head.hand_over.clone()))
+        self.qa.base().hand_over(self.qa.today(), None)
     }
 
     /// The service behind the pages.

@@ -15,7 +15,7 @@ use crate::kb::known::{Known, Stage};
 use crate::kb::passages;
 use crate::kb::published::Published;
 use crate::kb::quality::repaired_extract;
-use crate::kb::store::bases::{has_base, put_base};
+use crate::kb::store::bases::{has_base, home, put_base};
 use crate::kb::store::rows::{VersionRow, WITHOUT_TEXT};
 use crate::kb::store::versions::{known, version, versions};
 use crate::kb::store::words::{closed_themes, synonyms};
@@ -165,9 +165,7 @@ fn build(
     }
     let mut published = Published {
         base: base.to_owned(),
-        hand_over: found
-            .iter()
-            .find_map(|version| version.head.hand_over.clone()),
+        home: home(connection, base)?,
         versions: found,
         synonyms: synonyms(connection, base)?,
         closed_themes: closed_themes(connection, base)?,
@@ -218,6 +216,7 @@ fn digest(published: &Published) -> String {
         .collect();
     let all = json!({
         "base": published.base,
+        "home": published.home,
         "versions": versions,
         "synonyms": published.synonyms,
         "closed_themes": published.closed_themes,
