@@ -30,6 +30,13 @@ impl Base {
         counts.iter().find(most).map(|(place, _)| *place)
     }
 
+    /// Whether a place is the one that the base speaks for on a day; every place is where it speaks
+    /// for none.
+    pub(crate) fn is_home(&self, place: &str, day: Date) -> bool {
+        let home = self.home_on(day);
+        home.is_none_or(|home| agree(&fold(place), home))
+    }
+
     /// Where a person helps people of a place, of home unless told: as the newest text says that
     /// holds on the day and is about that place, or about none.
     pub(crate) fn hand_over(&self, day: Date, place: Option<&str>) -> Option<HandOver> {

@@ -20,6 +20,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use zhisuan_web::headers;
 
+use crate::guide::{Item, items};
 use crate::kb::HandOver;
 use crate::service::Qa;
 
@@ -55,6 +56,17 @@ impl Site {
     /// Where a person will help today.
     pub(crate) fn hand_over(&self) -> Option<HandOver> {
         self.qa.base().hand_over(self.qa.today(), None)
+    }
+
+    /// The service items that hold today, those of the base's own place first.
+    pub(crate) fn items(&self) -> Vec<Item> {
+        let (base, today) = (self.qa.base(), self.qa.today());
+        let mut items = items(base.published(), today);
+        items.sort_by_key(|item| {
+            item.place()
+                .is_some_and(|place| !base.is_home(place, today))
+        });
+        items
     }
 
     /// The service behind the pages.

@@ -5,11 +5,22 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use jiff::civil::date;
 use zhisuan_apps::answer::{Asked, Base, Outcome};
+use zhisuan_apps::kb::Repair;
+use zhisuan_apps::pages::Site;
+use zhisuan_apps::service::{Memory, Qa};
 
 use crate::library::{NOW, add, checker, library};
+use crate::pages::look;
 use crate::support::{DAY, ask, base_of, told};
+
+async fn text_at(site: &Site, path: &str) -> String {
+    let (status, _, text) = look(site, path).await;
+    assert_eq!(status, StatusCode::OK, "{path}");
+    text
+}
 
 /// A guide for kites, with a place and a state.
 fn kites(place: &str, state: &str, body: &str) -> String {
@@ -42,7 +53,7 @@ fn a_part_that_only_a_draft_answers_is_left_out_and_told() {
     assert!(told(&draft_alone).contains("45元"));
 }
 
-const FEE: &str = "## 收费标准\n\n风筝放飞许可每只收费";
+const FEE: &str = "## 申请材料\n\n身份证原件。\n\n## 收费标准\n\n风筝放飞许可每只收费";
 
 /// Two cities with a fee of their own, a number of their own, and a text without place.
 fn two_cities() -> Vec<(&'static str, String)> {
@@ -165,6 +176,39 @@ fn the_number_is_the_newest_that_holds_at_home() {
     };
     assert_eq!(helped(DAY).as_deref(), Some("0999-3333333"));
     assert_eq!(helped(date(2021, 1, 1)).as_deref(), Some("0999-1111111"));
+}
+
+#[tokio::test]
+async fn guides_show_their_place_and_their_repairs_and_home_comes_first() {
+    let texts = two_cities();
+    let files: Vec<(&str, &[u8])> = texts.iter().map(|(n, t)| (*n, t.as_bytes())).collect();
+    let (_dir, folder) = base_of(&files);
+    let mut published = folder.published();
+    published.home = Some("青岚市".to_owned());
+    let mended = published
+        .versions
+        .iter_mut()
+        .find(|v| v.id.document == "b-kite");
+    Arc::make_mut(mended.unwrap()).repairs.push(Repair {
+        start: 0,
+        before: String::new(),
+        after: "风".to_owned(),
+        reason: "漏字".to_owned(),
+    });
+    let base = Base::build(Arc::new(published), None).unwrap();
+    let site = Site::new(Qa::on(base, Arc::new(Memory::default()), Arc::new(|| DAY)));
+    let list = text_at(&site, "/qa/guides").await;
+    let at = |place: &str| list.find(&format!("class=\"count\">{place}")).unwrap();
+    assert!(at("青岚市") < at("云麓市"), "{list}");
+    let guide = text_at(&site, "/qa/guide/b-kite").await;
+    assert!(
+        guide.contains("适用地区：青岚市") && guide.contains("1 处是经人工核准的修正"),
+        "{guide}"
+    );
+    let whole = text_at(&site, "/qa/guide/a-kite").await;
+    assert!(whole.contains("，文字未改动"), "{whole}");
+    let find = text_at(&site, "/qa/find").await;
+    assert!(find.contains("青岚市") && find.contains("云麓市"), "{find}");
 }
 
 #[test]

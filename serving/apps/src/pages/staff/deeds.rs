@@ -110,6 +110,11 @@ pub(super) fn perform(
             library.settle_synonym(base, get("word"), accept, person, now)?;
             Ok(json!({"word": get("word"), "accepted": accept}))
         }
+        "home" => {
+            let place = get("place").trim();
+            library.set_home(base, Some(place), person, now)?;
+            Ok(json!({"place": place}))
+        }
         "switch_theme" => {
             let closed = get("closed") == "true";
             library.switch_theme(base, get("theme").trim(), closed, person, now)?;
