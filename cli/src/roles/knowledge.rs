@@ -90,6 +90,7 @@ impl Knowledge {
             .map(|server| Helper {
                 server,
                 embedder: EMBEDDER.to_owned(),
+                every: Helper::EVERY,
                 writer: writer.map(str::to_owned),
             });
         let following = self.qa.follow(&self.library, BASE, helper);

@@ -76,8 +76,8 @@ pub struct Base {
     pub(super) placed: Vec<Option<String>>,
     /// The place that the base was told to speak for, folded.
     pub(super) home: Option<String>,
-    pub(super) index: PassageIndex,
-    pub(super) dense: Option<(DenseIndex, Arc<dyn Embedder>)>,
+    pub(super) index: Arc<PassageIndex>,
+    pub(super) dense: Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
     pub(super) synonyms: Synonyms,
     cache: AnswerCache,
 }
@@ -100,14 +100,11 @@ impl Base {
         embedder: Option<Arc<dyn Embedder>>,
     ) -> Result<Self, BuildError> {
         let mut entries = Vec::new();
-        let mut documents: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, version) in published.versions.iter().enumerate() {
             if hex::encode(Sha256::digest(version.text.as_bytes())) != version.text_sha256 {
                 let version = version.id.clone();
                 return Err(BuildError::TextChanged { version });
             }
-            let name = version.id.document.clone();
-            documents.entry(name).or_default().push(at);
             for passage in 0..version.passages.len() {
                 entries.push((at as u32, passage as u32));
             }
@@ -122,13 +119,31 @@ impl Base {
             })
         }))?;
         let dense = match embedder {
-            Some(embedder) => Some((embedded(&published, embedder.as_ref())?, embedder)),
+            Some(embedder) => {
+                let rows = embedded(&published, embedder.as_ref())?;
+                Some((Arc::new(rows), embedder))
+            }
             None => None,
         };
+        Ok(Self::of(published, entries, Arc::new(index), dense))
+    }
+
+    /// A base of what is published, its passages in the order of the indexes.
+    pub(super) fn of(
+        published: Arc<Published>,
+        entries: Vec<(u32, u32)>,
+        index: Arc<PassageIndex>,
+        dense: Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
+    ) -> Self {
+        let mut documents: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, version) in published.versions.iter().enumerate() {
+            let name = version.id.document.clone();
+            documents.entry(name).or_default().push(at);
+        }
         let placed = published.versions.iter();
         let placed: Vec<_> = placed.map(|v| v.head.place.as_deref().map(fold)).collect();
         let home = published.home.as_deref().map(fold);
-        Ok(Self {
+        Self {
             places: places(&placed, home.as_ref()),
             placed,
             home,
@@ -139,7 +154,7 @@ impl Base {
             index,
             dense,
             cache: AnswerCache::default(),
-        })
+        }
     }
 
     /// What it answers from.
@@ -150,6 +165,11 @@ impl Base {
     /// Passages in the index.
     pub fn passages(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Name of the model whose vectors it finds passages by; none for words alone.
+    pub fn embedder(&self) -> Option<String> {
+        self.dense.as_ref().map(|(_, embedder)| embedder.name())
     }
 
     /// Bytes of its indexes: of the words, and of the vectors.

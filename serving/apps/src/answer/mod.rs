@@ -13,6 +13,7 @@ mod generate;
 mod hashes;
 mod head;
 mod home;
+mod narrow;
 mod numbers;
 mod question;
 mod record;

@@ -16,6 +16,7 @@ mod crash;
 mod damage;
 mod desk;
 mod evaluation;
+mod follow;
 mod gate;
 mod generated;
 mod guided;
