@@ -111,6 +111,11 @@ impl Knowledge {
             Err(status) if status.code() == tonic::Code::NotFound => {}
             Err(status) => return Err(status.into()),
         }
+        // As a model the base would be there for everybody with a key of the gateway.
+        if !self.library.admits(BASE, None) {
+            tracing::warn!("the base is not public: it is not offered as a model");
+            return Ok(());
+        }
         let backend = Backend {
             name: MODEL.to_owned(),
             model: MODEL.to_owned(),

@@ -42,18 +42,16 @@ impl Keeper for Shelf {
     }
 
     fn kept(&self, id: &str) -> Option<Answer> {
-        self.library.answer(id).ok()?.answer
+        let kept = self.library.answer(id).ok()?;
+        kept.answer.filter(|_| kept.base == self.base)
     }
 
     fn say(&self, opinion: &Opinion) -> Result<(), KeepFault> {
         opinion.check()?;
         let words = mask(&opinion.words).text;
         if opinion.verdict == Verdict::Person {
-            let kept = self.library.answer(&opinion.answer).map_err(fault)?;
-            let question = kept
-                .answer
-                .map(|answer| answer.question)
-                .unwrap_or_default();
+            let kept = self.kept(&opinion.answer);
+            let question = kept.map(|answer| answer.question).unwrap_or_default();
             let kind = WorkKind::Unanswered;
             let note = "市民要求人工答复";
             let opened = self.library.open_work(

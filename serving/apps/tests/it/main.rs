@@ -28,6 +28,7 @@ mod laws;
 mod library;
 mod masking;
 mod pages;
+mod permission;
 mod read;
 mod safety;
 mod seeds;
