@@ -82,7 +82,7 @@ pub(super) fn perform(
                 .map_err(|_| bad("id", "工单编号（id）应是数字"))?;
             let expected = get("expected").trim();
             let question = mask(get("question")).text;
-            let as_of = day("as_of", get("as_of"))?.unwrap_or_else(|| china_today());
+            let as_of = day("as_of", get("as_of"))?.unwrap_or_else(china_today);
             let correction = Correction {
                 question: &question,
                 as_of,
