@@ -122,6 +122,15 @@ impl Said {
         }
     }
 
+    /// Texts of several places answer, and the question names none.
+    pub(crate) fn which_place(choices: Vec<String>) -> Self {
+        let message = "几个地方都有这方面的规定，各不相同。请在问题里写明是哪个地方。";
+        Self {
+            choices,
+            ..Self::plain(Outcome::Clarify, "which_place", message)
+        }
+    }
+
     /// Texts in force say different things.
     pub(crate) fn contradicted(
         sentences: Vec<Sentence>,
@@ -308,6 +317,7 @@ pub(crate) fn reason(gap: Gap) -> &'static str {
         Gap::Uncovered => "not_covered",
         Gap::NoMatter => "no_matter",
         Gap::Ambiguous => "ambiguous",
+        Gap::Places => "which_place",
         Gap::Changed => "source_changed",
     }
 }

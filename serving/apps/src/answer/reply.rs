@@ -249,11 +249,16 @@ fn finished(found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said
             None => Said::answered(found.sentences, limits.day),
         },
         Err((gap, nearest)) => {
-            let choices = nearest.iter().all(|c| c.quote.is_empty());
-            if gap == Gap::Ambiguous && choices {
-                return Said::unclear(nearest.into_iter().map(|c| c.title).collect());
+            let title = |text: Citation| text.title;
+            let placed = |text: Citation| {
+                let place = text.place.unwrap_or_default();
+                format!("{place}：{}", text.title)
+            };
+            match gap {
+                Gap::Ambiguous => Said::unclear(nearest.into_iter().map(title).collect()),
+                Gap::Places => Said::which_place(nearest.into_iter().map(placed).collect()),
+                _ => Said::nothing(reason(gap), nearest),
             }
-            Said::nothing(reason(gap), nearest)
         }
     }
 }

@@ -114,10 +114,7 @@ impl Embedder for RemoteEmbedder {
     }
 
     fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let prefix = match side {
-            Side::Query => "query: ",
-            Side::Passage => "passage: ",
-        };
+        let prefix = side.e5_prefix();
         let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
         self.runtime
             .block_on(self.server.embed(&self.model, &texts))
