@@ -11,8 +11,9 @@ use thiserror::Error;
 
 use super::ask::check;
 use super::cache::AnswerCache;
-use super::evidence::{judge, weigh};
+use super::evidence::weigh;
 use super::find::{Found, by_evidence};
+use super::gather::answers;
 use super::hashes;
 use super::question::Question;
 use super::record::{Answer, Asked, Citation, Outcome};
@@ -203,7 +204,7 @@ impl Base {
         let weighed = weigh(&question.matters, &self.index);
         let found = self.ranked(question, &limits);
         let candidates = self.candidates(question, &weighed, &found);
-        let answered = candidates.iter().any(|one| judge(&one.grades).is_ok());
+        let answered = answers(&candidates, &limits);
         (Some(answered), by_evidence(&found, &candidates, &limits))
     }
 

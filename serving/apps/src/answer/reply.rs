@@ -255,14 +255,14 @@ fn finished(found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said
             None => Said::answered(found.sentences, limits.day),
         },
         Err((gap, nearest)) => {
-            if gap == Gap::Places {
-                return Said::which_place(nearest.into_iter().filter_map(|c| c.place).collect());
+            let title = |text: Citation| text.title;
+            match gap {
+                Gap::Ambiguous => Said::unclear(nearest.into_iter().map(title).collect()),
+                Gap::Places => {
+                    Said::which_place(nearest.into_iter().filter_map(|text| text.place).collect())
+                }
+                _ => Said::nothing(reason(gap), nearest),
             }
-            let choices = nearest.iter().all(|c| c.quote.is_empty());
-            if gap == Gap::Ambiguous && choices {
-                return Said::unclear(nearest.into_iter().map(|c| c.title).collect());
-            }
-            Said::nothing(reason(gap), nearest)
         }
     }
 }

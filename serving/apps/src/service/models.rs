@@ -125,10 +125,7 @@ impl Embedder for RemoteEmbedder {
     }
 
     fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let prefix = match side {
-            Side::Query => "query: ",
-            Side::Passage => "passage: ",
-        };
+        let prefix = side.e5_prefix();
         let patience = match side {
             Side::Query => QUESTION,
             Side::Passage => PATIENCE,
