@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::script::bare;
 use super::version::Version;
 
 /// What citizens say, and what the texts call it; reviewed like a text.
@@ -33,4 +34,14 @@ pub struct Published {
     /// Digest over the ids and text digests of all versions, the synonyms and the closed themes,
     /// lower-case hexadecimal: two equal digests give equal answers.
     pub digest: String,
+}
+
+impl Published {
+    /// Whether questions about a theme are handed over. A theme may be written in both scripts.
+    pub fn is_closed(&self, theme: &str) -> bool {
+        let theme = bare(theme);
+        self.closed_themes
+            .iter()
+            .any(|closed| bare(closed) == theme)
+    }
 }

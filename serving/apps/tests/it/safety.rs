@@ -211,6 +211,45 @@ async fn guides_show_their_place_and_their_repairs_and_home_comes_first() {
     assert!(find.contains("青岚市") && find.contains("云麓市"), "{find}");
 }
 
+const BEES: &str = "---\n标题: 养蜂补贴办法\n文号: 云麓农〔2024〕5号\n主题: 社會保險\n状态: 现行\n\
+    生效日期: 2024-01-01\n---\n# 养蜂补贴办法\n\n## 补贴标准\n\n养蜂补贴每箱发放45元。\n\n\
+    本办法自2024年1月1日起施行。\n";
+
+#[test]
+fn a_closed_theme_has_no_door_left_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    let added = add(&library, "bees.md", BEES);
+    library.publish(&added.version, &checker(), NOW).unwrap();
+    let closed = |theme| library.switch_theme("city", theme, true, &checker(), NOW);
+    let wrong = closed("社保").unwrap_err();
+    assert_eq!(wrong.field(), Some("theme"), "{wrong}");
+    assert!(wrong.to_string().contains("社會保險"), "{wrong}");
+    let questions = [
+        "养蜂补贴每箱多少钱",
+        "《养蜂补贴办法》什么时候施行",
+        "养蜂补贴办法的文号是什么",
+    ];
+    let open = Base::build(library.published("city").unwrap(), None).unwrap();
+    for question in questions {
+        assert_eq!(
+            ask(&open, question).outcome,
+            Outcome::Answered,
+            "{question}"
+        );
+    }
+    closed("社会保险").unwrap();
+    let base = Base::build(library.published("city").unwrap(), None).unwrap();
+    for question in questions {
+        let answer = ask(&base, question);
+        assert_eq!(answer.reason, "closed_theme", "{question}: {answer:?}");
+        assert!(told(&answer).is_empty(), "{question}");
+    }
+    let reopened = library.switch_theme("city", "社會保險", false, &checker(), NOW);
+    reopened.unwrap();
+    assert!(library.published("city").unwrap().closed_themes.is_empty());
+}
+
 #[test]
 fn no_file_asks_the_machine_for_its_zone() {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
