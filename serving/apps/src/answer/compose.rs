@@ -227,7 +227,7 @@ impl Said {
         published: &Published,
         hashes: Hashes,
     ) -> Answer {
-        let mut notices = notices(&self.sentences, published);
+        let mut notices = notices(&self.sentences, published, day);
         notices.extend(self.told);
         Answer {
             schema: SCHEMA.to_owned(),
@@ -281,7 +281,7 @@ pub(crate) fn chinese_day(day: Date) -> String {
 }
 
 /// The warnings that the sources of some sentences call for, each once.
-pub(crate) fn notices(sentences: &[Sentence], published: &Published) -> Vec<Notice> {
+pub(crate) fn notices(sentences: &[Sentence], published: &Published, day: Date) -> Vec<Notice> {
     let mut found: Vec<Notice> = Vec::new();
     for citation in sentences.iter().flat_map(|sentence| &sentence.citations) {
         let title = &citation.title;
@@ -313,7 +313,15 @@ pub(crate) fn notices(sentences: &[Sentence], published: &Published) -> Vec<Noti
                     format!("《{title}》原文件有 {count} 处经人工核对后修复，引文是修复后的文字。");
                 ("repaired", message)
             });
-        for (code, message) in warning.into_iter().chain(repaired) {
+        let period = version_of(published, citation).and_then(|version| version.head.period);
+        let over = period.filter(|period| period.is_over(day)).map(|period| {
+            let message = format!(
+                "《{title}》是 {} 至 {} 年的规划，规划期已过，所列目标和任务可能已有新的安排。",
+                period.from, period.to
+            );
+            ("period_over", message)
+        });
+        for (code, message) in warning.into_iter().chain(repaired).chain(over) {
             let known = |n: &Notice| n.document == citation.document && n.code == code;
             if !found.iter().any(known) {
                 found.push(Notice {

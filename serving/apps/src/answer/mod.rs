@@ -18,6 +18,7 @@ mod numbers;
 mod question;
 mod record;
 mod reply;
+mod since;
 mod verify;
 
 pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
@@ -28,4 +29,5 @@ pub(crate) use hashes::of_question as question_digest;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };
+pub use since::since;
 pub use verify::{Unsupported, verify};

@@ -20,6 +20,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use zhisuan_web::headers;
 
+use crate::answer::{Answer, Notice, since};
 use crate::guide::{Item, items};
 use crate::kb::HandOver;
 use crate::service::Qa;
@@ -56,6 +57,11 @@ impl Site {
     /// Where a person will help today.
     pub(crate) fn hand_over(&self) -> Option<HandOver> {
         self.qa.base().hand_over(self.qa.today(), None)
+    }
+
+    /// What readers of a kept answer must know of the time since.
+    pub(crate) fn since(&self, answer: &Answer) -> Vec<Notice> {
+        since(answer, &self.qa.published(), self.qa.today())
     }
 
     /// The service items that hold today, those of the base's own place first.

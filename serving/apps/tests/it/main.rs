@@ -24,6 +24,7 @@ mod heads;
 mod hostile;
 mod hostile_files;
 mod hotline;
+mod later;
 mod laws;
 mod library;
 mod masking;

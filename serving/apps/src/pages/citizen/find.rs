@@ -10,9 +10,12 @@ use serde_json::json;
 use zhisuan_web::parts;
 use zhisuan_web::{Markup, html};
 
+use super::export::stamped;
 use crate::guide::{Choice, Feature, Item, Path, Step, next};
 use crate::pages::{Site, href, shell};
 
+/// The visible label of the dialogue's data (GB 45438-2025).
+const MADE: &str = "以下选项由机器按公开文件整理，以来源原文和经办机构答复为准。";
 /// In place of a value: the asker does not know.
 const UNKNOWN: &str = "-";
 
@@ -26,7 +29,7 @@ pub(crate) async fn page(
     let step = next(&site.items(), &path);
     if query.get("format").is_some_and(|format| format == "json") {
         let body = json!({"schema": "zhisuan.guide/1", "path": told(&path), "next": step});
-        return Json(body).into_response();
+        return Json(stamped(body, MADE)).into_response();
     }
     let guide = |item: &Item| href::guide(&item.document, today);
     let body = match &step {
