@@ -167,6 +167,12 @@ pub(crate) struct EvalQaArgs {
     pub(crate) seeds: PathBuf,
     #[arg(long, value_name = "DIR", default_value = "examples/evaluation", help = tr("评测题:qa-tune.jsonl 与 qa-blind.jsonl", "questions: qa-tune.jsonl and qa-blind.jsonl"))]
     pub(crate) questions: PathBuf,
+    #[arg(long, value_name = "FILE", conflicts_with = "questions", help = tr("只评这一份题,逐题可看", "this file of questions alone, not blind"))]
+    pub(crate) file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "file", help = tr("另写出证据门槛看到的数值,供 examples/evaluation/fit.py 拟合", "also write what the evidence gate sees, for examples/evaluation/fit.py"))]
+    pub(crate) samples: Option<PathBuf>,
+    #[arg(long, value_name = "MODEL", help = tr("向量模型:内置目录里的名称(如 multilingual-e5-small,没有就下载),或者文件;不写就只用词", "model for vectors: a name of the built-in catalogue such as multilingual-e5-small (fetched when absent) or a file; words alone without it"))]
+    pub(crate) embedder: Option<String>,
     #[arg(long, value_name = "DATE", default_value = "2026-11-22", help = tr("没写日期的题按哪一天", "the day of questions that name none"))]
     pub(crate) as_of: jiff::civil::Date,
     #[arg(long, help = tr("列出没答对的题(不含盲测部分)", "list what went wrong, blind part apart"))]

@@ -13,6 +13,16 @@ pub enum Side {
     Passage,
 }
 
+impl Side {
+    /// What models of the e5 family want before a text.
+    pub fn e5_prefix(self) -> &'static str {
+        match self {
+            Self::Query => "query: ",
+            Self::Passage => "passage: ",
+        }
+    }
+}
+
 /// Why texts have no vectors.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]

@@ -3,7 +3,7 @@
 use zhisuan_apps::kb::{Audience, Correction, Synonym, WorkKind};
 use zhisuan_apps::staff::Person;
 
-use crate::library::{NOW, checker, library, maker};
+use crate::library::{NOW, checker, guide, library, maker};
 use crate::support::DAY;
 
 #[test]
@@ -26,6 +26,8 @@ fn synonyms_and_themes_take_effect_as_they_should() {
         .unwrap();
     assert_eq!(library.published("city").unwrap().synonyms, [synonym]);
     assert_eq!(library.proposed_synonyms("city").unwrap(), []);
+    let text = guide("2024-01-01", "80").replace("状态: 现行", "状态: 现行\n主题: 养犬");
+    crate::library::add(&library, "dogs.txt", &text);
     // Off at once by anybody, on again by a checker.
     library
         .switch_theme("city", "养犬", true, &maker(), NOW)
@@ -74,12 +76,19 @@ fn open_work_counts_up_and_a_correction_stays_as_a_question() {
         expected: "不得携带宠物进站",
     };
     library
-        .close_work(id, "已补充乘客守则", Some(&correction), &maker(), NOW)
+        .close_work(
+            "city",
+            id,
+            "已补充乘客守则",
+            Some(&correction),
+            &maker(),
+            NOW,
+        )
         .unwrap();
     assert!(library.work("city", true, 10).unwrap().is_empty());
     assert!(
         library
-            .close_work(id, "再办一次", None, &maker(), NOW)
+            .close_work("city", id, "再办一次", None, &maker(), NOW)
             .is_err()
     );
     let kept = library.regressions("city").unwrap();

@@ -24,7 +24,7 @@ async fn send(base: Folder, request: Request<Body>) -> (StatusCode, HeaderMap, S
     through(site(&base), request).await
 }
 
-async fn through(site: Site, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+pub(crate) async fn through(site: Site, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
     let answer = pages::router(site).oneshot(request).await.unwrap();
     let (head, body) = answer.into_parts();
     let bytes = to_bytes(body, 1 << 22).await.unwrap();
@@ -39,7 +39,7 @@ async fn get(base: Folder, path: &str) -> (StatusCode, HeaderMap, String) {
     send(base, Request::get(path).body(Body::empty()).unwrap()).await
 }
 
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes()
         .fold(String::new(), |out, byte| format!("{out}%{byte:02X}"))
 }
@@ -251,7 +251,7 @@ async fn asked(site: &Site, question: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-async fn look(site: &Site, path: &str) -> (StatusCode, HeaderMap, String) {
+pub(crate) async fn look(site: &Site, path: &str) -> (StatusCode, HeaderMap, String) {
     let request = Request::get(path).body(Body::empty()).unwrap();
     through(site.clone(), request).await
 }

@@ -15,9 +15,12 @@ use crate::pages::{Site, href, shell};
 /// A kept answer at its own address.
 pub(crate) async fn page(State(site): State<Site>, Path(id): Path<String>) -> Page {
     match site.qa.kept(&id).await {
-        Some(answer) => shell::page("回答", "")
-            .trail("/qa", "提问")
-            .body(part(&answer, site.hand_over().as_ref())),
+        Some(answer) => shell::page("回答", "").trail("/qa", "提问").body(html! {
+            @for notice in site.since(&answer) {
+                (parts::alert(Tone::Warn, "在这份回答之后", notice.message.as_str()))
+            }
+            (part(&answer, site.hand_over().as_ref()))
+        }),
         None => unknown(),
     }
 }
@@ -96,6 +99,7 @@ fn notice_title(code: &str) -> &'static str {
         "superseded" => "已被替代",
         "unstated" => "效力未注明",
         "part_missing" => "有一部分没有查到",
+        "part_not_in_force" => "有一部分没有现行依据",
         "period_over" => "规划期已过",
         "repaired" => "原文经过修正",
         _ => "请注意",
