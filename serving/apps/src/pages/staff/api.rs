@@ -13,7 +13,7 @@ use super::Desk;
 use super::deeds::{self, Fields, added};
 use super::frame;
 use super::visitor::Caller;
-use crate::kb::{Add, LibraryError, Stage, VersionId};
+use crate::kb::{Add, LibraryError, Stage, VersionId, VersionInfo};
 use crate::pages::api::error;
 use crate::service::now_ms;
 
@@ -53,7 +53,14 @@ pub(crate) async fn versions(
         let message = "stage 应为 quarantined、ready、published 或 withdrawn".to_owned();
         return error(StatusCode::BAD_REQUEST, "bad_field", Some("stage"), message);
     }
-    let found = frame::asked(&desk, move |desk| desk.library.versions(&desk.base, chosen)).await;
+    let found = frame::asked(&desk, move |desk| {
+        let found = desk.library.versions(&desk.base, chosen)?;
+        Ok(found
+            .into_iter()
+            .map(VersionInfo::shown)
+            .collect::<Vec<_>>())
+    })
+    .await;
     told(found.map(|items| json!({"schema": "zhisuan.kb-versions/1", "items": items})))
 }
 
@@ -77,7 +84,7 @@ pub(crate) async fn version(
         desk.library.version(&VersionId { document, number })
     });
     told(found.await.map(|opened| {
-        let mut value = json!(opened.info);
+        let mut value = json!(opened.info.shown());
         value["schema"] = "zhisuan.kb-version/1".into();
         if with_text {
             value["text"] = opened.text.into();

@@ -14,6 +14,7 @@ use super::frame::{self, refused, version_href};
 use super::visitor::Visitor;
 use crate::kb::{
     Added, Correction, Declared, Head, LibraryError, Repair, Synonym, VersionId, VersionInfo, mask,
+    shown_finding,
 };
 use crate::pages::guard;
 use crate::service::now_ms;
@@ -267,12 +268,13 @@ fn version(id: &VersionId) -> Value {
 
 /// A version as it was brought in or changed, with what the gate found.
 pub(super) fn added(added: &Added) -> Value {
+    let findings: Vec<_> = added.findings.iter().map(shown_finding).collect();
     json!({
         "document": added.version.document,
         "number": added.version.number,
         "stage": added.stage,
         "title": added.head.title,
         "unchanged": added.unchanged,
-        "findings": added.findings,
+        "findings": findings,
     })
 }
