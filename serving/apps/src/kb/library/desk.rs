@@ -15,7 +15,7 @@ use crate::kb::head::head_end;
 use crate::kb::known::{Known, Stage};
 use crate::kb::passages;
 use crate::kb::published::Published;
-use crate::kb::quality::repaired_extract;
+use crate::kb::quality::{shown_extract, shown_repair};
 use crate::kb::store::bases::{has_base, put_base};
 use crate::kb::store::rows::{VersionRow, WITHOUT_TEXT};
 use crate::kb::store::versions::{known, version, versions};
@@ -142,6 +142,7 @@ fn build(
         .iter()
         .map(|row| Standing {
             id: &row.id,
+            file: &row.file.sha256,
             head: &row.head,
             published: day(row.published_ms.unwrap_or(row.added_ms)),
         })
@@ -150,9 +151,7 @@ fn build(
     let mut found = Vec::with_capacity(rows.len());
     for (row, days) in rows.iter().zip(days) {
         let known = built.get(&row.id);
-        let same = known.filter(|known| {
-            (known.replaces_from, known.replaced_from) == (days.replaces_from, days.replaced_from)
-        });
+        let same = known.filter(|known| known.days() == days);
         if let Some(same) = same {
             found.push(Arc::clone(same));
             continue;
@@ -184,7 +183,7 @@ fn whole(connection: &Connection, id: &VersionId) -> Result<VersionRow, LibraryE
 
 /// A version as answers use it.
 pub(super) fn build_version(row: &VersionRow) -> Result<Version, LibraryError> {
-    let (extract, _) = repaired_extract(&row.extract(), &row.repairs)?;
+    let extract = shown_extract(&row.extract(), &row.repairs)?;
     let passages = passages(&extract.text, &extract.blocks, head_end(&extract));
     Ok(Version {
         id: row.id.clone(),
@@ -192,11 +191,12 @@ pub(super) fn build_version(row: &VersionRow) -> Result<Version, LibraryError> {
         file: row.file.clone(),
         text_sha256: super::add::sha256(extract.text.as_bytes()),
         text: extract.text.into(),
-        repairs: row.repairs.clone(),
+        repairs: row.repairs.iter().map(shown_repair).collect(),
         blocks: extract.blocks,
         passages,
         replaces_from: None,
         replaced_from: None,
+        corrected_by: None,
         findings: row.findings.clone(),
         published_ms: row.published_ms.unwrap_or(row.added_ms),
     })
@@ -214,6 +214,7 @@ fn digest(published: &Published) -> String {
                 "head": version.head,
                 "replaces_from": version.replaces_from,
                 "replaced_from": version.replaced_from,
+                "corrected_by": version.corrected_by,
             })
         })
         .collect();
