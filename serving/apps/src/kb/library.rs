@@ -12,6 +12,7 @@ mod error;
 mod import;
 mod info;
 mod publish;
+mod second;
 mod switches;
 mod work;
 

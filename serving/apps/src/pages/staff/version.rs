@@ -228,6 +228,7 @@ fn past(history: &[Entry]) -> Markup {
 fn deed_word(action: &str) -> &str {
     match action {
         "add" => "入库",
+        "import" => "目录导入",
         "repair" => "修正",
         "edit_head" => "更正文件信息",
         "publish" => "发布",
