@@ -69,9 +69,12 @@ fn a_shared_text_that_no_cell_can_hold_is_refused_once_and_not_copied() {
     let strings =
         |chars: usize| format!("<sst><si><t>{}</t></si></sst>", "甲".repeat(chars)).into_bytes();
     let of = |chars: usize| {
-        let change = |name: &str, bytes: Vec<u8>| match name.contains("sheets/sheet") {
-            true => sheet.clone().into_bytes(),
-            false => bytes,
+        let change = |name: &str, bytes: Vec<u8>| {
+            if name.contains("sheets/sheet") {
+                sheet.clone().into_bytes()
+            } else {
+                bytes
+            }
         };
         workbook(change, &[("xl/sharedStrings.xml", &strings(chars))])
     };

@@ -62,7 +62,7 @@ pub(super) fn terms(words: &str) -> Vec<(Range<usize>, Term)> {
             // `自…起施行。有效期五年。`
             || sentence.trim().is_empty()
                 && line.trim_end().strip_suffix('。').is_some_and(ends_with_begin);
-        ((clause.is_empty() || own) && (own || beside)).then(|| (at..end, read(&after)))
+        (own || clause.is_empty() && beside).then(|| (at..end, read(&after)))
     });
     found.collect()
 }

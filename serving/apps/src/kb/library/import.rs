@@ -154,7 +154,7 @@ impl Library {
             match told {
                 Ok(told) => found.push(File { add, named, told }),
                 Err(error @ (LibraryError::Unreadable { .. } | LibraryError::BadField { .. })) => {
-                    imported.left_out.push(LeftOut::of(&add.name, &error))
+                    imported.left_out.push(LeftOut::of(&add.name, &error));
                 }
                 Err(error) => return Err(error),
             }
@@ -176,24 +176,28 @@ impl Imported {
     fn apart(&mut self, files: Vec<Add>, names: &mut HashMap<String, String>) -> Vec<(Add, Named)> {
         let mut apart = Vec::with_capacity(files.len());
         for add in files {
-            match Named::of(&add, Way::Folder) {
-                Ok(named) => match names.get(&named.document) {
-                    Some(first) => self.left_out.push(LeftOut {
-                        offset: None,
-                        code: "same_name",
-                        reason: format!(
-                            "与“{first}”同名，都是文件“{}”，只取前一个；请改名或移走其中一个",
-                            named.document
-                        ),
-                        file: add.name,
-                    }),
-                    None => {
-                        names.insert(named.document.clone(), add.name.clone());
-                        apart.push((add, named));
-                    }
-                },
-                Err(error) => self.left_out.push(LeftOut::of(&add.name, &error)),
+            let named = match Named::of(&add, Way::Folder) {
+                Ok(named) => named,
+                Err(error) => {
+                    self.left_out.push(LeftOut::of(&add.name, &error));
+                    continue;
+                }
+            };
+            if let Some(first) = names.get(&named.document) {
+                let reason = format!(
+                    "与“{first}”同名，都是文件“{}”，只取前一个；请改名或移走其中一个",
+                    named.document
+                );
+                self.left_out.push(LeftOut {
+                    file: add.name,
+                    offset: None,
+                    code: "same_name",
+                    reason,
+                });
+                continue;
             }
+            names.insert(named.document.clone(), add.name.clone());
+            apart.push((add, named));
         }
         apart
     }
