@@ -6,13 +6,16 @@ use super::cite::verified;
 use super::clash::clash;
 use super::evidence::{Gap, Grade, judge, select, weigh};
 use super::find::{Candidate, Limits};
-use super::question::Question;
+use super::question::{Question, agree};
 use super::record::{Citation, Conflict, Sentence, Side};
 use crate::kb::State;
+use crate::retrieve::fold;
 
 /// A text that passed the gate counts as another meaning of the question when it is this near to
 /// the best one.
 const ANOTHER_MEANING: f64 = 0.85;
+/// The same for a text of another place, where nothing says which place is asked about.
+const ANOTHER_PLACE: f64 = 0.75;
 /// What each character that a text lacks takes from its value.
 const LACKS: f64 = 0.2;
 /// A question with more matter than this, in characters, is not too short to be plain.
@@ -82,6 +85,10 @@ impl Base {
             });
             return Err((Gap::Ambiguous, named.collect()));
         }
+        let places = self.rival_places(&passed, limits);
+        if !places.is_empty() {
+            return Err((Gap::Places, places));
+        }
         let sentences = self.shown(question, &best, limits);
         if sentences.is_empty() {
             return Err((Gap::Changed, self.nearest(&found, limits.day)));
@@ -94,6 +101,33 @@ impl Base {
             whole: best.grade.missing == 0,
             theme: theme.filter(|theme| self.published.closed_themes.contains(theme)),
         })
+    }
+
+    /// A text of each place whose texts answer, where there are several and nothing says which is
+    /// asked about.
+    fn rival_places(&self, passed: &[Passed<'_>], limits: &Limits) -> Vec<Citation> {
+        let mut found: Vec<Citation> = Vec::new();
+        if limits.place.is_some() {
+            return found;
+        }
+        let best = passed.first().map_or(0.0, |best| best.value);
+        let rivals = passed.iter().filter(|one| one.candidate.state.holds());
+        for one in rivals.filter(|one| one.value >= ANOTHER_PLACE * best) {
+            let Some(version) = self.published.versions.get(one.candidate.version) else {
+                continue;
+            };
+            let Some(place) = version.head.place.as_deref() else {
+                continue;
+            };
+            let known = |citation: &Citation| {
+                let other = citation.place.as_deref().unwrap_or_default();
+                agree(&fold(place), &fold(other))
+            };
+            if !found.iter().any(known) {
+                found.push(Citation::of(version, &[], 0..0, limits.day));
+            }
+        }
+        if found.len() < 2 { Vec::new() } else { found }
     }
 
     fn shown(&self, question: &Question, best: &Passed<'_>, limits: &Limits) -> Vec<Sentence> {

@@ -12,6 +12,8 @@ mod gather;
 mod generate;
 mod hashes;
 mod head;
+mod home;
+mod narrow;
 mod numbers;
 mod question;
 mod record;

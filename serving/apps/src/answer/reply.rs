@@ -2,7 +2,7 @@
 
 use super::ask::check;
 use super::base::Base;
-use super::compose::{Said, reason};
+use super::compose::{Said, WHICH_PLACE, reason};
 use super::evidence::Gap;
 use super::find::{Limits, share_of_title};
 use super::gather::Found;
@@ -54,6 +54,12 @@ impl Base {
         if attacked && said.sentences.is_empty() {
             return (Said::routed(Route::Attack), day);
         }
+        if said.reason == WHICH_PLACE {
+            // A choice is the whole question to ask.
+            for place in &mut said.choices {
+                *place = format!("{place}：{}", asked.question);
+            }
+        }
         (said, day)
     }
 
@@ -90,7 +96,7 @@ impl Base {
             asked,
             question,
             named.as_ref(),
-            self.home.as_deref(),
+            self.home_on(question.as_of.unwrap_or(asked.as_of)),
         ))
     }
 
@@ -249,6 +255,9 @@ fn finished(found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said
             None => Said::answered(found.sentences, limits.day),
         },
         Err((gap, nearest)) => {
+            if gap == Gap::Places {
+                return Said::which_place(nearest.into_iter().filter_map(|c| c.place).collect());
+            }
             let choices = nearest.iter().all(|c| c.quote.is_empty());
             if gap == Gap::Ambiguous && choices {
                 return Said::unclear(nearest.into_iter().map(|c| c.title).collect());

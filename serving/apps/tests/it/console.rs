@@ -26,7 +26,7 @@ async fn send(site: &Site, request: Request<Body>) -> (StatusCode, String, Strin
     (head.status, cookie.or(place).unwrap_or_default(), text)
 }
 
-async fn enter(site: &Site, key: &str) -> (StatusCode, String) {
+pub(crate) async fn enter(site: &Site, key: &str) -> (StatusCode, String) {
     let request = Request::post("/kb/signin")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from(format!("key={key}")))
@@ -35,7 +35,7 @@ async fn enter(site: &Site, key: &str) -> (StatusCode, String) {
     (status, cookie.split(';').next().unwrap().to_owned())
 }
 
-async fn look(site: &Site, cookie: &str, path: &str) -> (StatusCode, String, String) {
+pub(crate) async fn look(site: &Site, cookie: &str, path: &str) -> (StatusCode, String, String) {
     let request = Request::get(path)
         .header(header::COOKIE, cookie)
         .body(Body::empty())
@@ -44,12 +44,12 @@ async fn look(site: &Site, cookie: &str, path: &str) -> (StatusCode, String, Str
 }
 
 /// The token that every form of a session carries.
-fn token(page: &str) -> &str {
+pub(crate) fn token(page: &str) -> &str {
     let after = page.split("name=\"token\" value=\"").nth(1).unwrap();
     after.split('"').next().unwrap()
 }
 
-async fn submit(
+pub(crate) async fn submit(
     site: &Site,
     cookie: &str,
     deed: &str,
@@ -63,7 +63,12 @@ async fn submit(
     send(site, request).await
 }
 
-async fn call(site: &Site, key: &str, path: &str, body: Option<Vec<u8>>) -> (StatusCode, Value) {
+pub(crate) async fn call(
+    site: &Site,
+    key: &str,
+    path: &str,
+    body: Option<Vec<u8>>,
+) -> (StatusCode, Value) {
     let builder = match body {
         Some(_) => Request::post(path),
         None => Request::get(path),

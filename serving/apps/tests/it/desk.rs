@@ -74,12 +74,19 @@ fn open_work_counts_up_and_a_correction_stays_as_a_question() {
         expected: "不得携带宠物进站",
     };
     library
-        .close_work(id, "已补充乘客守则", Some(&correction), &maker(), NOW)
+        .close_work(
+            "city",
+            id,
+            "已补充乘客守则",
+            Some(&correction),
+            &maker(),
+            NOW,
+        )
         .unwrap();
     assert!(library.work("city", true, 10).unwrap().is_empty());
     assert!(
         library
-            .close_work(id, "再办一次", None, &maker(), NOW)
+            .close_work("city", id, "再办一次", None, &maker(), NOW)
             .is_err()
     );
     let kept = library.regressions("city").unwrap();

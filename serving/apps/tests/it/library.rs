@@ -71,12 +71,10 @@ fn the_sample_base_is_clean_and_published_at_once() {
     assert!(texts >= 45, "{texts}");
     let published = library.published("city").unwrap();
     assert_eq!(published.versions.len(), texts);
-    assert!(
-        published
-            .hand_over
-            .as_ref()
-            .is_some_and(|help| help.phone == "12345")
-    );
+    assert!(published.versions.iter().any(|version| {
+        let help = version.head.hand_over.as_ref();
+        help.is_some_and(|help| help.phone == "12345")
+    }));
     let state = |document: &str| {
         let mut all = published.versions.iter();
         all.find(|v| v.id.document == document)

@@ -1,6 +1,7 @@
 //! Personal numbers: found by their check digits, masked, public ones left alone.
 
 use zhisuan_apps::kb::{MaskedKind, Stage, mask, mask_published};
+use zhisuan_apps::service::Question;
 
 use crate::library::{NOW, add, checker, guide, library, maker};
 
@@ -156,4 +157,27 @@ fn an_accepted_mask_does_not_show_what_it_hides() {
             .iter()
             .all(|repair| !repair.before.contains("13812345678"))
     );
+}
+
+/// A number of a question that only a part of the question needs.
+const WITH_NUMBER: &str = "居住证补办多少钱？我的身份证11010519491231002X星际移民怎么办理？";
+
+#[tokio::test]
+async fn no_part_of_an_answer_holds_a_number_of_its_question() {
+    let site = crate::pages::site(&crate::support::sample());
+    let qa = site.service();
+    let answer = qa.ask(&Question::plain(WITH_NUMBER)).await.unwrap();
+    let json = serde_json::to_string(&answer).unwrap();
+    assert!(
+        answer.notices.iter().any(|n| n.code == "part_missing"),
+        "{json}"
+    );
+    assert!(
+        !json.to_lowercase().contains("11010519491231002x"),
+        "{json}"
+    );
+    // The digest is one of the masked question, so it can be made again, and nobody can find the
+    // number by trying them all.
+    let again = qa.replay(&answer.id).await.unwrap();
+    assert_eq!(again.same, Some(true), "{}", again.why);
 }

@@ -215,7 +215,7 @@ async fn asked(site: &Site, question: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-async fn look(site: &Site, path: &str) -> (StatusCode, HeaderMap, String) {
+pub(crate) async fn look(site: &Site, path: &str) -> (StatusCode, HeaderMap, String) {
     let request = Request::get(path).body(Body::empty()).unwrap();
     through(site.clone(), request).await
 }

@@ -23,6 +23,8 @@ pub(crate) enum Gap {
     NoMatter,
     /// It can mean the matters of several texts.
     Ambiguous,
+    /// Texts of several places answer it.
+    Places,
     /// The text is not the one that was published.
     Changed,
 }

@@ -4,19 +4,18 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-use jiff::{Timestamp, tz};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::error::LibraryError;
 use crate::audit::{canonical, sm3_hex};
+use crate::calendar::china_day;
 use crate::kb::head::head_end;
 use crate::kb::known::{Known, Stage};
 use crate::kb::passages;
 use crate::kb::published::Published;
 use crate::kb::quality::{shown_extract, shown_repair};
-use crate::kb::store::bases::{has_base, put_base};
+use crate::kb::store::bases::{has_base, home, put_base};
 use crate::kb::store::rows::{VersionRow, WITHOUT_TEXT};
 use crate::kb::store::versions::{known, version, versions};
 use crate::kb::store::words::{closed_themes, synonyms};
@@ -144,7 +143,7 @@ fn build(
             id: &row.id,
             file: &row.file.sha256,
             head: &row.head,
-            published: day(row.published_ms.unwrap_or(row.added_ms)),
+            published: china_day(row.published_ms.unwrap_or(row.added_ms)),
         })
         .collect();
     let days = days(&standing);
@@ -165,9 +164,7 @@ fn build(
     }
     let mut published = Published {
         base: base.to_owned(),
-        hand_over: found
-            .iter()
-            .find_map(|version| version.head.hand_over.clone()),
+        home: home(connection, base)?,
         versions: found,
         synonyms: synonyms(connection, base)?,
         closed_themes: closed_themes(connection, base)?,
@@ -220,17 +217,12 @@ fn digest(published: &Published) -> String {
         .collect();
     let all = json!({
         "base": published.base,
+        "home": published.home,
         "versions": versions,
         "synonyms": published.synonyms,
         "closed_themes": published.closed_themes,
     });
     sm3_hex(canonical(&all).as_bytes())
-}
-
-/// The day in China of a moment.
-pub(super) fn day(at_ms: i64) -> Date {
-    let moment = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    moment.to_zoned(tz::TimeZone::fixed(tz::offset(8))).date()
 }
 
 pub(super) fn must_have_base(connection: &Connection, base: &str) -> Result<(), LibraryError> {

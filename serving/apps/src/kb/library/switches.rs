@@ -6,6 +6,7 @@ use super::desk::{must_check, must_have_base, must_make};
 use super::{Library, LibraryError};
 use crate::audit::{canonical, sm3_hex};
 use crate::kb::published::Synonym;
+use crate::kb::store::bases::set_home;
 use crate::kb::store::words::{
     closed_themes, proposal, propose_synonym, proposed_synonyms, settle_synonym, switch_theme,
 };
@@ -77,6 +78,38 @@ impl Library {
     /// Synonyms that wait for a checker.
     pub fn proposed_synonyms(&self, base: &str) -> Result<Vec<ProposedSynonym>, LibraryError> {
         Ok(proposed_synonyms(self.desk().store.read(), base)?)
+    }
+
+    /// Tells a base the place that it speaks for: questions that name none are about it. No place
+    /// leaves that to its texts. It changes answers, so a checker does it.
+    pub fn set_home(
+        &self,
+        base: &str,
+        place: Option<&str>,
+        person: &Person,
+        now_ms: i64,
+    ) -> Result<(), LibraryError> {
+        must_check(person)?;
+        let place = place.map(str::trim).filter(|place| !place.is_empty());
+        if let Some(place) = place {
+            check_word("place", place)?;
+        }
+        let mut desk = self.desk();
+        let ((), published) = desk.change_published(base, |connection| {
+            must_have_base(connection, base)?;
+            set_home(connection, base, place)?;
+            let deed = Deed {
+                at_ms: now_ms,
+                base,
+                person: &person.id,
+                action: "home",
+                object: place.unwrap_or_default().to_owned(),
+                detail: json!({}),
+            };
+            deed.write(connection)?;
+            Ok(())
+        })?;
+        self.shelve(&desk.store, base, published)
     }
 
     /// Switches a theme off, at once, or on again: off stops answers about it, so one person is

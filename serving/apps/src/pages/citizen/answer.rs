@@ -96,6 +96,7 @@ fn notice_title(code: &str) -> &'static str {
         "superseded" => "已被替代",
         "unstated" => "效力未注明",
         "part_missing" => "有一部分没有查到",
+        "part_not_in_force" => "有一部分没有现行依据",
         "period_over" => "规划期已过",
         "repaired" => "原文经过修正",
         _ => "请注意",

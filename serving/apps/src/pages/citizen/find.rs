@@ -10,7 +10,7 @@ use serde_json::json;
 use zhisuan_web::parts;
 use zhisuan_web::{Markup, html};
 
-use crate::guide::{Choice, Feature, Item, Path, Step, items, next};
+use crate::guide::{Choice, Feature, Item, Path, Step, next};
 use crate::pages::{Site, href, shell};
 
 /// In place of a value: the asker does not know.
@@ -23,7 +23,7 @@ pub(crate) async fn page(
 ) -> Response {
     let today = site.qa.today();
     let path = path_of(&query);
-    let step = next(&items(&site.qa.published(), today), &path);
+    let step = next(&site.items(), &path);
     if query.get("format").is_some_and(|format| format == "json") {
         let body = json!({"schema": "zhisuan.guide/1", "path": told(&path), "next": step});
         return Json(body).into_response();
@@ -97,7 +97,10 @@ fn pick(items: &[Item], guide: impl Fn(&Item) -> String) -> Markup {
             h2 id="question" { "要办的是哪一项？" }
             ul.picks {
                 @for item in items {
-                    li { a.pick href=(guide(item)) { (item.title) span.count { (item.issuer) } } }
+                    li { a.pick href=(guide(item)) {
+                        (item.title)
+                        span.count { (item.place().unwrap_or_default()) " " (item.issuer) }
+                    } }
                 }
             }
         }

@@ -81,7 +81,7 @@ pub(crate) async fn version(
         };
         let number = number.map_or_else(newest, Ok)?;
         let document = document.clone();
-        desk.library.version(&VersionId { document, number })
+        desk.version(&VersionId { document, number })
     });
     told(found.await.map(|opened| {
         let mut value = json!(opened.info.shown());

@@ -12,6 +12,7 @@ use zhisuan_web::parts::{self, Tone};
 use super::Desk;
 use super::frame::{self, refused, version_href};
 use super::visitor::Visitor;
+use crate::calendar::china_today;
 use crate::kb::{
     Added, Correction, Declared, Head, LibraryError, Repair, Synonym, VersionId, VersionInfo, mask,
     shown_finding,
@@ -82,14 +83,14 @@ pub(super) fn perform(
                 .map_err(|_| bad("id", "工单编号（id）应是数字"))?;
             let expected = get("expected").trim();
             let question = mask(get("question")).text;
-            let as_of = day("as_of", get("as_of"))?.unwrap_or_else(|| jiff::Zoned::now().date());
+            let as_of = day("as_of", get("as_of"))?.unwrap_or_else(china_today);
             let correction = Correction {
                 question: &question,
                 as_of,
                 expected,
             };
             let correction = (!expected.is_empty()).then_some(&correction);
-            library.close_work(number, get("outcome"), correction, person, now)?;
+            library.close_work(base, number, get("outcome"), correction, person, now)?;
             Ok(json!({"id": number}))
         }
         "propose_synonym" => {
@@ -109,6 +110,11 @@ pub(super) fn perform(
             let accept = get("accept") == "true";
             library.settle_synonym(base, get("word"), accept, person, now)?;
             Ok(json!({"word": get("word"), "accepted": accept}))
+        }
+        "home" => {
+            let place = get("place").trim();
+            library.set_home(base, Some(place), person, now)?;
+            Ok(json!({"place": place}))
         }
         "switch_theme" => {
             let closed = get("closed") == "true";
@@ -130,31 +136,40 @@ fn of_version(
     let get = |name: &str| text(fields, name);
     match deed {
         "publish" => {
-            let id = id(fields)?;
+            let id = own(desk, fields)?;
             library.publish(&id, person, now)?;
             Ok(version(&id))
         }
         "withdraw" => {
-            let id = id(fields)?;
+            let id = own(desk, fields)?;
             library.withdraw(&id, get("reason"), person, now)?;
             Ok(version(&id))
         }
         "repair" => {
-            let id = id(fields)?;
-            let info = library.version(&id)?.info;
+            let id = own(desk, fields)?;
+            let info = desk.version(&id)?.info;
             let repairs = picked(&info, fields)?;
             Ok(added(&library.accept_repairs(&id, &repairs, person, now)?))
         }
-        "drop_repairs" => Ok(added(&library.drop_repairs(&id(fields)?, person, now)?)),
+        "drop_repairs" => Ok(added(&library.drop_repairs(
+            &own(desk, fields)?,
+            person,
+            now,
+        )?)),
         "head" => {
-            let id = id(fields)?;
-            let head = head(library.version(&id)?.info.head, fields)?;
+            let id = own(desk, fields)?;
+            let head = head(desk.version(&id)?.info.head, fields)?;
             Ok(added(&library.edit_head(&id, head, person, now)?))
         }
         "repeal" => {
             let from = day("from", get("from"))?;
             let from = from.ok_or_else(|| bad("from", "请写明从哪一天起失效（from）"))?;
-            Ok(added(&library.repeal(&id(fields)?, from, person, now)?))
+            Ok(added(&library.repeal(
+                &own(desk, fields)?,
+                from,
+                person,
+                now,
+            )?))
         }
         _ => Err(bad("deed", "没有这种操作")),
     }
@@ -179,6 +194,13 @@ fn id(fields: &Fields) -> Result<VersionId, LibraryError> {
         document: text(fields, "document").to_owned(),
         number,
     })
+}
+
+/// The version that the fields name, of this desk's base.
+fn own(desk: &Desk, fields: &Fields) -> Result<VersionId, LibraryError> {
+    let id = id(fields)?;
+    desk.version(&id)?;
+    Ok(id)
 }
 
 fn day(field: &'static str, value: &str) -> Result<Option<Date>, LibraryError> {

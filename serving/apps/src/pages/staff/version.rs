@@ -22,7 +22,7 @@ pub(crate) async fn page(
 ) -> Response {
     let id = VersionId { document, number };
     let looked = frame::asked(&desk, move |desk| {
-        let opened = desk.library.version(&id)?;
+        let opened = desk.version(&id)?;
         let all = desk.library.versions(&desk.base, None)?;
         let object = id.to_string();
         let history = desk.library.history(&desk.base, Some(&object), 50)?;
@@ -54,7 +54,7 @@ fn facts(info: &VersionInfo) -> Markup {
         let written = day.map_or_else(|| "未注明".to_owned(), shell::day);
         html! { (written) }
     };
-    let force = crate::kb::State::on(jiff::Zoned::now().date(), head, None);
+    let force = crate::kb::State::on(crate::calendar::china_today(), head, None);
     let rows = [
         (
             "状态",
@@ -245,7 +245,12 @@ pub(crate) async fn raw(
     Path((number, document)): Path<(u32, String)>,
 ) -> Response {
     let id = VersionId { document, number };
-    match frame::asked(&desk, move |desk| desk.library.raw(&id)).await {
+    match frame::asked(&desk, move |desk| {
+        desk.version(&id)?;
+        desk.library.raw(&id)
+    })
+    .await
+    {
         Ok(bytes) => {
             let head = [
                 (CONTENT_TYPE, "application/octet-stream"),
@@ -267,7 +272,7 @@ pub(crate) async fn differences(
     let looked = frame::asked(&desk, move |desk| {
         let open = |number| {
             let document = name.clone();
-            desk.library.version(&VersionId { document, number })
+            desk.version(&VersionId { document, number })
         };
         Ok((open(from)?, open(to)?))
     });
