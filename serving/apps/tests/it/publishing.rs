@@ -118,3 +118,28 @@ fn nobody_takes_another_text_out_of_force_alone() {
     assert!(told, "{:#?}", named.findings);
     library.publish(&named.version, &checker(), NOW).unwrap();
 }
+
+#[test]
+fn a_checker_publishes_what_they_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    let added = add(&library, "parking.md", &guide("2025-03-01", "30"));
+    let mut head = added.head.clone();
+    head.issuer = Some("云麓市城管局".to_owned());
+    library
+        .edit_head(&added.version, head.clone(), &maker(), NOW)
+        .unwrap();
+    let looked_at = library.version(&added.version).unwrap().info.seen;
+    // The page is open; somebody changes the same version.
+    head.place = Some("青石市".to_owned());
+    library
+        .edit_head(&added.version, head, &maker(), NOW)
+        .unwrap();
+    let refused = library.publish_seen(&added.version, &looked_at, &checker(), NOW);
+    assert_eq!(refused.unwrap_err().code(), "kb_changed");
+    assert!(library.published("city").unwrap().versions.is_empty());
+    let looked_at = library.version(&added.version).unwrap().info.seen;
+    library
+        .publish_seen(&added.version, &looked_at, &checker(), NOW)
+        .unwrap();
+}

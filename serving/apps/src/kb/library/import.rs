@@ -95,7 +95,7 @@ impl Library {
             let files = imported.apart(files, &mut names);
             ready.extend(self.import_group(files, &mut imported)?);
         }
-        self.publish_way(&ready, person, now_ms, Way::Folder)?;
+        self.publish_way(&ready, None, person, now_ms, Way::Folder)?;
         imported.published = ready;
         Ok(imported)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::add::sha256;
 use super::desk::{find, list};
 use super::{Library, LibraryError};
 use crate::kb::extract::Block;
@@ -12,9 +13,13 @@ use crate::kb::head::Head;
 use crate::kb::known::Stage;
 use crate::kb::mask::mask_published;
 use crate::kb::quality::{shown_extract, shown_finding, shown_repair};
+use crate::kb::store::damaged;
 use crate::kb::store::rows::VersionRow;
 use crate::kb::store::versions::{once_published, raw};
 use crate::kb::version::{SourceFile, VersionId};
+
+/// Digits of [`VersionInfo::seen`].
+const SEEN: usize = 16;
 
 /// A version as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,6 +54,16 @@ pub struct VersionInfo {
     pub note: String,
     /// Whether a version of its document was published before it: then it takes the place of law.
     pub follows: bool,
+    /// Changes with its head and its repairs: whoever publishes says by it what they looked at.
+    pub seen: String,
+}
+
+/// What [`VersionInfo::seen`] is of a version.
+pub(super) fn seen(row: &VersionRow) -> Result<String, LibraryError> {
+    let looked_at = serde_json::to_string(&(&row.head, &row.repairs));
+    let looked_at = looked_at.map_err(|error| LibraryError::from(damaged("head", &error)))?;
+    let digest = sha256(looked_at.as_bytes());
+    Ok(digest.get(..SEEN).unwrap_or(&digest).to_owned())
 }
 
 /// A version with its texts.
@@ -66,9 +81,10 @@ pub struct Opened {
 }
 
 impl VersionInfo {
-    pub(super) fn of(row: VersionRow, published: &BTreeSet<String>) -> Self {
+    pub(super) fn of(row: VersionRow, published: &BTreeSet<String>) -> Result<Self, LibraryError> {
         let follows = row.published_ms.is_none() && published.contains(&row.id.document);
-        Self {
+        Ok(Self {
+            seen: seen(&row)?,
             id: row.id,
             base: row.base,
             stage: row.stage,
@@ -83,7 +99,7 @@ impl VersionInfo {
             published_ms: row.published_ms,
             note: row.note,
             follows,
-        }
+        })
     }
 
     /// The same for people to look at: what a repair hides does not stand beside it.
@@ -117,7 +133,7 @@ impl Library {
         let rows = list(desk.store.read(), base, stage)?;
         let published = once_published(desk.store.read(), base)?;
         let info = |row| VersionInfo::of(row, &published);
-        Ok(rows.into_iter().map(info).collect())
+        rows.into_iter().map(info).collect()
     }
 
     /// A version with its texts.
@@ -131,7 +147,7 @@ impl Library {
             original: mask_published(&row.text).text,
             text: extract.text,
             blocks: extract.blocks,
-            info: VersionInfo::of(row, &published),
+            info: VersionInfo::of(row, &published)?,
         })
     }
 

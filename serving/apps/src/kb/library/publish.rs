@@ -32,12 +32,26 @@ impl Library {
         person: &Person,
         now_ms: i64,
     ) -> Result<(), LibraryError> {
-        self.publish_way(versions, person, now_ms, Way::Person)
+        self.publish_way(versions, None, person, now_ms, Way::Person)
+    }
+
+    /// Publishes a version as it was looked at ([`super::VersionInfo::seen`]); one that was changed
+    /// since is refused.
+    pub fn publish_seen(
+        &self,
+        version: &VersionId,
+        seen: &str,
+        person: &Person,
+        now_ms: i64,
+    ) -> Result<(), LibraryError> {
+        let versions = std::slice::from_ref(version);
+        self.publish_way(versions, Some(seen), person, now_ms, Way::Person)
     }
 
     pub(super) fn publish_way(
         &self,
         versions: &[VersionId],
+        seen: Option<&str>,
         person: &Person,
         now_ms: i64,
         way: Way,
@@ -58,6 +72,13 @@ impl Library {
                 }
                 must_be_open(&row)?;
                 may_publish(connection, &row, person)?;
+                if let Some(looked_at) = seen
+                    && looked_at != super::info::seen(&row)?
+                {
+                    return Err(LibraryError::Changed {
+                        what: row.id.to_string(),
+                    });
+                }
                 rows.push(row);
             }
             for mut row in rows {
