@@ -5,6 +5,8 @@ pub(crate) mod api;
 mod deeds;
 mod diff;
 pub(crate) mod documents;
+mod fields;
+mod forms;
 mod frame;
 pub(crate) mod overview;
 mod report;
@@ -99,6 +101,9 @@ pub(crate) fn router(desk: &Desk) -> Router<Site> {
         .route("/api/kb/work", get(api::work))
         .route("/api/kb/words", get(api::words))
         .route("/api/kb/history", get(api::history))
+        .route("/api/kb/base", get(api::base))
+        .route("/api/kb/raw", get(api::raw))
+        .route("/api/kb/diff", get(api::differences))
         .route("/api/kb/do/{deed}", post(api::perform))
         .with_state(state)
         .merge(upload)
