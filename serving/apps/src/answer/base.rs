@@ -69,6 +69,8 @@ pub struct Base {
     pub(super) published: Arc<Published>,
     /// Version and passage of every entry of the index.
     pub(super) entries: Vec<(u32, u32)>,
+    /// The first entry of every version.
+    pub(super) starts: Vec<usize>,
     /// Positions of the versions of each document.
     pub(super) documents: HashMap<String, Vec<usize>>,
     /// Places that texts are about, folded, the longer first.
@@ -98,7 +100,7 @@ impl Base {
         published: Arc<Published>,
         embedder: Option<Arc<dyn Embedder>>,
     ) -> Result<Self, BuildError> {
-        let mut entries = Vec::new();
+        let (mut entries, mut starts) = (Vec::new(), Vec::new());
         let mut documents: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, version) in published.versions.iter().enumerate() {
             if hex::encode(Sha256::digest(version.text.as_bytes())) != version.text_sha256 {
@@ -107,6 +109,7 @@ impl Base {
             }
             let name = version.id.document.clone();
             documents.entry(name).or_default().push(at);
+            starts.push(entries.len());
             for passage in 0..version.passages.len() {
                 entries.push((at as u32, passage as u32));
             }
@@ -131,6 +134,7 @@ impl Base {
             synonyms: Synonyms::new(&published.synonyms),
             published,
             entries,
+            starts,
             documents,
             index,
             dense,
@@ -177,8 +181,9 @@ impl Base {
             return (None, Vec::new());
         };
         let weighed = weigh(&question.matters, &self.index);
-        let found = self.ranked(question, &limits);
-        let candidates = self.candidates(question, &weighed, &found);
+        let cosines = self.cosines(&question.folded);
+        let found = self.ranked(question, &limits, cosines.as_ref());
+        let candidates = self.candidates(question, &weighed, &found, cosines.as_ref());
         let answered = answers(&candidates, &limits);
         (Some(answered), by_evidence(&found, &candidates, &limits))
     }

@@ -43,12 +43,17 @@ pub(super) struct Found {
 impl Base {
     /// What the gate sees of a question: the document of the best candidate, and its signals. For
     /// fitting the gate's weights.
-    pub(crate) fn gate_signals(&self, asked: &Asked, mend: bool) -> Option<(String, [f64; SIGNALS])> {
+    pub(crate) fn gate_signals(
+        &self,
+        asked: &Asked,
+        mend: bool,
+    ) -> Option<(String, [f64; SIGNALS])> {
         let question = self.read(&asked.question, asked, mend);
         let limits = self.limits(asked, &question).ok()?;
         let weighed = weigh(&question.matters, &self.index);
-        let found = self.ranked(&question, &limits);
-        let candidates = self.candidates(&question, &weighed, &found);
+        let cosines = self.cosines(&question.folded);
+        let found = self.ranked(&question, &limits, cosines.as_ref());
+        let candidates = self.candidates(&question, &weighed, &found, cosines.as_ref());
         let ranked = ranked(&candidates, &limits);
         let best = ranked.first()?;
         let version = self.published.versions.get(best.candidate.version)?;
@@ -65,8 +70,9 @@ impl Base {
         if weighed.is_empty() {
             return Err((Gap::NoMatter, Vec::new()));
         }
-        let found = self.ranked(question, limits);
-        let candidates = self.candidates(question, &weighed, &found);
+        let cosines = self.cosines(&question.folded);
+        let found = self.ranked(question, limits, cosines.as_ref());
+        let candidates = self.candidates(question, &weighed, &found, cosines.as_ref());
         let ranked = ranked(&candidates, limits);
         let Some(best) = ranked.first().copied() else {
             return Err((Gap::OtherMatter, self.nearest(&found, limits.day)));
@@ -108,7 +114,8 @@ impl Base {
     fn several_places(&self, passed: &[Ranked<'_>], day: Date) -> Option<Vec<Citation>> {
         let best = passed.first()?;
         let near = passed.iter().filter(|one| {
-            one.value >= ANOTHER_MEANING * best.value && one.candidate.version != best.candidate.version
+            one.value >= ANOTHER_MEANING * best.value
+                && one.candidate.version != best.candidate.version
         });
         let mut named: Vec<&str> = Vec::new();
         let mut texts = Vec::new();
@@ -122,7 +129,9 @@ impl Base {
                 texts.push(version);
             }
         }
-        let named = texts.iter().map(|version| Citation::of(version, &[], 0..0, day));
+        let named = texts
+            .iter()
+            .map(|version| Citation::of(version, &[], 0..0, day));
         (texts.len() > 1).then(|| named.collect())
     }
 
@@ -181,18 +190,27 @@ impl Base {
 /// Whether the best candidate answers.
 pub(super) fn answers(candidates: &[Candidate], limits: &Limits) -> bool {
     let ranked = ranked(candidates, limits);
-    ranked.first().is_some_and(|best| judge(&best.grade).is_ok())
+    ranked
+        .first()
+        .is_some_and(|best| judge(&best.grade).is_ok())
 }
 
 /// The candidates by how near their best sentences come, the nearest first.
 fn ranked<'a>(candidates: &'a [Candidate], limits: &Limits) -> Vec<Ranked<'a>> {
-    let alone = candidates.iter().filter(|one| !has_successor(one, candidates));
+    let alone = candidates
+        .iter()
+        .filter(|one| !has_successor(one, candidates));
     let mut ranked: Vec<Ranked<'a>> = alone
         .filter_map(|candidate| {
             let (at, grade) = nearest(&candidate.grades)?;
             let value = grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
                 - LACKS * grade.missing.min(3) as f64;
-            Some(Ranked { candidate, at, grade, value })
+            Some(Ranked {
+                candidate,
+                at,
+                grade,
+                value,
+            })
         })
         .collect();
     ranked.sort_by(|a, b| b.value.total_cmp(&a.value));

@@ -26,7 +26,8 @@ pub(crate) fn asking(folded: &str) -> Vec<&str> {
 /// Whether a clause asks: by a word, by `能不能`, by a last `不` or `没`.
 fn asks(clause: &str) -> bool {
     let chars: Vec<char> = clause.chars().collect();
-    let turned = |three: &[char]| three.first() == three.last() && matches!(three.get(1), Some('不' | '没'));
+    let turned =
+        |three: &[char]| three.first() == three.last() && matches!(three.get(1), Some('不' | '没'));
     ASKS.iter().any(|word| clause.contains(word))
         || clause.ends_with(['不', '没'])
         || chars.windows(3).any(turned)
