@@ -90,6 +90,11 @@ pub fn read_as_every_body(bytes: &[u8]) {
     }
 }
 
+/// Reads `bytes` as a line of a batch's output that is handed out.
+pub fn read_output(bytes: &[u8]) {
+    openai::files::read_line(bytes);
+}
+
 /// A good body for one of the [`paths`] that uses as many fields as it can; null for an unknown one.
 pub fn full_body(path: &str) -> Value {
     let tool = json!({"type": "function", "function": {"name": "f", "description": "d",

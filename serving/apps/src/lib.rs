@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod audit;
+mod calendar;
 pub mod eval;
 #[doc(hidden)]
 pub mod fuzz;

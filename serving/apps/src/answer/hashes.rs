@@ -25,6 +25,8 @@ const RULES: &[&str] = &[
     include_str!("generate/prompt.rs"),
     include_str!("generate/split.rs"),
     include_str!("head.rs"),
+    include_str!("home.rs"),
+    include_str!("narrow.rs"),
     include_str!("numbers.rs"),
     include_str!("question/clause.rs"),
     include_str!("question/day.rs"),

@@ -113,6 +113,7 @@ pub fn published(files: &[GeneratedFile]) -> Result<Published, Unreadable> {
             passages: cut,
             replaces_from: None,
             replaced_from: None,
+            corrected_by: None,
             findings: Vec::new(),
             published_ms: 0,
         }))

@@ -12,7 +12,7 @@ mod typos;
 pub use dense::{EmbedError, Embedder, Side};
 pub use fold::fold;
 
-pub(crate) use dense::DenseIndex;
+pub(crate) use dense::{Cosines, DenseIndex};
 pub(crate) use fold::is_han;
 pub(crate) use fuse::fuse;
 pub(crate) use index::{Entry, PassageIndex};

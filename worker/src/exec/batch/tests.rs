@@ -94,6 +94,22 @@ fn lines_of_the_other_interfaces_are_read_too() {
 }
 
 #[test]
+fn a_line_asks_for_as_many_vectors_as_a_request_at_the_gateway() {
+    let line = |input: Value| line_to("/v1/embeddings", &json!({"input": input}));
+    for one in [json!("a"), json!([1])] {
+        let most = embed(&line(json!(vec![&one; 2_048]))).request;
+        assert_eq!(most.texts.len() + most.tokens.len(), 2_048);
+        let error = parse(&line(json!(vec![one; 2_049])), "m", 0).task;
+        let error = error.unwrap_err();
+        assert_eq!(error.code, "invalid_request");
+        assert!(error.message.contains("input"), "{error:?}");
+    }
+    // Many tokens of one input.
+    let long = embed(&line(json!(vec![1; 5_000]))).request;
+    assert_eq!(long.tokens[0].len(), 5_000);
+}
+
+#[test]
 fn bad_lines_become_errors_that_name_the_fault() {
     let messages = json!([{"role": "user", "content": "x"}]);
     let cases = [
@@ -162,6 +178,7 @@ fn output_lines_have_the_openai_batch_form() {
             finish,
             stop: stop.map(str::to_owned),
             prompt_tokens: 3,
+            cached_tokens: 2,
             completion_tokens: 1,
         });
         serde_json::from_str::<Value>(&render(place, "m", Some("a"), &Ok(text))).unwrap()
@@ -179,6 +196,16 @@ fn output_lines_have_the_openai_batch_form() {
     assert_eq!(
         (&body["status"], &body["incomplete_details"]["reason"]),
         (&json!("incomplete"), &json!("max_output_tokens"))
+    );
+    // What is told was counted; thoughts were not.
+    assert_eq!(
+        body["usage"],
+        json!({"input_tokens": 3, "input_tokens_details": {"cached_tokens": 2},
+            "output_tokens": 1, "total_tokens": 4})
+    );
+    assert_eq!(
+        completion["response"]["body"]["usage"]["prompt_tokens_details"]["cached_tokens"],
+        2
     );
     for (base64, vector) in [(false, json!([1.0, -2.0])), (true, json!("AACAPwAAAMA="))] {
         let vectors = Answer::Vectors(Computed {
