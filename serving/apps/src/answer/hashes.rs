@@ -40,6 +40,7 @@ const RULES: &[&str] = &[
     include_str!("verify/names.rs"),
     include_str!("verify/polarity.rs"),
     include_str!("question/places.txt"),
+    include_str!("../retrieve/best.rs"),
     include_str!("../retrieve/dense.rs"),
     include_str!("../retrieve/fold.rs"),
     include_str!("../retrieve/fuse.rs"),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::add::{Add, Named, Told, Way, put};
-use super::desk::must_make;
+use super::desk::{Desk, must_make};
 use super::second::needs_second;
 use super::{Library, LibraryError};
 use crate::kb::finding::{Finding, Severity};
@@ -109,15 +109,15 @@ impl Library {
     ) -> Result<Vec<VersionId>, LibraryError> {
         let files = self.read_new(files, imported)?;
         let mut desk = self.desk();
-        let desk = &mut *desk;
-        let mut known = desk.known.clone();
-        let ready = desk.store.change(|transaction| {
+        let Desk { store, known, .. } = &mut *desk;
+        let before = known.len();
+        let done = store.change(|transaction| {
             let mut ready = Vec::new();
             for File { add, named, told } in files {
                 // Somebody else may have brought it in since it was looked up.
                 let (row, new) = match (named.known(transaction, &add)?, told) {
                     (Some(row), _) => (row, false),
-                    (None, Some(told)) => (put(transaction, &known, &add, &named, told)?, true),
+                    (None, Some(told)) => (put(transaction, known, &add, &named, told)?, true),
                     (None, None) => continue,
                 };
                 let open = row.stage == Stage::Ready && !row.changed;
@@ -132,8 +132,12 @@ impl Library {
                 }
             }
             Ok::<_, LibraryError>(ready)
-        })?;
-        desk.known = known;
+        });
+        if done.is_err() {
+            // Nothing of the group was kept.
+            known.truncate(before);
+        }
+        let ready = done?;
         self.tell_chain(&desk.store)?;
         Ok(ready)
     }

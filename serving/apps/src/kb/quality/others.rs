@@ -1,5 +1,6 @@
 //! What another text has already: the same words, or the same number.
 
+use super::sketch::Sieve;
 use super::{Looked, Sketch};
 use crate::kb::finding::{Finding, FindingKind, Severity};
 use crate::kb::known::Known;
@@ -8,13 +9,16 @@ use crate::kb::timeline::Claim;
 
 /// Likeness in thousandths from which two texts are the same.
 const SAME: u32 = 900;
-/// From which they are much alike.
+/// From which they are much alike; what the sieve lets through.
 const ALIKE: u32 = 600;
 
 pub(super) fn find(looked: &Looked<'_>, known: &[Known], document: &str) -> Vec<Finding> {
     let sketch = Sketch::of(looked.text);
     let others = || known.iter().filter(|other| other.id.document != document);
-    let nearest = others()
+    let sieve = Sieve::of(&sketch);
+    let nearest = known
+        .iter()
+        .filter(|other| sieve.may_be_alike(&other.sketch) && other.id.document != document)
         .map(|other| (sketch.likeness(&other.sketch), other))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by_key(|(likeness, _)| *likeness);
