@@ -111,7 +111,7 @@ impl Library {
         let mut desk = self.desk();
         let Desk { store, known, .. } = &mut *desk;
         let before = known.len();
-        let ready = store.change(|transaction| {
+        let done = store.change(|transaction| {
             let mut ready = Vec::new();
             for File { add, named, told } in files {
                 // Somebody else may have brought it in since it was looked up.
@@ -133,11 +133,11 @@ impl Library {
             }
             Ok::<_, LibraryError>(ready)
         });
-        if ready.is_err() {
+        if done.is_err() {
             // Nothing of the group was kept.
             known.truncate(before);
         }
-        let ready = ready?;
+        let ready = done?;
         self.tell_chain(&desk.store)?;
         Ok(ready)
     }
