@@ -2,20 +2,24 @@
 
 use super::Context;
 use crate::args::{EvalArgs, EvalQaArgs, EvalVerb};
+use crate::config::As;
 use crate::error::{Exit, Failure, Result};
 use crate::output::Format;
 use crate::words::{say, tr};
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
-use zhisuan_apps::answer::{Answer, Base};
-use zhisuan_apps::eval::{Case, Report, Score, Split, read, review_seeds, run as run_cases};
+use zhisuan_apps::answer::{Answer, Base, Drafts, Maker};
+use zhisuan_apps::eval::{
+    Case, Report, Score, Split, WrittenReport, read, review_seeds, run as run_cases, run_written,
+};
 use zhisuan_apps::kb::{Audience, Library};
+use zhisuan_apps::service::{ModelServer, PATIENCE, RemoteWriter};
 use zhisuan_apps::staff::Person;
 
 const BASE: &str = "eval";
 
-pub(super) fn run(context: &Context, args: &EvalArgs) -> Result<Exit> {
+pub(super) async fn run(context: &Context, args: &EvalArgs) -> Result<Exit> {
     let EvalVerb::Qa(args) = &args.verb;
     let folder = tempfile::tempdir()?;
     let mut bases = vec![("sample", sample(folder.path(), &args.knowledge)?)];
@@ -27,6 +31,9 @@ pub(super) fn run(context: &Context, args: &EvalArgs) -> Result<Exit> {
             "there is no {}: its questions are left out",
             args.seeds.display()
         ));
+    }
+    if let Some(writer) = &args.writer {
+        return reworded(context, args, &bases, writer).await;
     }
     for split in [Split::Tune, Split::Blind] {
         one(context, args, &bases, split)?;
@@ -81,6 +88,56 @@ fn one(context: &Context, args: &EvalQaArgs, bases: &[(&str, Base)], split: Spli
         }
     }
     Ok(())
+}
+
+/// What a model behind the gateway makes of the tuning part.
+async fn reworded(
+    context: &Context,
+    args: &EvalQaArgs,
+    bases: &[(&str, Base)],
+    writer: &str,
+) -> Result<Exit> {
+    let url = format!("{}/v1", context.settings.get("gateway"));
+    let server = ModelServer::new(&url, context.settings.secret(As::Tenant));
+    let writer = RemoteWriter::new(server.map_err(|error| failed(&error))?, writer);
+    let cases = cases(&args.questions.join("qa-tune.jsonl"))?;
+    let step = args.sample.map_or(1, |sample| cases.len() / sample.max(1));
+    let cases: Vec<Case> = cases.into_iter().step_by(step.max(1)).collect();
+    let (mut report, mut lines) = (WrittenReport::default(), Vec::new());
+    let mut seen = |case: &Case, extract: &Answer, told: &Answer, drafts: &Drafts| {
+        let mode = if told.made_by == Maker::Extract {
+            tr("摘录", "extract")
+        } else {
+            tr("改写", "reworded")
+        };
+        lines.push(format!("{}\t{mode}\t{}", case.id, case.question));
+        let quoted = extract.sentences.iter();
+        lines.extend(quoted.map(|said| format!("\t= {}", said.text.trim())));
+        if told.made_by != Maker::Extract {
+            let own = told.sentences.iter();
+            lines.extend(own.map(|said| format!("\t+ {}", said.text)));
+        }
+        for dropped in &drafts.dropped {
+            lines.push(format!("\t- {}（{}）", dropped.text, dropped.reason));
+        }
+        lines.extend(drafts.fault.iter().map(|fault| format!("\t! {fault}")));
+    };
+    for (name, base) in bases {
+        let own: Vec<Case> = cases.iter().filter(|c| c.base == *name).cloned().collect();
+        let report = &mut report;
+        run_written(base, &own, args.as_of, &writer, PATIENCE, report, &mut seen).await;
+    }
+    let out = context.out;
+    if out.format() != Format::Table {
+        let value = json!({"schema": "zhisuan.eval-qa-writer/1", "split": "tune", "total": report});
+        out.json(&value, out.format() == Format::Json)?;
+        return Ok(Exit::Done);
+    }
+    let details = if args.wrong { lines } else { Vec::new() };
+    for line in details.iter().chain(&report.lines()) {
+        out.line(line)?;
+    }
+    Ok(Exit::Done)
 }
 
 fn cases(path: &Path) -> Result<Vec<Case>> {

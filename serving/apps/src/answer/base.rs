@@ -78,6 +78,8 @@ pub struct Base {
     pub(super) dense: Option<(DenseIndex, Arc<dyn Embedder>)>,
     pub(super) synonyms: Synonyms,
     cache: AnswerCache,
+    /// Answers in the words of models.
+    written: AnswerCache,
 }
 
 impl fmt::Debug for Base {
@@ -134,6 +136,7 @@ impl Base {
             index,
             dense,
             cache: AnswerCache::default(),
+            written: AnswerCache::default(),
         })
     }
 
@@ -193,8 +196,23 @@ impl Base {
         let (said, day) = self.said(asked);
         let mut answer = said.into_answer(asked, day, &self.published, hashes);
         hashes::seal(&mut answer);
-        self.cache.put(&answer);
+        self.cache.put(&answer.hashes.question, &answer);
         answer
+    }
+
+    /// Places that texts are about, folded.
+    pub(super) fn places(&self) -> &[String] {
+        &self.places
+    }
+
+    /// What came of an earlier prompt.
+    pub(super) fn written(&self, key: &str) -> Option<Arc<Answer>> {
+        self.written.get(key)
+    }
+
+    /// Keeps what came of a prompt as long as this base.
+    pub(super) fn keep_written(&self, key: &str, answer: &Answer) {
+        self.written.put(key, answer);
     }
 
     fn hit(&self, found: Found) -> Option<Hit> {

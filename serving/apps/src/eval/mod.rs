@@ -7,6 +7,7 @@ mod corpus;
 mod report;
 mod score;
 mod seeds;
+mod written;
 
 use std::time::Instant;
 
@@ -19,6 +20,7 @@ pub use corpus::{GeneratedFile, generated, published};
 pub use report::{Report, Row};
 pub use score::{EVIDENCE_AT, Score, score};
 pub use seeds::{Reviewed, review_seeds};
+pub use written::{WrittenReport, run_written};
 
 /// Asks all `cases`, which belong to one split and to this base, and adds them to a report; `seen`
 /// gets every question with its answer and score unless they are blind. `day` is the day of

@@ -31,3 +31,5 @@ mod read;
 mod seeds;
 mod structure;
 mod support;
+mod upstream;
+mod written;
