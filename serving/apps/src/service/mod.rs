@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::answer::{Answer, Asked, Base, Drafts, Hit, Writer, generate};
@@ -44,10 +45,15 @@ struct Inner {
     today: Today,
     /// The model that writes sentences, where one is served.
     writer: RwLock<Option<Arc<dyn Writer>>>,
+    /// Turns of the writer that are free.
+    turns: Semaphore,
 }
 
 /// A model gets so long for an answer; then the texts' own sentences stand.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Answers that a model writes at once.
+const REWORDED_AT_ONCE: usize = 3;
 
 /// The models that help.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -88,6 +94,7 @@ impl Qa {
             keeper,
             today,
             writer: RwLock::default(),
+            turns: Semaphore::new(REWORDED_AT_ONCE),
         }))
     }
 
@@ -156,8 +163,8 @@ impl Qa {
     /// Answers a question. It is kept before it is told: what cannot be written down is not said.
     pub async fn ask(&self, question: &Question) -> Result<Answer, AskFault> {
         let asked = question.asked(self.today())?;
-        let answer = match self.writer().filter(|_| question.reworded) {
-            Some(writer) => self.reworded(&asked, writer.as_ref(), &mut |_| {}).await.0,
+        let answer = match self.writer_for(question) {
+            Some((writer, _turn)) => self.reworded(&asked, writer.as_ref(), &mut |_| {}).await.0,
             None => self.extract(&asked).await?,
         };
         self.keep(&answer).await?;
@@ -174,7 +181,7 @@ impl Qa {
         let asked = question.asked(self.today())?;
         let extract = self.extract(&asked).await?;
         self.keep(&extract).await?;
-        let Some(writer) = self.writer().filter(|_| question.reworded) else {
+        let Some((writer, _turn)) = self.writer_for(question) else {
             return Ok(extract);
         };
         let (answer, _) = self.reworded(&asked, writer.as_ref(), tell).await;
@@ -182,6 +189,14 @@ impl Qa {
             self.keep(&answer).await?;
         }
         Ok(answer)
+    }
+
+    /// The writer for a question that asks for one, with a turn of it. Anybody may ask for one, and
+    /// each holds a model for long, so that only a few do at once; the others get the extract.
+    fn writer_for(&self, question: &Question) -> Option<(Arc<dyn Writer>, SemaphorePermit<'_>)> {
+        let writer = self.writer().filter(|_| question.reworded)?;
+        let turn = self.0.turns.try_acquire().ok()?;
+        Some((writer, turn))
     }
 
     async fn reworded(
