@@ -1,10 +1,12 @@
 //! What answers come from at one moment: immutable, named by a digest.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::head::HandOver;
+use super::script::bare;
 use super::version::Version;
 
 /// What citizens say, and what the texts call it; reviewed like a text.
@@ -34,4 +36,26 @@ pub struct Published {
     /// Digest over the ids and text digests of all versions, the synonyms and the closed themes,
     /// lower-case hexadecimal: two equal digests give equal answers.
     pub digest: String,
+}
+
+impl Published {
+    /// Whether questions about a theme are handed over. A theme may be written in both scripts.
+    pub fn is_closed(&self, theme: &str) -> bool {
+        let theme = bare(theme);
+        self.closed_themes
+            .iter()
+            .any(|closed| bare(closed) == theme)
+    }
+
+    /// The themes of the texts, and those that are closed, each once as it was first written.
+    pub fn themes(&self) -> Vec<&str> {
+        let texts = self.versions.iter();
+        let told = texts.filter_map(|version| version.head.theme.as_deref());
+        let closed = self.closed_themes.iter().map(String::as_str);
+        let mut themes: BTreeMap<String, &str> = BTreeMap::new();
+        for theme in told.chain(closed) {
+            themes.entry(bare(theme)).or_insert(theme);
+        }
+        themes.into_values().collect()
+    }
 }

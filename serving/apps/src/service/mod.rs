@@ -13,7 +13,9 @@ use std::time::Duration;
 use jiff::Zoned;
 use jiff::civil::Date;
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::answer::{Answer, Base, Hit, Maker, Writer, generate, question_digest};
 use crate::kb::Published;
@@ -42,7 +44,12 @@ struct Inner {
     helped_by: RwLock<Helpers>,
     /// The model that writes sentences, where one is served.
     writer: RwLock<Option<Arc<dyn Writer>>>,
+    /// Whether texts are being brought in.
+    reading: watch::Sender<bool>,
 }
+
+/// A question to a base that has no texts yet waits so long for the first ones.
+const READING: Duration = Duration::from_secs(10);
 
 /// A model gets so long for an answer; then the texts' own sentences stand.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -71,6 +78,8 @@ pub struct Status {
     pub index_bytes: (u64, usize),
     /// The models that help.
     pub helpers: Helpers,
+    /// Whether texts are being brought in.
+    pub reading: bool,
 }
 
 /// An answer that was made again.
@@ -100,7 +109,32 @@ impl Qa {
             today,
             helped_by: RwLock::default(),
             writer: RwLock::default(),
+            reading: watch::Sender::new(false),
         }))
+    }
+
+    /// Says whether texts are being brought in from now on.
+    pub fn reading(&self, reading: bool) {
+        self.0.reading.send_replace(reading);
+    }
+
+    /// Whether texts are being brought in: what is not there yet may still come.
+    pub fn is_reading(&self) -> bool {
+        *self.0.reading.borrow()
+    }
+
+    /// Waits a while for the first texts where there are none: nothing must not be said to be
+    /// unanswered because it was not read yet.
+    async fn first_texts(&self) -> Result<(), AskFault> {
+        if !self.is_reading() || !self.published().versions.is_empty() {
+            return Ok(());
+        }
+        let mut reading = self.0.reading.subscribe();
+        let read = timeout(READING, reading.wait_for(|reading| !reading)).await;
+        match read {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(AskFault::Reading),
+        }
     }
 
     /// Puts another base in the place of the current one; questions under way end on the old one.
@@ -169,6 +203,7 @@ impl Qa {
         let writer = self.writer().map(|writer| writer.name());
         Status {
             base: published.base.clone(),
+            reading: self.is_reading(),
             digest: published.digest.clone(),
             versions: published.versions.len(),
             passages: base.passages(),
@@ -183,6 +218,7 @@ impl Qa {
     /// Answers a question. It is kept before it is told: what cannot be written down is not said.
     pub async fn ask(&self, question: &Question) -> Result<Answer, AskFault> {
         let asked = question.asked(self.today())?;
+        self.first_texts().await?;
         let (base, keeper) = (self.base(), Arc::clone(&self.0.keeper));
         let written = match self.writer().filter(|_| question.reworded) {
             Some(writer) => {
@@ -205,6 +241,7 @@ impl Qa {
     /// The best passages for a question.
     pub async fn search(&self, question: &Question) -> Result<Vec<Hit>, AskFault> {
         let asked = question.asked(self.today())?;
+        self.first_texts().await?;
         let base = self.base();
         let work = spawn_blocking(move || base.search(&asked)).await;
         work.map_err(|_| AskFault::Interrupted)

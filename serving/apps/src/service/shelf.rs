@@ -14,6 +14,8 @@ use crate::answer::{Answer, Base, BuildError, Outcome, Writer};
 use crate::kb::{Library, LibraryError, Published, Said, WorkKind, mask};
 use crate::retrieve::Embedder;
 
+/// Between looks whether all is answered from.
+const TURN: Duration = Duration::from_millis(50);
 /// How often it is asked whether the embedding model is served.
 const LOOK: Duration = Duration::from_secs(20);
 
@@ -109,14 +111,34 @@ impl Qa {
         Self::over_on(library, base, Arc::new(|| Zoned::now().date()))
     }
 
+    /// A service over a base whose texts are read after it has begun to listen: it says so until
+    /// [`Qa::reading`] is told otherwise, and [`Qa::follow`] brings in what is published.
+    pub fn before_reading(library: &Library, base: &str) -> Result<Self, BuildError> {
+        let nothing = Published {
+            base: base.to_owned(),
+            ..Published::default()
+        };
+        let built = Base::build(Arc::new(nothing), None)?;
+        let qa = Self::on(
+            built,
+            keeper(library, base),
+            Arc::new(|| Zoned::now().date()),
+        );
+        qa.reading(true);
+        Ok(qa)
+    }
+
+    /// Waits until all that the library has published is answered from. Something must follow it.
+    pub async fn caught_up(&self, library: &Library, base: &str) {
+        while self.published().digest != published(library, base).digest {
+            tokio::time::sleep(TURN).await;
+        }
+    }
+
     /// The same with its own calendar.
     pub fn over_on(library: &Library, base: &str, today: Today) -> Result<Self, BuildError> {
         let built = Base::build(published(library, base), None)?;
-        let shelf = Shelf {
-            library: library.clone(),
-            base: base.to_owned(),
-        };
-        Ok(Self::on(built, Arc::new(shelf), today))
+        Ok(Self::on(built, keeper(library, base), today))
     }
 
     /// Follows what the library publishes, and uses a model for vectors as soon as a server offers
@@ -194,6 +216,13 @@ impl Qa {
             Err(error) => tracing::error!(%error, "the base stays as it was"),
         }
     }
+}
+
+fn keeper(library: &Library, base: &str) -> Arc<dyn Keeper> {
+    Arc::new(Shelf {
+        library: library.clone(),
+        base: base.to_owned(),
+    })
 }
 
 fn published(library: &Library, base: &str) -> Arc<Published> {

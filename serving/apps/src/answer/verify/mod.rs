@@ -9,7 +9,7 @@ mod polarity;
 
 use thiserror::Error;
 
-use super::numbers::{Quantity, quantities};
+use crate::kb::{Quantity, quantities};
 use crate::retrieve::{fold, terms};
 
 /// Share of a sentence's pairs of characters that its sources must have.

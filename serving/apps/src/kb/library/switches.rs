@@ -1,11 +1,12 @@
 //! Synonyms, which another person checks, and themes that are switched off and on.
 
 use serde_json::json;
+use zhisuan_chain::{canonical, sm3_hex};
 
 use super::desk::{must_check, must_have_base, must_make};
 use super::{Library, LibraryError};
-use crate::audit::{canonical, sm3_hex};
 use crate::kb::published::Synonym;
+use crate::kb::script::bare;
 use crate::kb::store::words::{
     closed_themes, proposal, propose_synonym, proposed_synonyms, settle_synonym, switch_theme,
 };
@@ -98,11 +99,18 @@ impl Library {
         let mut desk = self.desk();
         let ((), published) = desk.change_published(base, |connection| {
             must_have_base(connection, base)?;
-            let known = closed_themes(connection, base)?;
-            if !closed && !known.iter().any(|other| other == theme) {
+            let mut known = closed_themes(connection, base)?;
+            // A theme may be written in both scripts.
+            known.retain(|other| bare(other) == bare(theme));
+            if !closed && known.is_empty() {
                 return Err(LibraryError::not_found("已关闭的主题", theme));
             }
-            switch_theme(connection, base, theme, &person.id, now_ms, closed)?;
+            if known.is_empty() {
+                known.push(theme.to_owned());
+            }
+            for written in &known {
+                switch_theme(connection, base, written, &person.id, now_ms, closed)?;
+            }
             let deed = Deed {
                 at_ms: now_ms,
                 base,
