@@ -180,7 +180,10 @@ async fn keep(library: Library, qa: Qa, folder: Option<PathBuf>, keep_days: u32)
     }
     qa.caught_up(&library, BASE).await;
     qa.reading(false);
-    while keep_days > 0 {
+    if keep_days == 0 {
+        return;
+    }
+    loop {
         let into = library.clone();
         let now_ms = Timestamp::now().as_millisecond();
         let before_ms = now_ms - i64::from(keep_days) * DAY_MS;
