@@ -38,7 +38,8 @@ pub struct Site {
     pub(crate) qa: Qa,
     /// What a gateway must show to use the base as a model; none closes that address.
     pub(crate) gateway_secret: Option<String>,
-    /// Stands before links in citations that leave this site; unset until the listener is known.
+    /// Stands before links in citations that leave this site, and says whether it is reached over
+    /// TLS; unset until the listener is known.
     pub(crate) public_url: Arc<OnceLock<String>>,
     /// How often each address asks.
     pub(crate) pace: Arc<pace::Pace>,
@@ -94,7 +95,10 @@ impl Site {
     /// Opens the staff's side.
     #[must_use]
     pub fn with_desk(mut self, desk: Desk) -> Self {
-        self.desk = Some(desk);
+        self.desk = Some(Desk {
+            public_url: Arc::clone(&self.public_url),
+            ..desk
+        });
         self
     }
 

@@ -1,9 +1,10 @@
 //! The shell around every page for citizens, and its small parts.
 
 use jiff::civil::Date;
-use zhisuan_web::parts::Tone;
+use zhisuan_web::parts::{self, Tone};
 use zhisuan_web::{Markup, Page, html};
 
+use super::Site;
 use crate::answer::{Answer, Maker};
 use crate::kb::{HandOver, State};
 
@@ -59,7 +60,7 @@ pub(crate) fn mark(maker: &Maker) -> &'static str {
 /// The label of an answer, once above its sentences and once below, so that a copy of either end
 /// carries it.
 pub(crate) fn label(answer: &Answer) -> Markup {
-    zhisuan_web::parts::machine_made(mark(&answer.made_by), &answer.label)
+    parts::machine_made(mark(&answer.made_by), &answer.label)
 }
 
 /// Where a person will help.
@@ -85,4 +86,39 @@ fn dialled(phone: &str) -> String {
 /// A day as people write it.
 pub(crate) fn day(day: Date) -> String {
     format!("{}年{}月{}日", day.year(), day.month(), day.day())
+}
+
+/// What texts say differently about one thing, beside each other; none is preferred. A side is an
+/// amount, the sentence that states it, and where that stands.
+pub(crate) fn sides<'a>(
+    about: &str,
+    sides: impl Iterator<Item = (&'a str, &'a str, Markup)>,
+) -> Markup {
+    html! {
+        section.conflict aria-label="不一致之处" {
+            h3 { "关于“" (about) "”，文件说法不一" }
+            div.sides {
+                @for (value, sentence, links) in sides {
+                    div.side {
+                        p.side-value { (value) }
+                        blockquote { (sentence) }
+                        (links)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Says that texts are still being brought in, while they are.
+pub(crate) fn reading(site: &Site) -> Markup {
+    html! {
+        @if site.qa.is_reading() {
+            (parts::alert(
+                Tone::Info,
+                "知识库正在读入文件",
+                "现在的回答可能不全；读完以后这条提示会消失。",
+            ))
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::kb::Synonym;
 
-use super::fold::fold;
+use super::fold;
 
 /// Words of the citizens with the texts' words, longest first.
 #[derive(Debug, Default)]

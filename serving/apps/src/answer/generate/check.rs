@@ -2,10 +2,10 @@
 
 use super::sources::Source;
 use super::split::Written;
-use crate::answer::numbers::values;
 use crate::answer::question::stem;
 use crate::answer::record::{Answer, Citation, Sentence};
 use crate::answer::verify::{Grounds, Unsupported, verify};
+use crate::kb::values;
 use crate::retrieve::fold;
 
 /// A written sentence with its sources, if they support it. `places` are those of the base.

@@ -123,6 +123,21 @@ pub(crate) async fn work(
     told(found.map(|items| json!({"schema": "zhisuan.kb-work/1", "items": items})))
 }
 
+/// Contradictions between texts that hold on a day, `?as_of=`, today unless told.
+pub(crate) async fn conflicts(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
+    let given = query.get("as_of").cloned().unwrap_or_default();
+    let found = frame::asked(&desk, move |desk| {
+        let day = deeds::day("as_of", &given)?;
+        super::conflicts::found(desk, day)
+    });
+    let told = |found: super::conflicts::Found| json!({"schema": "zhisuan.kb-conflicts/1", "items": found.json()});
+    self::told(found.await.map(told))
+}
+
 /// Synonyms in force, those that wait, and closed themes.
 pub(crate) async fn words(State(desk): State<Desk>, _caller: Caller) -> Response {
     let found = frame::asked(&desk, |desk| {
