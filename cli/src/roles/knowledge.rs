@@ -237,6 +237,9 @@ fn import(library: &Library, folder: &Path) -> Result<()> {
     for (version, findings) in &imported.quarantined {
         tracing::warn!(%version, findings, "waits for a person: see the knowledge console");
     }
+    for version in &imported.waiting {
+        tracing::warn!(%version, "a new version of a text that is law: another person publishes it");
+    }
     for left_out in &imported.left_out {
         tracing::warn!(file = %left_out.file, reason = %left_out.reason, "left out");
     }

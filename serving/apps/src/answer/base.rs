@@ -69,6 +69,8 @@ pub struct Base {
     pub(super) published: Arc<Published>,
     /// Version and passage of every entry of the index.
     pub(super) entries: Vec<(u32, u32)>,
+    /// The first entry of every version.
+    pub(super) starts: Vec<usize>,
     /// Positions of the versions of each document.
     pub(super) documents: HashMap<String, Vec<usize>>,
     /// Places that texts are about, folded, the longer first.
@@ -143,6 +145,12 @@ impl Base {
             let name = version.id.document.clone();
             documents.entry(name).or_default().push(at);
         }
+        let mut starts = vec![0; published.versions.len()];
+        for (entry, (version, passage)) in entries.iter().enumerate() {
+            if let (Some(start), 0) = (starts.get_mut(*version as usize), passage) {
+                *start = entry;
+            }
+        }
         let placed = published.versions.iter();
         let placed: Vec<_> = placed.map(|v| v.head.place.as_deref().map(fold)).collect();
         let home = published.home.as_deref().map(fold);
@@ -153,6 +161,7 @@ impl Base {
             synonyms: Synonyms::new(&published.synonyms),
             published,
             entries,
+            starts,
             documents,
             index,
             dense,
@@ -205,8 +214,9 @@ impl Base {
             return (None, Vec::new());
         };
         let weighed = weigh(&question.matters, &self.index);
-        let found = self.ranked(question, &limits);
-        let candidates = self.candidates(question, &weighed, &found);
+        let cosines = self.cosines(&question.folded);
+        let found = self.ranked(question, &limits, cosines.as_ref());
+        let candidates = self.candidates(question, &weighed, &found, cosines.as_ref());
         let answered = answers(&candidates, &limits);
         (Some(answered), by_evidence(&found, &candidates, &limits))
     }

@@ -49,8 +49,9 @@ impl Base {
         let question = self.read(&asked.question, asked, mend);
         let limits = self.limits(asked, &question).ok()?;
         let weighed = weigh(&question.matters, &self.index);
-        let found = self.ranked(&question, &limits);
-        let candidates = self.candidates(&question, &weighed, &found);
+        let cosines = self.cosines(&question.folded);
+        let found = self.ranked(&question, &limits, cosines.as_ref());
+        let candidates = self.candidates(&question, &weighed, &found, cosines.as_ref());
         let ranked = ranked(&candidates, &limits);
         let best = ranked.first()?;
         let version = self.published.versions.get(best.candidate.version)?;
@@ -67,8 +68,9 @@ impl Base {
         if weighed.is_empty() {
             return Err((Gap::NoMatter, Vec::new()));
         }
-        let found = self.ranked(question, limits);
-        let candidates = self.candidates(question, &weighed, &found);
+        let cosines = self.cosines(&question.folded);
+        let found = self.ranked(question, limits, cosines.as_ref());
+        let candidates = self.candidates(question, &weighed, &found, cosines.as_ref());
         let ranked = ranked(&candidates, limits);
         let Some(best) = ranked.first().copied() else {
             return Err((Gap::OtherMatter, self.nearest(&found, limits.day)));

@@ -47,6 +47,7 @@ const RULES: &[&str] = &[
     include_str!("../kb/conflict/statement.rs"),
     include_str!("../kb/quantity.rs"),
     include_str!("../kb/script.rs"),
+    include_str!("../retrieve/best.rs"),
     include_str!("../retrieve/dense.rs"),
     include_str!("../retrieve/fuse.rs"),
     include_str!("../retrieve/index.rs"),

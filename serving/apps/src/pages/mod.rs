@@ -140,6 +140,8 @@ pub fn router(site: Site) -> Router {
         .route("/qa/guide/{*document}", get(citizen::guide::page))
         .route("/qa/find", get(citizen::find::page))
         .route("/qa/v1/chat/completions", post(gov_qa::chat))
+        .route("/qa/", get(shell::nowhere))
+        .route("/qa/{*rest}", get(shell::nowhere))
         .route("/api/qa/ask", get(api::get_ask).post(api::post_ask))
         .route("/api/qa/search", get(api::search))
         .route("/api/qa/status", get(api::status))

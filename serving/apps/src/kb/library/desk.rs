@@ -14,7 +14,7 @@ use crate::kb::head::head_end;
 use crate::kb::known::{Known, Stage};
 use crate::kb::passages;
 use crate::kb::published::Published;
-use crate::kb::quality::repaired_extract;
+use crate::kb::quality::{shown_extract, shown_repair};
 use crate::kb::store::bases::{has_base, home, put_base};
 use crate::kb::store::rows::{VersionRow, WITHOUT_TEXT};
 use crate::kb::store::versions::{known, version, versions};
@@ -81,7 +81,9 @@ impl Desk {
         person: &Person,
         now_ms: i64,
     ) -> Result<(), LibraryError> {
-        must_make(person)?;
+        if !person.maker {
+            must_check(person)?;
+        }
         let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
         if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
             let message = "知识库名（base）只用小写字母、数字和连字符，1 至 40 个";
@@ -121,6 +123,7 @@ fn build(
         .iter()
         .map(|row| Standing {
             id: &row.id,
+            file: &row.file.sha256,
             head: &row.head,
             published: china_day(row.published_ms.unwrap_or(row.added_ms)),
         })
@@ -129,9 +132,7 @@ fn build(
     let mut found = Vec::with_capacity(rows.len());
     for (row, days) in rows.iter().zip(days) {
         let known = built.get(&row.id);
-        let same = known.filter(|known| {
-            (known.replaces_from, known.replaced_from) == (days.replaces_from, days.replaced_from)
-        });
+        let same = known.filter(|known| known.days() == days);
         if let Some(same) = same {
             found.push(Arc::clone(same));
             continue;
@@ -161,7 +162,7 @@ fn whole(connection: &Connection, id: &VersionId) -> Result<VersionRow, LibraryE
 
 /// A version as answers use it.
 pub(super) fn build_version(row: &VersionRow) -> Result<Version, LibraryError> {
-    let (extract, _) = repaired_extract(&row.extract(), &row.repairs)?;
+    let extract = shown_extract(&row.extract(), &row.repairs)?;
     let passages = passages(&extract.text, &extract.blocks, head_end(&extract));
     Ok(Version {
         id: row.id.clone(),
@@ -169,11 +170,12 @@ pub(super) fn build_version(row: &VersionRow) -> Result<Version, LibraryError> {
         file: row.file.clone(),
         text_sha256: super::add::sha256(extract.text.as_bytes()),
         text: extract.text.into(),
-        repairs: row.repairs.clone(),
+        repairs: row.repairs.iter().map(shown_repair).collect(),
         blocks: extract.blocks,
         passages,
         replaces_from: None,
         replaced_from: None,
+        corrected_by: None,
         findings: row.findings.clone(),
         published_ms: row.published_ms.unwrap_or(row.added_ms),
     })
@@ -191,6 +193,7 @@ fn digest(published: &Published) -> String {
                 "head": version.head,
                 "replaces_from": version.replaces_from,
                 "replaced_from": version.replaced_from,
+                "corrected_by": version.corrected_by,
             })
         })
         .collect();

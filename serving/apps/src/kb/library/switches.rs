@@ -52,16 +52,18 @@ impl Library {
         self.tell_chain(&desk.store)
     }
 
-    /// Accepts or refuses a proposed synonym; never one's own.
+    /// Accepts or refuses a proposed synonym as it was looked at; never one's own, and not another
+    /// proposal that took its place since.
     pub fn settle_synonym(
         &self,
         base: &str,
-        word: &str,
+        seen: &Synonym,
         accept: bool,
         person: &Person,
         now_ms: i64,
     ) -> Result<(), LibraryError> {
         must_check(person)?;
+        let word = seen.word.as_str();
         let mut desk = self.desk();
         let ((), published) = desk.change_published(base, |connection| {
             let proposed = proposal(connection, base, word)?
@@ -69,6 +71,11 @@ impl Library {
             if accept && proposed.maker == person.id {
                 return Err(LibraryError::SamePerson {
                     person: person.name.clone(),
+                    what: format!("同义词“{word}”"),
+                });
+            }
+            if accept && proposed.synonym.means != seen.means {
+                return Err(LibraryError::Changed {
                     what: format!("同义词“{word}”"),
                 });
             }

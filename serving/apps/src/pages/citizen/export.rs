@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sm3::{Digest as _, Sm3};
 
-use super::answer::{number_of, numbered, unknown};
-use crate::answer::{Answer, Notice};
+use super::answer::{apart, number_of, numbered, unknown};
+use crate::answer::{Answer, Citation, Notice};
 use crate::pages::{Site, href, shell};
 
 /// The answer as text.
@@ -95,7 +95,8 @@ pub(crate) fn told_since(site: &Site, answer: &Answer) -> Value {
 
 /// The answer as people pass it on; the label is its first line and its last.
 pub(crate) fn plain(answer: &Answer, since: &[Notice]) -> String {
-    let sources = numbered(answer);
+    let said = apart(answer);
+    let sources = numbered(said.iter().copied());
     let mark = shell::mark(&answer.made_by);
     let mut text = format!("【{mark}】{}\n\n", answer.label);
     let _ = writeln!(text, "问：{}", answer.question);
@@ -112,11 +113,13 @@ pub(crate) fn plain(answer: &Answer, since: &[Notice]) -> String {
     for conflict in &answer.conflicts {
         let _ = writeln!(text, "关于“{}”，文件说法不一：", conflict.about);
         for side in &conflict.sides {
-            let _ = writeln!(text, "  《{}》：{}", side.citation.title, side.value);
+            let quote = side.citation.quote.trim();
+            let _ = writeln!(text, "  {}：{quote}", side.value);
+            let _ = writeln!(text, "    {}", source(&side.citation, answer));
         }
     }
     let mut section = "";
-    for said in &answer.sentences {
+    for said in said {
         if said.section != section {
             section = &said.section;
             let _ = writeln!(text, "\n{section}");
@@ -131,16 +134,7 @@ pub(crate) fn plain(answer: &Answer, since: &[Notice]) -> String {
         text.push_str("\n出处\n");
     }
     for (at, citation) in sources.iter().enumerate() {
-        let number = citation.number.as_deref().unwrap_or("");
-        let issuer = citation.issuer.as_str();
-        let state = citation.state.label();
-        let link = href::cited(citation, answer.as_of);
-        let _ = writeln!(
-            text,
-            "[{}] 《{}》 {issuer} {number}（{state}） {link}",
-            at + 1,
-            citation.title
-        );
+        let _ = writeln!(text, "[{}] {}", at + 1, source(citation, answer));
     }
     if let Some(to) = &answer.hand_over {
         let counter = to.counter.as_deref().unwrap_or("");
@@ -149,4 +143,13 @@ pub(crate) fn plain(answer: &Answer, since: &[Notice]) -> String {
     let _ = writeln!(text, "\n【{mark}】{}", answer.label);
     let _ = writeln!(text, "AIGC: {}", aigc(answer));
     text
+}
+
+/// A source in one line: title, body, number, state on the day asked for, and where it is shown.
+fn source(citation: &Citation, answer: &Answer) -> String {
+    let number = citation.number.as_deref().unwrap_or("");
+    let (title, issuer) = (&citation.title, &citation.issuer);
+    let state = citation.state.label();
+    let link = href::cited(citation, answer.as_of);
+    format!("《{title}》 {issuer} {number}（{state}） {link}")
 }

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use zhisuan_web::{Markup, html, parts};
@@ -10,6 +9,7 @@ use zhisuan_web::{Markup, html, parts};
 use super::Desk;
 use super::frame::{self, form, refused, version_href};
 use super::visitor::Visitor;
+use crate::calendar::china_today;
 use crate::kb::{Claim, LibraryError, OpenConflict};
 use crate::pages::{href, shell};
 

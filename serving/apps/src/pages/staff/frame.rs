@@ -92,7 +92,9 @@ pub(super) fn status(error: &LibraryError) -> StatusCode {
         LibraryError::NotFound { .. } => StatusCode::NOT_FOUND,
         LibraryError::NotAllowed { .. } | LibraryError::SamePerson { .. } => StatusCode::FORBIDDEN,
         LibraryError::BadField { .. } | LibraryError::Unreadable { .. } => StatusCode::BAD_REQUEST,
-        LibraryError::Blocked { .. } | LibraryError::WrongStage { .. } => StatusCode::CONFLICT,
+        LibraryError::Blocked { .. }
+        | LibraryError::WrongStage { .. }
+        | LibraryError::Changed { .. } => StatusCode::CONFLICT,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -6,6 +6,8 @@ pub(crate) mod conflicts;
 mod deeds;
 mod diff;
 pub(crate) mod documents;
+mod fields;
+mod forms;
 mod frame;
 pub(crate) mod overview;
 mod report;
@@ -105,6 +107,9 @@ pub(crate) fn router(desk: &Desk) -> Router<Site> {
         .route("/api/kb/conflicts", get(api::conflicts))
         .route("/api/kb/words", get(api::words))
         .route("/api/kb/history", get(api::history))
+        .route("/api/kb/base", get(api::base))
+        .route("/api/kb/raw", get(api::raw))
+        .route("/api/kb/diff", get(api::differences))
         .route("/api/kb/do/{deed}", post(api::perform))
         .with_state(state)
         .merge(upload)

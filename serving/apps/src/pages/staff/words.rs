@@ -36,6 +36,7 @@ fn proposed(visitor: &Visitor, waiting: &[ProposedSynonym]) -> Markup {
                             @for (accept, label) in [("true", "接受"), ("false", "不接受")] {
                                 (form(visitor, "settle_synonym", &html! {
                                     input type="hidden" name="word" value=(one.synonym.word);
+                                    input type="hidden" name="means" value=(one.synonym.means.join("、"));
                                     input type="hidden" name="accept" value=(accept);
                                     button.plain type="submit" { (label) }
                                 }))
