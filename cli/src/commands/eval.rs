@@ -49,7 +49,7 @@ fn measure(out: Printer, args: &EvalQaArgs, embedder: Option<&Arc<dyn Embedder>>
     if out.format() == Format::Table {
         let shown = name
             .as_deref()
-            .unwrap_or(tr("无,只用词", "none, words alone"));
+            .unwrap_or_else(|| tr("无,只用词", "none, words alone"));
         out.line(&say!("向量模型:{}", "model for vectors: {}", shown))?;
     }
     let run = Run {

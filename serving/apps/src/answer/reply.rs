@@ -40,7 +40,9 @@ impl Base {
         let mut said = self.answered(asked, &question);
         if said.sentences.is_empty() && said.reason != "other_place" {
             let mended = self.read(&question.folded, asked, true);
-            let routed = question::route(&mended.folded, has_matter);
+            // A reading that was guessed sends nobody away.
+            let routed = question::route(&mended.folded, has_matter)
+                .filter(|route| !matches!(route, Route::Chatter | Route::Greeting));
             if mended.folded != question.folded {
                 let again = match routed {
                     Some(route) => Said::routed(route),
