@@ -137,6 +137,10 @@ impl Base {
             .iter()
             .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));
         let asking: Vec<&Question> = asking.filter(|part| !part.matters.is_empty()).collect();
+        // The other clauses of a question that asks once are its story: it is judged as a whole.
+        if asking.len() < 2 {
+            return finished(whole, limits);
+        }
         let answers: Vec<_> = asking
             .iter()
             .map(|part| {
@@ -149,10 +153,7 @@ impl Base {
             })
             .collect();
         let passed = answers.iter().filter(|answer| answer.is_ok()).count();
-        if passed == 0 || (asking.len() < 2 && whole.is_ok()) {
-            return finished(whole, limits);
-        }
-        if passed < answers.len() && whole.is_ok() && asking.len() < 2 {
+        if passed == 0 {
             return finished(whole, limits);
         }
         let missing: Vec<&str> = asking
