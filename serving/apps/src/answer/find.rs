@@ -129,9 +129,12 @@ impl Base {
         found
     }
 
-    /// The state of a version that may answer; none where it is for another place, or where
-    /// another version of its document holds instead.
+    /// The state of a version that may answer; none where it is for another place, where a later
+    /// version corrects it, or where another version of its document holds instead.
     fn state_for(&self, version: &Version, limits: &Limits) -> Option<State> {
+        if version.corrected_by.is_some() {
+            return None;
+        }
         if let (Some(asked), Some(own)) = (&limits.place, &version.head.place)
             && !agree(asked, &fold(own))
         {

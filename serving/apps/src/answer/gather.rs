@@ -37,7 +37,6 @@ pub(super) struct Found {
     pub(super) conflicts: Vec<Conflict>,
     /// The best sentence covers everything that is asked.
     pub(super) whole: bool,
-    pub(super) theme: Option<String>,
 }
 
 impl Base {
@@ -99,13 +98,10 @@ impl Base {
         if sentences.is_empty() {
             return Err((Gap::Changed, self.nearest(&found, limits.day)));
         }
-        let version = self.published.versions.get(best.candidate.version);
-        let theme = version.and_then(|version| version.head.theme.clone());
         Ok(Found {
             sentences,
             conflicts: self.conflicts(&best, &passed, limits),
             whole: best.grade.missing == 0,
-            theme: theme.filter(|theme| self.published.closed_themes.contains(theme)),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Finding passages: folded terms, BM25, vectors, and one ranking of both.
 
+mod best;
 mod dense;
 mod fold;
 mod fuse;
