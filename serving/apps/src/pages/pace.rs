@@ -82,7 +82,10 @@ mod tests {
     #[test]
     fn a_burst_then_a_steady_pace_for_each_network() {
         let pace = Pace::default();
-        let address = |text: &str| text.parse::<IpAddr>().unwrap_or(IpAddr::V4([0; 4].into()));
+        let address = |text: &str| {
+            text.parse::<IpAddr>()
+                .unwrap_or_else(|_| IpAddr::V4([0; 4].into()))
+        };
         let (one, other) = (address("2001:db8::1"), address("192.0.2.1"));
         for _ in 0..BURST {
             assert_eq!(pace.take(one, 1_000), Ok(()));

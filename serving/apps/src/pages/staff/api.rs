@@ -226,8 +226,8 @@ fn named(query: &HashMap<String, String>, field: &'static str) -> Result<Version
 
 /// The base of this desk: its name, who may ask it, the place that it speaks for.
 pub(crate) async fn base(State(desk): State<Desk>, _caller: Caller) -> Response {
-    let info = desk.library.bases().into_iter();
-    let info = info.filter(|info| info.name == desk.base).next_back();
+    let mut info = desk.library.bases().into_iter();
+    let info = info.rfind(|info| info.name == desk.base);
     let found = info.ok_or_else(|| LibraryError::NotFound {
         what: "知识库",
         name: desk.base.clone(),
