@@ -38,3 +38,5 @@ mod safety;
 mod seeds;
 mod structure;
 mod support;
+mod upstream;
+mod written;
