@@ -214,6 +214,23 @@ async fn a_theme_that_is_closed_is_seen_and_synonyms_wait_for_a_second_clerk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn behind_tls_the_session_stays_off_plain_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, site) = governed(folder.path());
+    let request = || {
+        Request::post("/kb/signin")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from("key=key-of-anna"))
+            .unwrap()
+    };
+    let (_, plain, _) = send(&site, request()).await;
+    assert!(plain.ends_with("HttpOnly; SameSite=Strict"), "{plain}");
+    site.published_at("https://qa.example.gov");
+    let (_, tls, _) = send(&site, request()).await;
+    assert!(tls.ends_with("HttpOnly; SameSite=Strict; Secure"), "{tls}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn contradictions_are_shown_with_both_sentences_and_become_work() {
     let folder = tempfile::tempdir().unwrap();
     let (_, site) = governed(folder.path());

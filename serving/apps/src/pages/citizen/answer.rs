@@ -9,7 +9,6 @@ use zhisuan_web::{Markup, Page, html};
 use super::feedback;
 use crate::answer::{Answer, Citation, Conflict, Outcome, Sentence};
 use crate::guide::unmarked;
-use crate::kb::HandOver;
 use crate::pages::{Site, href, shell};
 
 /// A kept answer at its own address.
@@ -17,7 +16,7 @@ pub(crate) async fn page(State(site): State<Site>, Path(id): Path<String>) -> Pa
     match site.qa.kept(&id).await {
         Some(answer) => shell::page("回答", "")
             .trail("/qa", "提问")
-            .body(part(&answer, site.hand_over().as_ref())),
+            .body(part(&answer, &site)),
         None => unknown(),
     }
 }
@@ -34,8 +33,9 @@ pub(crate) fn unknown() -> Page {
 }
 
 /// The whole answer.
-pub(crate) fn part(answer: &Answer, base_hand_over: Option<&HandOver>) -> Markup {
-    let hand_over = answer.hand_over.as_ref().or(base_hand_over);
+pub(crate) fn part(answer: &Answer, site: &Site) -> Markup {
+    let hand_over = answer.hand_over.clone().or_else(|| site.hand_over());
+    let hand_over = hand_over.as_ref();
     let answered = answer.outcome.is_answer();
     html! {
         article.card.answer aria-label="回答" {
@@ -50,7 +50,7 @@ pub(crate) fn part(answer: &Answer, base_hand_over: Option<&HandOver>) -> Markup
             @if !answer.sentences.is_empty() {
                 p.made-end { (shell::mark(&answer.made_by)) "。" (answer.label) }
                 h2 { "出处" }
-                (source_part(answer))
+                (source_part(answer, site))
                 (exports(answer))
             }
             @if !answer.choices.is_empty() { (choices(answer)) }
@@ -167,11 +167,14 @@ fn sentence(said: &Sentence, sources: &[&Citation], answer: &Answer) -> Markup {
     }
 }
 
-fn source_part(answer: &Answer) -> Markup {
+fn source_part(answer: &Answer, site: &Site) -> Markup {
+    // On paper no link can be followed, so it stands there in full.
+    let base = site.public_url.get().map_or("", String::as_str);
     html! {
         ol.sources {
             @for citation in numbered(answer) {
-                li { (source(citation, answer)) }
+                li { (source(citation, answer))
+                    p.print-only { (base) (href::cited(citation, answer.as_of)) } }
             }
         }
     }
