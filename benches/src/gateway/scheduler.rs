@@ -44,8 +44,12 @@ fake_scheduler! {
             Ok(Response::new(AuthorizeResponse::default()))
         }
 
-        async fn settle(&self, _: Request<SettleRequest>) -> Result<Response<SettleResponse>, Status> {
-            Ok(Response::new(SettleResponse::default()))
+        async fn settle(
+            &self,
+            request: Request<SettleRequest>,
+        ) -> Result<Response<SettleResponse>, Status> {
+            let settled = vec![Settled::default(); request.get_ref().settlements.len()];
+            Ok(Response::new(SettleResponse { settled }))
         }
     }
     Models {

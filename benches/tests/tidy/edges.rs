@@ -18,7 +18,10 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("zhisuan-worker", &["zhisuan-engine", "zhisuan-proto"]),
     ("zhisuan-serving", &["zhisuan-chain", "zhisuan-proto"]),
     ("zhisuan-apps", &["zhisuan-chain", "zhisuan-web"]),
-    ("zhisuan-fuzz", &["zhisuan-engine"]),
+    (
+        "zhisuan-fuzz",
+        &["zhisuan-apps", "zhisuan-engine", "zhisuan-serving"],
+    ),
 ];
 const FREE: [&str; 2] = ["zhisuan-cli", "zhisuan-benches"];
 /// Nothing is built on these.

@@ -1,86 +1,150 @@
 //! `zhisuan eval qa`: the evaluation set against its knowledge bases, without any server.
 
-use super::Context;
+use super::{Context, embedder};
 use crate::args::{EvalArgs, EvalQaArgs, EvalVerb};
 use crate::error::{Exit, Failure, Result};
-use crate::output::Format;
+use crate::output::{Format, Printer};
 use crate::words::{say, tr};
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
 use zhisuan_apps::answer::{Answer, Base};
-use zhisuan_apps::eval::{Case, Report, Score, Split, read, review_seeds, run as run_cases};
+use zhisuan_apps::eval::{
+    Case, Report, Score, Split, read, review_seeds, run as run_cases, samples,
+};
 use zhisuan_apps::kb::{Audience, Library};
+use zhisuan_apps::retrieve::Embedder;
 use zhisuan_apps::staff::Person;
 
 const BASE: &str = "eval";
 
-pub(super) fn run(context: &Context, args: &EvalArgs) -> Result<Exit> {
-    let EvalVerb::Qa(args) = &args.verb;
+pub(super) async fn run(context: &Context, args: EvalArgs) -> Result<Exit> {
+    let EvalVerb::Qa(args) = args.verb;
+    let embedder = match &args.embedder {
+        Some(model) => Some(embedder::open(model, context.out).await?),
+        None => None,
+    };
+    let out = context.out;
+    let work = spawn_blocking(move || measure(out, &args, embedder.as_ref())).await;
+    work.map_err(|error| failed(&error))?
+}
+
+fn measure(out: Printer, args: &EvalQaArgs, embedder: Option<&Arc<dyn Embedder>>) -> Result<Exit> {
     let folder = tempfile::tempdir()?;
-    let mut bases = vec![("sample", sample(folder.path(), &args.knowledge)?)];
+    let sample = sample(folder.path(), &args.knowledge)?;
+    let mut bases = vec![("sample", built(&sample, embedder)?)];
     if args.seeds.is_dir() {
-        bases.push(("seeds", seeds(folder.path(), &args.seeds)?));
+        let seeds = seeds(folder.path(), &args.seeds)?;
+        bases.push(("seeds", built(&seeds, embedder)?));
     } else {
-        context.out.note(&say!(
+        out.note(&say!(
             "没有 {},跳过规划文件的题",
             "there is no {}: its questions are left out",
             args.seeds.display()
         ));
     }
+    let name = embedder.map(|embedder| embedder.name());
+    if out.format() == Format::Table {
+        let shown = name
+            .as_deref()
+            .unwrap_or(tr("无,只用词", "none, words alone"));
+        out.line(&say!("向量模型:{}", "model for vectors: {}", shown))?;
+    }
+    let run = Run {
+        out,
+        args,
+        bases: &bases,
+        embedder: name,
+    };
+    if let Some(file) = &args.file {
+        run.one(file, Split::Tune)?;
+        if let Some(samples) = &args.samples {
+            run.samples(file, samples)?;
+        }
+        return Ok(Exit::Done);
+    }
     for split in [Split::Tune, Split::Blind] {
-        one(context, args, &bases, split)?;
+        let path = args.questions.join(format!("qa-{}.jsonl", split.name()));
+        run.one(&path, split)?;
     }
     Ok(Exit::Done)
 }
 
-fn one(context: &Context, args: &EvalQaArgs, bases: &[(&str, Base)], split: Split) -> Result<()> {
-    let path = args.questions.join(format!("qa-{}.jsonl", split.name()));
-    let cases = cases(&path)?;
-    let (mut report, mut wrong) = (Report::default(), Vec::new());
-    let mut seen = |case: &Case, answer: &Answer, score: &Score| {
-        let missed = score.answerable && !score.facts;
-        if missed || score.false_answer || !score.outcome {
-            wrong.push((
-                case.id.clone(),
-                answer.outcome.name(),
-                case.question.clone(),
-            ));
+/// One measurement: its bases, and what it is told to.
+struct Run<'a> {
+    out: Printer,
+    args: &'a EvalQaArgs,
+    bases: &'a [(&'a str, Base)],
+    embedder: Option<String>,
+}
+
+impl Run<'_> {
+    /// What the evidence gate sees of the questions of a file, one JSON object a line.
+    fn samples(&self, file: &Path, target: &Path) -> Result<()> {
+        let cases = cases(file)?;
+        let mut lines = String::new();
+        for (name, base) in self.bases {
+            for sample in samples(base, &of_base(&cases, name), self.args.as_of) {
+                lines.push_str(&json!(sample).to_string());
+                lines.push('\n');
+            }
         }
-    };
-    for (name, base) in bases {
-        let own: Vec<Case> = cases
-            .iter()
-            .filter(|case| case.base == *name)
-            .cloned()
-            .collect();
-        run_cases(base, &own, split, args.as_of, &mut report, &mut seen);
+        Ok(std::fs::write(target, lines)?)
     }
-    let (out, blind) = (context.out, split == Split::Blind);
-    if out.format() != Format::Table {
-        let mut value = json!({
-            "schema": "zhisuan.eval-qa/1", "split": split.name(), "total": report.total,
-            "micros_p50": report.percentile(50), "micros_p95": report.percentile(95),
-        });
-        // Of the blind part only totals are told.
-        if !blind {
-            value["types"] = json!(report.types);
-            value["styles"] = json!(report.styles);
+
+    fn one(&self, path: &Path, split: Split) -> Result<()> {
+        let (out, args) = (self.out, self.args);
+        let cases = cases(path)?;
+        let (mut report, mut wrong) = (Report::default(), Vec::new());
+        let mut seen = |case: &Case, answer: &Answer, score: &Score| {
+            let missed = score.answerable && !score.facts;
+            if missed || score.false_answer || !score.outcome {
+                wrong.push((
+                    case.id.clone(),
+                    answer.outcome.name(),
+                    case.question.clone(),
+                ));
+            }
+        };
+        for (name, base) in self.bases {
+            let own = of_base(&cases, name);
+            run_cases(base, &own, split, args.as_of, &mut report, &mut seen);
         }
-        return out.json(&value, out.format() == Format::Json);
-    }
-    let name = if blind {
-        tr("盲测部分", "blind part")
-    } else {
-        tr("调试部分", "tuning part")
-    };
-    out.line(&format!("## {name}\n\n{}", report.table(!blind)))?;
-    if args.wrong {
-        for (id, outcome, question) in &wrong {
-            out.line(&format!("{id}\t{outcome}\t{question}"))?;
+        let blind = split == Split::Blind;
+        if out.format() != Format::Table {
+            let mut value = json!({
+                "schema": "zhisuan.eval-qa/1", "split": split.name(), "embedder": self.embedder, "total": report.total,
+                "micros_p50": report.percentile(50), "micros_p95": report.percentile(95),
+            });
+            // Of the blind part only totals are told.
+            if !blind {
+                value["types"] = json!(report.types);
+                value["styles"] = json!(report.styles);
+            }
+            return out.json(&value, out.format() == Format::Json);
         }
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = match (blind, &args.file) {
+            (true, _) => tr("盲测部分", "blind part"),
+            (false, None) => tr("调试部分", "tuning part"),
+            (false, Some(_)) => &file,
+        };
+        out.line(&format!("## {name}\n\n{}", report.table(!blind)))?;
+        if args.wrong {
+            for (id, outcome, question) in &wrong {
+                out.line(&format!("{id}\t{outcome}\t{question}"))?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// The questions to one base.
+fn of_base(cases: &[Case], name: &str) -> Vec<Case> {
+    let own = cases.iter().filter(|case| case.base == name);
+    own.cloned().collect()
 }
 
 fn cases(path: &Path) -> Result<Vec<Case>> {
@@ -104,26 +168,26 @@ fn library(data: &Path, name: &str, person: &Person, now: i64) -> Result<Library
     Ok(library)
 }
 
-fn built(library: &Library) -> Result<Base> {
+fn built(library: &Library, embedder: Option<&Arc<dyn Embedder>>) -> Result<Base> {
     let published = library.published(BASE).unwrap_or_default();
-    Base::build(published, None).map_err(|error| failed(&error))
+    Base::build(published, embedder.cloned()).map_err(|error| failed(&error))
 }
 
 /// The sample base as `zhisuan up` brings it in.
-fn sample(data: &Path, folder: &Path) -> Result<Base> {
+fn sample(data: &Path, folder: &Path) -> Result<Library> {
     let now = Timestamp::now().as_millisecond();
     let person = Person::both("eval", "eval");
     let library = library(data, "sample.sqlite", &person, now)?;
     let imported = library.import_folder(BASE, folder, &person, now);
     imported.map_err(|error| failed(&error))?;
-    built(&library)
+    Ok(library)
 }
 
 /// Planning documents with their defects repaired as two people would.
-fn seeds(data: &Path, folder: &Path) -> Result<Base> {
+fn seeds(data: &Path, folder: &Path) -> Result<Library> {
     let now = Timestamp::now().as_millisecond();
     let person = Person::both("eval", "eval");
     let library = library(data, "seeds.sqlite", &person, now)?;
     review_seeds(&library, BASE, folder, now).map_err(|error| failed(&error))?;
-    built(&library)
+    Ok(library)
 }

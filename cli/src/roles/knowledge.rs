@@ -113,6 +113,7 @@ impl Knowledge {
             .map(|server| Helper {
                 server,
                 embedder: EMBEDDER.to_owned(),
+                every: Helper::EVERY,
                 writer: writer.map(str::to_owned),
             });
         let following = self.qa.follow(&self.library, BASE, helper);
@@ -137,6 +138,11 @@ impl Knowledge {
             Ok(_) => {}
             Err(status) if status.code() == tonic::Code::NotFound => {}
             Err(status) => return Err(status.into()),
+        }
+        // As a model the base would be there for everybody with a key of the gateway.
+        if !self.library.admits(BASE, None) {
+            tracing::warn!("the base is not public: it is not offered as a model");
+            return Ok(());
         }
         let backend = Backend {
             name: MODEL.to_owned(),
@@ -229,6 +235,9 @@ fn import(library: &Library, folder: &Path) -> Result<()> {
     );
     for (version, findings) in &imported.quarantined {
         tracing::warn!(%version, findings, "waits for a person: see the knowledge console");
+    }
+    for version in &imported.waiting {
+        tracing::warn!(%version, "a new version of a text that is law: another person publishes it");
     }
     for left_out in &imported.left_out {
         tracing::warn!(file = %left_out.file, reason = %left_out.reason, "left out");

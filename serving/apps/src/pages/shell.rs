@@ -1,5 +1,6 @@
 //! The shell around every page for citizens, and its small parts.
 
+use axum::http::StatusCode;
 use jiff::civil::Date;
 use zhisuan_web::parts::{self, Tone};
 use zhisuan_web::{Markup, Page, html};
@@ -28,6 +29,17 @@ pub(crate) fn page(title: impl Into<String>, current: &str) -> Page {
         p { "请不要填写身份证号、电话、住址等个人信息；填写了的，存档前会遮去。" }
         p { a href="/kb" { "工作人员入口" } }
     })
+}
+
+/// What is said under an address that this service does not have.
+pub(crate) async fn nowhere() -> Page {
+    page("没有这个页面", "")
+        .status(StatusCode::NOT_FOUND)
+        .trail("/qa", "提问")
+        .body(parts::empty_state(
+            "没有这个页面",
+            "地址可能不完整。请回到提问页，或者从办事指南里找。",
+        ))
 }
 
 /// The tone of a state.

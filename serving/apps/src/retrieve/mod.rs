@@ -1,5 +1,6 @@
 //! Finding passages: folded terms, BM25, vectors, and one ranking of both.
 
+mod best;
 mod dense;
 mod fuse;
 mod index;
@@ -12,7 +13,7 @@ pub use crate::kb::fold;
 pub use dense::{EmbedError, Embedder, Side};
 
 pub(crate) use crate::kb::is_han;
-pub(crate) use dense::DenseIndex;
+pub(crate) use dense::{Cosines, DenseIndex};
 pub(crate) use fuse::fuse;
 pub(crate) use index::{Entry, PassageIndex};
 pub(crate) use synonyms::Synonyms;

@@ -1,16 +1,17 @@
 //! Questions and answers as a service: the current base, the log of answers, what people say of
 //! them, and the models that help where they are there.
 
+mod follow;
 mod keeper;
 mod models;
 mod question;
 mod shelf;
+mod vectors;
 mod writer;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Zoned;
 use jiff::civil::Date;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -18,13 +19,14 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::answer::{Answer, Base, Hit, Maker, Writer, generate, question_digest};
+use crate::calendar::china_today;
 use crate::kb::Published;
 
 pub use keeper::{KeepFault, Keeper, Memory, Opinion, Verdict};
 pub use models::{ModelServer, RemoteEmbedder};
 pub use question::{AskFault, Question, day};
 
-pub use shelf::Helper;
+pub use follow::Helper;
 pub use writer::RemoteWriter;
 
 pub(crate) use shelf::now_ms;
@@ -40,8 +42,6 @@ struct Inner {
     current: RwLock<Arc<Base>>,
     keeper: Arc<dyn Keeper>,
     today: Today,
-    /// Names of the models that help, for the status page; empty without them.
-    helped_by: RwLock<Helpers>,
     /// The model that writes sentences, where one is served.
     writer: RwLock<Option<Arc<dyn Writer>>>,
     /// Whether texts are being brought in.
@@ -98,7 +98,7 @@ pub struct Replayed {
 impl Qa {
     /// A service over a base.
     pub fn new(base: Base, keeper: Arc<dyn Keeper>) -> Self {
-        Self::on(base, keeper, Arc::new(|| Zoned::now().date()))
+        Self::on(base, keeper, Arc::new(china_today))
     }
 
     /// A service with its own calendar.
@@ -107,7 +107,6 @@ impl Qa {
             current: RwLock::new(Arc::new(base)),
             keeper,
             today,
-            helped_by: RwLock::default(),
             writer: RwLock::default(),
             reading: watch::Sender::new(false),
         }))
@@ -145,15 +144,6 @@ impl Qa {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(base);
-    }
-
-    /// Says which models help from now on.
-    pub fn helped_by(&self, helpers: Helpers) {
-        *self
-            .0
-            .helped_by
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = helpers;
     }
 
     /// Lets a model write answers for those who ask for that; none takes it away.
@@ -195,12 +185,6 @@ impl Qa {
     pub fn status(&self) -> Status {
         let base = self.base();
         let published = base.published();
-        let helpers = self
-            .0
-            .helped_by
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let writer = self.writer().map(|writer| writer.name());
         Status {
             base: published.base.clone(),
             reading: self.is_reading(),
@@ -209,8 +193,8 @@ impl Qa {
             passages: base.passages(),
             index_bytes: base.index_bytes(),
             helpers: Helpers {
-                writer,
-                ..helpers.clone()
+                embedder: base.embedder(),
+                writer: self.writer().map(|writer| writer.name()),
             },
         }
     }

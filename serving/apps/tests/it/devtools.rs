@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// A page gets so long to become what is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One tab. Blocks: use it away from the async threads.
 pub(crate) struct Tab {
@@ -59,7 +59,10 @@ impl Tab {
         let target = tab.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
         let attached = tab.call("Target.attachToTarget", &attach);
-        tab.session = attached["sessionId"].as_str().unwrap().to_owned();
+        attached["sessionId"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut tab.session);
         tab
     }
 

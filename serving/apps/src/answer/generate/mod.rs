@@ -110,7 +110,7 @@ pub async fn generate(
     let embedder = std::mem::take(&mut answer.hashes.model);
     answer.hashes.model = hashes::digest(&["models", &embedder, &model]);
     answer.made_by = Maker::Model { model };
-    answer.notices = notices(&kept, base.published());
+    answer.notices = notices(&kept, base.published(), answer.as_of);
     answer.sentences = kept;
     GENERATED_LABEL.clone_into(&mut answer.label);
     hashes::seal(&mut answer);

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use jiff::Zoned;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use zhisuan_web::{Markup, html, parts};
@@ -10,12 +9,13 @@ use zhisuan_web::{Markup, html, parts};
 use super::Desk;
 use super::frame::{self, form, refused, version_href};
 use super::visitor::Visitor;
+use crate::calendar::china_today;
 use crate::kb::{Claim, LibraryError, OpenConflict};
 use crate::pages::{href, shell};
 
 /// What texts say differently on a day, today unless told.
 pub(super) fn found(desk: &Desk, day: Option<Date>) -> Result<Found, LibraryError> {
-    let day = day.unwrap_or_else(|| Zoned::now().date());
+    let day = day.unwrap_or_else(china_today);
     let all = desk.library.conflicts(&desk.base, day)?;
     Ok(Found { day, all })
 }
