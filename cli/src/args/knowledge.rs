@@ -276,6 +276,10 @@ pub(crate) struct EvalQaArgs {
     pub(crate) embedder: Option<String>,
     #[arg(long, value_name = "DATE", default_value = "2026-11-22", help = tr("没写日期的题按哪一天", "the day of questions that name none"))]
     pub(crate) as_of: jiff::civil::Date,
+    #[arg(long, value_name = "MODEL", help = tr("改为评测这个模型的改写,走网关;只用调试部分", "measures rewording by this model instead, through the gateway; tuning part only"))]
+    pub(crate) writer: Option<String>,
+    #[arg(long, value_name = "N", requires = "writer", help = tr("只取约 N 题,均匀抽取", "about N questions, evenly taken"))]
+    pub(crate) sample: Option<usize>,
     #[arg(long, help = tr("列出没答对的题(不含盲测部分)", "list what went wrong, blind part apart"))]
     pub(crate) wrong: bool,
 }

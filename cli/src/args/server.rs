@@ -31,6 +31,8 @@ pub(crate) struct UpArgs {
     pub(crate) no_deploy: bool,
     #[arg(long, value_name = "MODEL", default_value = "qwen2.5-coder-0.5b-instruct", help = tr("启动时部署的模型", "model to serve at start"))]
     pub(crate) model: String,
+    #[arg(long, value_name = "MODEL|off", help = tr("改写知识问答的模型;默认是 --model 的模型,就绪后才用;off 为只摘录原文", "model that rewords answers of the knowledge base; that of --model by default, once it is ready; off only quotes"))]
+    pub(crate) qa_writer: Option<String>,
     #[arg(long, value_name = "FILE", help = tr("替换内置的模型目录", "replaces the built-in model catalogue"))]
     pub(crate) catalogue: Option<PathBuf>,
     #[arg(long, value_name = "FILE", help = tr("网关的运维设置,见 docs/gateway.md", "operations of the gateway, see docs/gateway.md"))]

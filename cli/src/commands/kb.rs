@@ -36,14 +36,7 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
             one(context, "zhisuan.kb-findings/1", version, show::findings)?;
         }
         KbVerb::Repair(args) => change::repair(context, &gateway, args).await?,
-        KbVerb::Publish(args) => {
-            let mut body = named(&gateway, &args.version).await?;
-            body["seen"] = args.seen.unwrap_or_default().into();
-            done(
-                context,
-                gateway.post_json("/api/kb/do/publish", &body).await?,
-            )?;
-        }
+        KbVerb::Publish(args) => change::publish(context, &gateway, args).await?,
         KbVerb::Withdraw(args) => {
             let mut body = named(&gateway, &args.version).await?;
             body["reason"] = args.reason.into();

@@ -114,7 +114,8 @@ impl Knowledge {
                 server,
                 embedder: EMBEDDER.to_owned(),
                 every: Helper::EVERY,
-                writer: writer.map(str::to_owned),
+                // It would be asked to reword its own answers.
+                writer: writer.filter(|name| *name != MODEL).map(str::to_owned),
             });
         let following = self.qa.follow(&self.library, BASE, helper);
         if let Some(earlier) = self.following.replace(following) {

@@ -99,9 +99,9 @@ impl Stack {
     }
 
     /// Lets the models behind the gateway help the knowledge service, at the cost of a tenant.
-    pub(crate) fn help_knowledge(&mut self, key: &str, writer: &str) -> Result<()> {
+    pub(crate) fn help_knowledge(&mut self, key: &str, writer: Option<&str>) -> Result<()> {
         let gateway = self.gateway_url();
-        self.knowledge.follow(&gateway, Some(key), Some(writer))
+        self.knowledge.follow(&gateway, Some(key), writer)
     }
 
     /// Address of scheduler and console, as this machine reaches it.

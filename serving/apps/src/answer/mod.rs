@@ -22,10 +22,11 @@ mod verify;
 pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
 pub use base::{Base, BuildError, Hit};
 pub use cite::CitationFault;
-pub use generate::{Prompt, WriteFault, Writer, generate};
+pub use generate::{Drafts, Dropped, Generated, Prompt, Role, Turn, WriteFault, Writer, generate};
+pub(crate) use generate::{generate_anew, still_stands};
 pub(crate) use hashes::of_question as question_digest;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };
 pub use since::since;
-pub use verify::{Unsupported, verify};
+pub use verify::{Grounds, Unsupported, verify};

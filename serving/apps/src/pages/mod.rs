@@ -7,6 +7,7 @@ mod citizen;
 mod gov_qa;
 mod guard;
 mod href;
+mod pace;
 mod shell;
 mod staff;
 
@@ -41,6 +42,8 @@ pub struct Site {
     /// Stands before links in citations that leave this site, and says whether it is reached over
     /// TLS; unset until the listener is known.
     pub(crate) public_url: Arc<OnceLock<String>>,
+    /// How often each address asks.
+    pub(crate) pace: Arc<pace::Pace>,
     /// The staff's side; none closes it.
     pub(crate) desk: Option<Desk>,
 }
@@ -52,6 +55,7 @@ impl Site {
             qa,
             gateway_secret: None,
             public_url: Arc::default(),
+            pace: Arc::default(),
             desk: None,
         }
     }
@@ -157,7 +161,8 @@ pub fn router(site: Site) -> Router {
         .route("/api/qa/feedback", post(api::feedback))
         .route("/api/qa/ticket", post(api::ticket))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(site.clone(), permitted));
+        .layer(from_fn_with_state(site.clone(), permitted))
+        .layer(from_fn_with_state(site.clone(), pace::kept));
     let routes = match &site.desk {
         Some(desk) => routes
             .route(

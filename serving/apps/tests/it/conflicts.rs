@@ -5,7 +5,7 @@ use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::browser::governed;
-use crate::console::{call, enter, look, send, submit, token};
+use crate::console::{KITE, call, enter, look, send, submit, token};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_tls_the_session_stays_off_plain_connections() {
@@ -89,4 +89,47 @@ async fn contradictions_are_shown_with_both_sentences_and_become_work() {
     let none = Some(json!({"id": "none"}).to_string().into_bytes());
     let (status, _) = call(&site, "key-of-anna", "/api/kb/do/conflict_work", none).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_theme_in_two_scripts_is_one_theme() {
+    let folder = tempfile::tempdir().unwrap();
+    let (library, site) = governed(folder.path());
+    let text = |theme: &str| {
+        KITE.replacen("状态: 现行", &format!("主题: {theme}\n状态: 现行"), 1)
+            .into_bytes()
+    };
+    for (name, theme) in [("kite-a", "風箏許可"), ("kite-b", "风筝许可")] {
+        let path = format!("/api/kb/add?name={name}.md");
+        let (status, added) = call(&site, "key-of-anna", &path, Some(text(theme))).await;
+        assert_eq!(status, StatusCode::OK, "{added}");
+        let shown = format!("/api/kb/version?document={name}");
+        let (_, version) = call(&site, "key-of-boris", &shown, None).await;
+        let id = json!({"document": name, "number": 1, "seen": version["seen"]})
+            .to_string()
+            .into_bytes();
+        let (status, said) = call(&site, "key-of-boris", "/api/kb/do/publish", Some(id)).await;
+        assert_eq!(status, StatusCode::OK, "{said}");
+    }
+    let close = |closed: bool, theme: &str| {
+        Some(
+            json!({"theme": theme, "closed": closed})
+                .to_string()
+                .into_bytes(),
+        )
+    };
+    let switch = "/api/kb/do/switch_theme";
+    call(&site, "key-of-anna", switch, close(true, "风筝许可")).await;
+    let published = library.published("gov").unwrap();
+    assert!(published.is_closed("風箏許可"));
+    let (_, anna) = enter(&site, "key-of-anna").await;
+    let (_, _, page) = look(&site, &anna, "/kb/words").await;
+    let times = |word: &str| page.matches(word).count();
+    assert_eq!(
+        times("name=\"theme\" value=\"風箏許可\"") + times("name=\"theme\" value=\"风筝许可\""),
+        1
+    );
+    let (status, _) = call(&site, "key-of-boris", switch, close(false, "風箏許可")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(!library.published("gov").unwrap().is_closed("风筝许可"));
 }

@@ -8,7 +8,7 @@ use zhisuan_apps::pages::{self, Site};
 
 use crate::browser::governed;
 
-const KITE: &str = "---\n标题: 风筝放飞许可办事指南\n发布机构: 云麓市文化局\n适用地区: 云麓市\n状态: 现行\n---\n\n# 风筝放飞许可办事指南\n\n## 收费标准\n\n风筝放飞许可收费3元。\n";
+pub(crate) const KITE: &str = "---\n标题: 风筝放飞许可办事指南\n发布机构: 云麓市文化局\n适用地区: 云麓市\n状态: 现行\n---\n\n# 风筝放飞许可办事指南\n\n## 收费标准\n\n风筝放飞许可收费3元。\n";
 
 pub(crate) async fn send(site: &Site, request: Request<Body>) -> (StatusCode, String, String) {
     let answer = pages::router(site.clone()).oneshot(request).await.unwrap();

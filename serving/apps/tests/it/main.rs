@@ -42,3 +42,5 @@ mod safety;
 mod seeds;
 mod structure;
 mod support;
+mod upstream;
+mod written;
