@@ -4,8 +4,8 @@ import sys
 
 from openai import OpenAI
 
-base, key = sys.argv[1:3]
-client = OpenAI(base_url=base, api_key=key)
+gateway, key = sys.argv[1:3]
+client = OpenAI(base_url=f"{gateway}/v1", api_key=key)
 question = [{"role": "user", "content": "居住证补办多少钱"}]
 
 assert "gov-qa" in [model.id for model in client.models.list()], "gov-qa is not offered"

@@ -44,6 +44,8 @@ pub(crate) enum KbVerb {
     Search(KbSearchArgs),
     #[command(about = tr("待办:没答上来的、评价低的", "work: unanswered questions, low ratings"))]
     Items(KbItemsArgs),
+    #[command(about = tr("冲突:现行文件里说法不一的句子", "contradictions between texts in force"))]
+    Conflicts(KbConflictsArgs),
     #[command(about = tr("同义词:查看、提出、核对", "synonyms: see, propose, settle"))]
     Synonyms(KbSynonymsArgs),
     #[command(about = tr("关闭或打开一个主题", "switch a theme off or on"))]
@@ -197,6 +199,14 @@ pub(crate) struct KbItemsArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct KbConflictsArgs {
+    #[arg(long, value_name = "DATE", help = tr("按哪一天,默认今天", "as of this day, today by default"))]
+    pub(crate) as_of: Option<String>,
+    #[arg(long, value_name = "ID", help = tr("把这一处转为待办", "make work of this one"))]
+    pub(crate) work: Option<String>,
+}
+
+#[derive(Args)]
 pub(crate) struct KbSynonymsArgs {
     #[arg(long, value_name = "WORD=MEANS", help = tr("提出:市民的词=文件的词、文件的词", "propose: word=meaning、meaning"))]
     pub(crate) propose: Option<String>,
@@ -266,6 +276,10 @@ pub(crate) struct EvalQaArgs {
     pub(crate) embedder: Option<String>,
     #[arg(long, value_name = "DATE", default_value = "2026-11-22", help = tr("没写日期的题按哪一天", "the day of questions that name none"))]
     pub(crate) as_of: jiff::civil::Date,
+    #[arg(long, value_name = "MODEL", help = tr("改为评测这个模型的改写,走网关;只用调试部分", "measures rewording by this model instead, through the gateway; tuning part only"))]
+    pub(crate) writer: Option<String>,
+    #[arg(long, value_name = "N", requires = "writer", help = tr("只取约 N 题,均匀抽取", "about N questions, evenly taken"))]
+    pub(crate) sample: Option<usize>,
     #[arg(long, help = tr("列出没答对的题(不含盲测部分)", "list what went wrong, blind part apart"))]
     pub(crate) wrong: bool,
 }

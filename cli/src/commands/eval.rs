@@ -1,6 +1,6 @@
 //! `zhisuan eval qa`: the evaluation set against its knowledge bases, without any server.
 
-use super::{Context, embedder};
+use super::{Context, embedder, eval_writer};
 use crate::args::{EvalArgs, EvalQaArgs, EvalVerb};
 use crate::error::{Exit, Failure, Result};
 use crate::output::{Format, Printer};
@@ -26,12 +26,22 @@ pub(super) async fn run(context: &Context, args: EvalArgs) -> Result<Exit> {
         Some(model) => Some(embedder::open(model, context.out).await?),
         None => None,
     };
-    let out = context.out;
-    let work = spawn_blocking(move || measure(out, &args, embedder.as_ref())).await;
-    work.map_err(|error| failed(&error))?
+    let (out, args) = (context.out, Arc::new(args));
+    let told = Arc::clone(&args);
+    let work = spawn_blocking(move || measure(out, &told, embedder.as_ref())).await;
+    let bases = work.map_err(|error| failed(&error))??;
+    match &args.writer {
+        Some(writer) => eval_writer::run(context, &args, &bases, writer).await,
+        None => Ok(Exit::Done),
+    }
 }
 
-fn measure(out: Printer, args: &EvalQaArgs, embedder: Option<&Arc<dyn Embedder>>) -> Result<Exit> {
+/// Measures the bases unless a model shall reword their answers; returns them.
+fn measure(
+    out: Printer,
+    args: &EvalQaArgs,
+    embedder: Option<&Arc<dyn Embedder>>,
+) -> Result<Vec<(&'static str, Base)>> {
     let folder = tempfile::tempdir()?;
     let sample = sample(folder.path(), &args.knowledge)?;
     let mut bases = vec![("sample", built(&sample, embedder)?)];
@@ -45,11 +55,14 @@ fn measure(out: Printer, args: &EvalQaArgs, embedder: Option<&Arc<dyn Embedder>>
             args.seeds.display()
         ));
     }
+    if args.writer.is_some() {
+        return Ok(bases);
+    }
     let name = embedder.map(|embedder| embedder.name());
     if out.format() == Format::Table {
         let shown = name
             .as_deref()
-            .unwrap_or(tr("无,只用词", "none, words alone"));
+            .unwrap_or_else(|| tr("无,只用词", "none, words alone"));
         out.line(&say!("向量模型:{}", "model for vectors: {}", shown))?;
     }
     let run = Run {
@@ -63,13 +76,13 @@ fn measure(out: Printer, args: &EvalQaArgs, embedder: Option<&Arc<dyn Embedder>>
         if let Some(samples) = &args.samples {
             run.samples(file, samples)?;
         }
-        return Ok(Exit::Done);
+        return Ok(bases);
     }
     for split in [Split::Tune, Split::Blind] {
         let path = args.questions.join(format!("qa-{}.jsonl", split.name()));
         run.one(&path, split)?;
     }
-    Ok(Exit::Done)
+    Ok(bases)
 }
 
 /// One measurement: its bases, and what it is told to.
@@ -147,7 +160,7 @@ fn of_base(cases: &[Case], name: &str) -> Vec<Case> {
     own.cloned().collect()
 }
 
-fn cases(path: &Path) -> Result<Vec<Case>> {
+pub(super) fn cases(path: &Path) -> Result<Vec<Case>> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let shown = path.display();
         let message = say!("读不了 {}:{}", "cannot read {}: {}", shown, error);
@@ -156,7 +169,7 @@ fn cases(path: &Path) -> Result<Vec<Case>> {
     read(&text).map_err(|error| Failure::usage("ZS-CLI-VALUE", error.to_string()))
 }
 
-fn failed(error: &dyn std::fmt::Display) -> Failure {
+pub(super) fn failed(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, "ZS-KNOWLEDGE", error.to_string())
 }
 

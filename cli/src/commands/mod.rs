@@ -15,6 +15,8 @@ mod deploy;
 mod embedder;
 #[cfg(feature = "server")]
 mod eval;
+#[cfg(feature = "server")]
+mod eval_writer;
 mod kb;
 mod key;
 mod list;

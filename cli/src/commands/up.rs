@@ -58,6 +58,8 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
             Some(folder) => Some(folder),
             None => examples::provide("knowledge", data.path())?,
         },
+        keep_days: args.keep_answers,
+        public_url: args.gateway_public_url,
         catalogue: args.catalogue,
         allow_commands: args.allow_commands,
         simulated: devices,
@@ -66,7 +68,8 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
     .await?;
     let operator = stack.operator()?;
     let started = prepare(context, &stack, &operator, &data, has_simulated).await?;
-    stack.help_knowledge(&started.key, &args.model)?;
+    let writer = args.qa_writer.as_deref().unwrap_or(&args.model);
+    stack.help_knowledge(&started.key, Some(writer).filter(|name| *name != "off"))?;
     if has_simulated {
         out.note(tr(
             "注意:加速卡是模拟设备,不会真的计算",

@@ -19,11 +19,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `up` on free ports with a data folder and a home.
     pub(crate) fn start(data: &Path, home: &Path) -> Self {
-        Self::start_with(data, home, None)
+        Self::start_with(data, home, None, &[])
     }
 
-    /// The same, on a cache of models of its own.
-    pub(crate) fn start_with(data: &Path, home: &Path, cache: Option<&Path>) -> Self {
+    /// The same, on a cache of models of its own and with more arguments.
+    pub(crate) fn start_with(
+        data: &Path,
+        home: &Path,
+        cache: Option<&Path>,
+        more: &[&str],
+    ) -> Self {
         let script = "\"$@\" & pid=$!; exec >&-; read -r _; kill -TERM $pid; wait $pid";
         let mut child = Command::new("sh")
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_zhisuan")])
@@ -32,6 +37,7 @@ impl Server {
             .args(["--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0"])
             .arg("--data-dir")
             .arg(data)
+            .args(more)
             .env_clear()
             .env("HOME", home)
             .envs(cache.map(|cache| ("ZHISUAN_CACHE", cache)))

@@ -63,7 +63,7 @@ fn training_goes_back_with_its_checkpoint_and_goes_on_at_the_next_start() {
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (data, home) = (folder.path().join("data"), folder.path());
-    let first = Server::start_with(&data, home, Some(&cache));
+    let first = Server::start_with(&data, home, Some(&cache), &[]);
     let key = first.text("key").to_owned();
     let user = first.user(&key);
     let id = submit_training(&user);
@@ -76,7 +76,7 @@ fn training_goes_back_with_its_checkpoint_and_goes_on_at_the_next_start() {
     assert_eq!(first.stop(), Some(0));
     stopped_in("a training job under way", from);
 
-    let again = Server::start_with(&data, home, Some(&cache));
+    let again = Server::start_with(&data, home, Some(&cache), &[]);
     let user = again.user(&key);
     let resumed = until(&user, &id, |job| {
         let attempts = job["attempts"].as_array().map_or(0, Vec::len);
@@ -107,7 +107,7 @@ fn an_answer_under_way_is_told_to_its_end_and_paid_for() {
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (data, home) = (folder.path().join("data"), folder.path());
-    let server = Server::start_with(&data, home, Some(&cache));
+    let server = Server::start_with(&data, home, Some(&cache), &[]);
     let deployed =
         server
             .operator()
@@ -143,7 +143,7 @@ fn an_answer_under_way_is_told_to_its_end_and_paid_for() {
     );
     assert!(rest.len() > 100, "{}", String::from_utf8_lossy(&rest));
 
-    let again = Server::start_with(&data, home, Some(&cache));
+    let again = Server::start_with(&data, home, Some(&cache), &[]);
     let bill = again.user(&key).run(&["statement", "--json"]);
     let bill: Value = serde_json::from_str(&bill.stdout).expect("JSON");
     let lines = bill["lines"].as_array().cloned().unwrap_or_default();

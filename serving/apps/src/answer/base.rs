@@ -83,6 +83,8 @@ pub struct Base {
     pub(super) dense: Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
     pub(super) synonyms: Synonyms,
     cache: AnswerCache,
+    /// Answers in the words of models.
+    written: AnswerCache,
 }
 
 impl fmt::Debug for Base {
@@ -164,6 +166,7 @@ impl Base {
             index,
             dense,
             cache: AnswerCache::default(),
+            written: AnswerCache::default(),
         }
     }
 
@@ -232,8 +235,23 @@ impl Base {
             answer.hand_over = self.hand_over(day, asked.place.as_deref());
         }
         hashes::seal(&mut answer);
-        self.cache.put(&answer);
+        self.cache.put(&answer.hashes.question, &answer);
         answer
+    }
+
+    /// Places that texts are about, folded.
+    pub(super) fn places(&self) -> &[String] {
+        &self.places
+    }
+
+    /// What came of an earlier prompt.
+    pub(super) fn written(&self, key: &str) -> Option<Arc<Answer>> {
+        self.written.get(key)
+    }
+
+    /// Keeps what came of a prompt as long as this base.
+    pub(super) fn keep_written(&self, key: &str, answer: &Answer) {
+        self.written.put(key, answer);
     }
 
     fn hit(&self, found: Found) -> Option<Hit> {

@@ -8,7 +8,7 @@ use super::record::Answer;
 /// Most answers kept.
 const CAPACITY: usize = 2048;
 
-/// The latest answers by the digest of their question, the oldest forgotten first.
+/// The latest answers by a digest of all that they depend on beside the base, the oldest forgotten first.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerCache {
     kept: Mutex<Kept>,
@@ -21,12 +21,12 @@ struct Kept {
 }
 
 impl AnswerCache {
-    pub(crate) fn get(&self, question: &str) -> Option<Arc<Answer>> {
-        self.lock().answers.get(question).cloned()
+    pub(crate) fn get(&self, key: &str) -> Option<Arc<Answer>> {
+        self.lock().answers.get(key).cloned()
     }
 
-    pub(crate) fn put(&self, answer: &Answer) {
-        let key = answer.hashes.question.clone();
+    pub(crate) fn put(&self, key: &str, answer: &Answer) {
+        let key = key.to_owned();
         let mut kept = self.lock();
         if kept
             .answers

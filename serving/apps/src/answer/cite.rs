@@ -7,8 +7,10 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::evidence::SentenceView;
+use super::question::orders_a_machine;
 use super::record::{Citation, Sentence};
 use crate::kb::{Origin, Version};
+use crate::retrieve::fold;
 
 /// Why a citation does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -83,7 +85,8 @@ impl Citation {
     }
 }
 
-/// Cites the chosen sentences and keeps those whose bytes hold them.
+/// Cites the chosen sentences and keeps those whose bytes hold them, but for orders to a machine:
+/// no text for people holds those, and a reader could take them for the answer.
 pub(crate) fn verified(version: &Version, day: Date, chosen: &[&SentenceView]) -> Vec<Sentence> {
     let mut kept = Vec::new();
     let mut checked = None;
@@ -91,6 +94,10 @@ pub(crate) fn verified(version: &Version, day: Date, chosen: &[&SentenceView]) -
         let path = version.passages.get(sentence.passage).map(|p| &*p.path);
         let path = path.unwrap_or_default();
         let citation = Citation::of(version, path, sentence.span.clone(), day);
+        if orders_a_machine(&fold(&citation.quote)) {
+            tracing::warn!(document = %citation.document, "a sentence that orders a machine");
+            continue;
+        }
         if let Some(head) = &sentence.header {
             let head = Citation::of(version, path, head.clone(), day);
             let known = |s: &Sentence| s.text == head.quote;

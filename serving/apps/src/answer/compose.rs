@@ -19,6 +19,10 @@ pub(crate) const GENERATED_LABEL: &str =
 
 /// The reason code of a question that does not say which place it is about.
 pub(crate) const WHICH_PLACE: &str = "which_place";
+/// What stands before a model's sentences.
+pub(crate) fn generated_message(day: Date) -> String {
+    format!("截至{}，按来源文件改写如下：", chinese_day(day))
+}
 
 /// What an answer will say, before it is sealed.
 #[derive(Debug)]

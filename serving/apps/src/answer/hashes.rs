@@ -11,7 +11,6 @@ const RULES: &[&str] = &[
     include_str!("ask.rs"),
     include_str!("base.rs"),
     include_str!("cite.rs"),
-    include_str!("clash.rs"),
     include_str!("compose.rs"),
     include_str!("evidence/gate.rs"),
     include_str!("evidence/grade.rs"),
@@ -21,13 +20,14 @@ const RULES: &[&str] = &[
     include_str!("evidence/weigh.rs"),
     include_str!("find.rs"),
     include_str!("gather.rs"),
+    include_str!("generate/check.rs"),
     include_str!("generate/mod.rs"),
     include_str!("generate/prompt.rs"),
+    include_str!("generate/sources.rs"),
     include_str!("generate/split.rs"),
     include_str!("head.rs"),
     include_str!("home.rs"),
     include_str!("narrow.rs"),
-    include_str!("numbers.rs"),
     include_str!("question/clause.rs"),
     include_str!("question/day.rs"),
     include_str!("question/matter.rs"),
@@ -36,13 +36,19 @@ const RULES: &[&str] = &[
     include_str!("question/route.rs"),
     include_str!("question/words.rs"),
     include_str!("reply.rs"),
+    include_str!("verify/amounts.rs"),
+    include_str!("verify/denials.rs"),
+    include_str!("verify/keywords.rs"),
     include_str!("verify/mod.rs"),
     include_str!("verify/names.rs"),
     include_str!("verify/polarity.rs"),
+    include_str!("verify/segment.rs"),
     include_str!("question/places.txt"),
+    include_str!("../kb/conflict/statement.rs"),
+    include_str!("../kb/quantity.rs"),
+    include_str!("../kb/script.rs"),
     include_str!("../retrieve/best.rs"),
     include_str!("../retrieve/dense.rs"),
-    include_str!("../retrieve/fold.rs"),
     include_str!("../retrieve/fuse.rs"),
     include_str!("../retrieve/index.rs"),
     include_str!("../retrieve/synonyms.rs"),
@@ -82,6 +88,7 @@ pub(crate) fn before(asked: &Asked, base: &str, model: &str) -> Hashes {
             digest(&["model", model])
         },
         configuration: CONFIGURATION.clone(),
+        prompt: String::new(),
         answer: String::new(),
     }
 }
@@ -101,14 +108,19 @@ pub(crate) fn seal(answer: &mut Answer) {
     let said = serde_json::to_string(&said).unwrap_or_default();
     answer.hashes.answer = digest(&["answer", &said]);
     let hashes = &answer.hashes;
-    let name = digest(&[
+    let mut parts = vec![
         "id",
         &hashes.question,
         &hashes.base,
         &hashes.model,
         &hashes.configuration,
         &hashes.answer,
-    ]);
+    ];
+    // Answers that no model wrote keep the names that they had before there were prompts.
+    if !hashes.prompt.is_empty() {
+        parts.push(&hashes.prompt);
+    }
+    let name = digest(&parts);
     name.get(..32).unwrap_or(&name).clone_into(&mut answer.id);
 }
 

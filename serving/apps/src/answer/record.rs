@@ -132,6 +132,9 @@ pub struct Hashes {
     pub model: String,
     /// Rules and settings of this build.
     pub configuration: String,
+    /// All that a model was told; empty where none was asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prompt: String,
     /// The sentences and citations.
     pub answer: String,
 }

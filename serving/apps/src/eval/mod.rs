@@ -8,6 +8,7 @@ mod report;
 mod sample;
 mod score;
 mod seeds;
+mod written;
 
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ pub use report::{Report, Row};
 pub use sample::{Sample, samples};
 pub use score::{EVIDENCE_AT, Score, score};
 pub use seeds::{Reviewed, review_seeds};
+pub use written::{WrittenReport, run_written};
 
 /// Asks all `cases`, which belong to one split and to this base, and adds them to a report; `seen`
 /// gets every question with its answer and score unless they are blind. `day` is the day of

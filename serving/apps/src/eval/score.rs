@@ -97,7 +97,7 @@ fn version_of<'a>(published: &'a Published, document: &str, number: u32) -> Opti
 }
 
 /// Whether a text holds all facts; scripts, widths and blanks do not count.
-fn holds(text: &str, facts: &[Fact]) -> bool {
+pub(super) fn holds(text: &str, facts: &[Fact]) -> bool {
     let text = bare(text);
     let has = |fact: &Fact| fact.ways().iter().any(|way| text.contains(&bare(way)));
     facts.iter().all(has)

@@ -2,15 +2,18 @@
 //! other: same keys, limits, meter and audit. Citations are OpenAI's `annotations`, and the whole
 //! record stands beside them under `zhisuan`.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::Site;
 use super::citizen::answer::{number_of, numbered};
@@ -56,8 +59,19 @@ pub(crate) async fn chat(State(site): State<Site>, headers: HeaderMap, body: Byt
     let question = last
         .map(|message| text_of(&message.content))
         .unwrap_or_default();
-    match site.qa.ask(&Question::plain(&question)).await {
-        Ok(answer) if asked.stream => stream(&asked.model, &site, &answer),
+    let question = Question {
+        as_of: told(&asked.messages, "as_of"),
+        place: told(&asked.messages, "place"),
+        reworded: true,
+        ..Question::plain(&question)
+    };
+    if asked.stream {
+        return match question.asked(site.qa.today()) {
+            Ok(_) => stream(site, asked.model, question),
+            Err(fault) => refuse(StatusCode::BAD_REQUEST, &fault.to_string()),
+        };
+    }
+    match site.qa.ask(&question).await {
         Ok(answer) => Json(whole(&asked.model, &site, &answer)).into_response(),
         Err(fault @ AskFault::Field(_)) => refuse(StatusCode::BAD_REQUEST, &fault.to_string()),
         Err(fault) => refuse(StatusCode::SERVICE_UNAVAILABLE, &fault.to_string()),
@@ -79,6 +93,21 @@ fn admitted(site: &Site, headers: &HeaderMap) -> bool {
 /// Compares in a time that does not tell where two secrets differ.
 fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+}
+
+/// What the messages of the system say of the question: the last line `as_of: 2025-01-31` or
+/// `place: 云麓市`. The gateway refuses fields that are not OpenAI's, so they stand there.
+fn told(messages: &[Message], name: &str) -> Option<String> {
+    let mut found = None;
+    let of_system = |message: &&Message| matches!(message.role.as_str(), "system" | "developer");
+    for message in messages.iter().filter(of_system) {
+        for line in text_of(&message.content).lines() {
+            let value = line.trim().strip_prefix(name).map(str::trim_start);
+            let value = value.and_then(|rest| rest.strip_prefix([':', '：']));
+            found = value.map(|value| value.trim().to_owned()).or(found);
+        }
+    }
+    found.filter(|value| !value.is_empty())
 }
 
 /// A message's text, plain or in parts.
@@ -254,47 +283,105 @@ fn whole(model: &str, site: &Site, answer: &Answer) -> Value {
     })
 }
 
-/// Sentences leave one by one; the annotations of all of them come with the last chunk before the
-/// reason, so that a reader who merges chunks by hand finds one list.
-fn stream(model: &str, site: &Site, answer: &Answer) -> Response {
-    let mut pieces = pieces(site, answer);
-    let usage = usage(answer, &pieces);
-    let annotations: Vec<Value> = pieces
-        .iter_mut()
-        .flat_map(|piece| piece.annotations.drain(..))
-        .collect();
-    let chunk = |delta: Value, reason: Value| {
-        json!({
-            "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk",
-            "created": 0, "model": model,
-            "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
-        })
-    };
-    let mut chunks = vec![chunk(
-        json!({"role": "assistant", "content": ""}),
-        Value::Null,
-    )];
-    let said = pieces
-        .into_iter()
-        .map(|piece| json!({"content": piece.text}));
-    chunks.extend(said.map(|delta| chunk(delta, Value::Null)));
-    let beside = json!({"annotations": annotations, "zhisuan": extension(answer)});
-    chunks.push(chunk(beside, Value::Null));
-    chunks.push(chunk(json!({}), json!("stop")));
-    chunks.push(json!({
-        "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk",
-        "created": 0, "model": model, "choices": [], "usage": usage,
-    }));
-    let mut body = String::new();
-    for chunk in &chunks {
-        let _ = writeln!(body, "data: {chunk}\n");
-    }
-    body.push_str("data: [DONE]\n\n");
+/// Sentences leave one by one as they are verified; the annotations of all of them come with the
+/// last chunk before the reason, so that a reader who merges chunks by hand finds one list.
+fn stream(site: Site, model: String, question: Question) -> Response {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let mut told = Told::new(model);
+    tokio::spawn(async move {
+        let send = |text: String| {
+            // The reader may have left; the answer is made and kept all the same.
+            drop(sender.send(text));
+        };
+        let mut tell = |draft: &Answer| send(told.more(&site, draft));
+        let answer = site.qa.ask_telling(&question, &mut tell).await;
+        match answer {
+            Ok(answer) => send(told.all(&site, &answer)),
+            Err(fault) => send(event(&error(&fault.to_string()))),
+        }
+    });
+    let events = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
+    let body = Body::from_stream(events.map(Ok::<_, Infallible>));
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
+/// How far a stream has come.
+struct Told {
+    model: String,
+    id: String,
+    pieces: usize,
+}
+
+impl Told {
+    fn new(model: String) -> Self {
+        Self {
+            model,
+            id: String::new(),
+            pieces: 0,
+        }
+    }
+
+    fn chunk(&self, delta: &Value, reason: &Value) -> String {
+        event(&json!({
+            "id": format!("chatcmpl-{}", self.id), "object": "chat.completion.chunk",
+            "created": 0, "model": self.model,
+            "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
+        }))
+    }
+
+    /// Chunks of the pieces that have not left. The first answer that is shown names the stream.
+    fn say(&mut self, answer: &Answer, pieces: &[Piece]) -> String {
+        let mut chunks = String::new();
+        if self.id.is_empty() {
+            self.id.clone_from(&answer.id);
+            let first = json!({"role": "assistant", "content": ""});
+            chunks.push_str(&self.chunk(&first, &Value::Null));
+        }
+        for piece in pieces.iter().skip(self.pieces) {
+            chunks.push_str(&self.chunk(&json!({"content": piece.text}), &Value::Null));
+        }
+        self.pieces = self.pieces.max(pieces.len());
+        chunks
+    }
+
+    /// More of an answer that is still being written.
+    fn more(&mut self, site: &Site, draft: &Answer) -> String {
+        let mut pieces = pieces(site, draft);
+        // The sources and the label come when all sentences are there.
+        pieces.truncate(pieces.len().saturating_sub(1));
+        self.say(draft, &pieces)
+    }
+
+    /// What is left of the answer, and what stands beside it.
+    fn all(&mut self, site: &Site, answer: &Answer) -> String {
+        let mut pieces = pieces(site, answer);
+        let usage = usage(answer, &pieces);
+        let mut chunks = self.say(answer, &pieces);
+        let annotations: Vec<Value> = pieces
+            .iter_mut()
+            .flat_map(|piece| piece.annotations.drain(..))
+            .collect();
+        let beside = json!({"annotations": annotations, "zhisuan": extension(answer)});
+        chunks.push_str(&self.chunk(&beside, &Value::Null));
+        chunks.push_str(&self.chunk(&json!({}), &json!("stop")));
+        chunks.push_str(&event(&json!({
+            "id": format!("chatcmpl-{}", self.id), "object": "chat.completion.chunk",
+            "created": 0, "model": self.model, "choices": [], "usage": usage,
+        })));
+        chunks.push_str("data: [DONE]\n\n");
+        chunks
+    }
+}
+
+fn event(value: &Value) -> String {
+    format!("data: {value}\n\n")
+}
+
+fn error(message: &str) -> Value {
+    let kind = "invalid_request_error";
+    json!({"error": {"message": message, "type": kind, "param": null, "code": null}})
+}
+
 fn refuse(status: StatusCode, message: &str) -> Response {
-    let error =
-        json!({"message": message, "type": "invalid_request_error", "param": null, "code": null});
-    (status, Json(json!({"error": error}))).into_response()
+    (status, Json(error(message))).into_response()
 }

@@ -7,6 +7,7 @@ mod citizen;
 mod gov_qa;
 mod guard;
 mod href;
+mod pace;
 mod shell;
 mod staff;
 
@@ -16,9 +17,10 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use zhisuan_web::headers;
+use zhisuan_web::parts::{self, Tone};
+use zhisuan_web::{Page, headers, html};
 
 use crate::answer::{Answer, Notice, since};
 use crate::guide::{Item, items};
@@ -37,8 +39,11 @@ pub struct Site {
     pub(crate) qa: Qa,
     /// What a gateway must show to use the base as a model; none closes that address.
     pub(crate) gateway_secret: Option<String>,
-    /// Stands before links in citations that leave this site; unset until the listener is known.
+    /// Stands before links in citations that leave this site, and says whether it is reached over
+    /// TLS; unset until the listener is known.
     pub(crate) public_url: Arc<OnceLock<String>>,
+    /// How often each address asks.
+    pub(crate) pace: Arc<pace::Pace>,
     /// The staff's side; none closes it.
     pub(crate) desk: Option<Desk>,
 }
@@ -50,6 +55,7 @@ impl Site {
             qa,
             gateway_secret: None,
             public_url: Arc::default(),
+            pace: Arc::default(),
             desk: None,
         }
     }
@@ -90,7 +96,10 @@ impl Site {
     /// Opens the staff's side.
     #[must_use]
     pub fn with_desk(mut self, desk: Desk) -> Self {
-        self.desk = Some(desk);
+        self.desk = Some(Desk {
+            public_url: Arc::clone(&self.public_url),
+            ..desk
+        });
         self
     }
 
@@ -113,8 +122,18 @@ async fn permitted(State(site): State<Site>, request: Request, next: Next) -> Re
     if !as_model && staff::knows(desk, request.headers()).await {
         return next.run(request).await;
     }
-    let message = "这个知识库只供内部使用，请先登录（/kb/signin）".to_owned();
-    api::error(StatusCode::FORBIDDEN, "ZS-AUTH", None, message)
+    if request.uri().path().starts_with("/api/") {
+        let message = "这个知识库只供内部使用，请先登录（/kb/signin）".to_owned();
+        return api::error(StatusCode::FORBIDDEN, "ZS-AUTH", None, message);
+    }
+    Page::new("只供内部使用")
+        .site("政务知识问答", "/qa")
+        .status(StatusCode::FORBIDDEN)
+        .body(html! {
+            (parts::alert(Tone::Info, "这个知识库只供内部使用", "请用工作人员的密钥登录后再打开。"))
+            p { a href="/kb/signin" { "登录" } }
+        })
+        .into_response()
 }
 
 /// Pages for citizens under `/qa`, JSON under `/api/qa`, and the base as a model under `/qa/v1`,
@@ -142,7 +161,8 @@ pub fn router(site: Site) -> Router {
         .route("/api/qa/feedback", post(api::feedback))
         .route("/api/qa/ticket", post(api::ticket))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(site.clone(), permitted));
+        .layer(from_fn_with_state(site.clone(), permitted))
+        .layer(from_fn_with_state(site.clone(), pace::kept));
     let routes = match &site.desk {
         Some(desk) => routes
             .route(

@@ -1,10 +1,12 @@
 //! Questions and answers as a service: the current base, the log of answers, what people say of
 //! them, and the models that help where they are there.
 
+mod again;
 mod follow;
 mod keeper;
 mod models;
 mod question;
+mod replay;
 mod shelf;
 mod vectors;
 mod writer;
@@ -14,9 +16,11 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use serde::Serialize;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
 
-use crate::answer::{Answer, Base, Hit, Maker, Writer, generate, question_digest};
+use crate::answer::{Answer, Asked, Base, Drafts, Hit, Writer, generate};
 use crate::calendar::china_today;
 use crate::kb::Published;
 
@@ -25,6 +29,7 @@ pub use models::{ModelServer, RemoteEmbedder};
 pub use question::{AskFault, Question, day};
 
 pub use follow::Helper;
+pub use replay::Replayed;
 pub use writer::RemoteWriter;
 
 pub(crate) use shelf::now_ms;
@@ -42,10 +47,20 @@ struct Inner {
     today: Today,
     /// The model that writes sentences, where one is served.
     writer: RwLock<Option<Arc<dyn Writer>>>,
+    /// Turns of the writer that are free.
+    turns: Semaphore,
+    /// Whether texts are being brought in.
+    reading: watch::Sender<bool>,
 }
 
+/// A question to a base that has no texts yet waits so long for the first ones.
+const READING: Duration = Duration::from_secs(10);
+
 /// A model gets so long for an answer; then the texts' own sentences stand.
-const PATIENCE: Duration = Duration::from_secs(45);
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Answers that a model writes at once.
+const REWORDED_AT_ONCE: usize = 3;
 
 /// The models that help.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -71,19 +86,8 @@ pub struct Status {
     pub index_bytes: (u64, usize),
     /// The models that help.
     pub helpers: Helpers,
-}
-
-/// An answer that was made again.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Replayed {
-    /// Id of the answer.
-    pub id: String,
-    /// Whether the same text came out; none where it could not be made again.
-    pub same: Option<bool>,
-    /// Why it could not, or what differs.
-    pub why: String,
-    /// The answer as it was kept.
-    pub answer: Answer,
+    /// Whether texts are being brought in.
+    pub reading: bool,
 }
 
 impl Qa {
@@ -99,7 +103,33 @@ impl Qa {
             keeper,
             today,
             writer: RwLock::default(),
+            turns: Semaphore::new(REWORDED_AT_ONCE),
+            reading: watch::Sender::new(false),
         }))
+    }
+
+    /// Says whether texts are being brought in from now on.
+    pub fn reading(&self, reading: bool) {
+        self.0.reading.send_replace(reading);
+    }
+
+    /// Whether texts are being brought in: what is not there yet may still come.
+    pub fn is_reading(&self) -> bool {
+        *self.0.reading.borrow()
+    }
+
+    /// Waits a while for the first texts where there are none: nothing must not be said to be
+    /// unanswered because it was not read yet.
+    async fn first_texts(&self) -> Result<(), AskFault> {
+        if !self.is_reading() || !self.published().versions.is_empty() {
+            return Ok(());
+        }
+        let mut reading = self.0.reading.subscribe();
+        let read = timeout(READING, reading.wait_for(|reading| !reading)).await;
+        match read {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(AskFault::Reading),
+        }
     }
 
     /// Puts another base in the place of the current one; questions under way end on the old one.
@@ -153,6 +183,7 @@ impl Qa {
         let published = base.published();
         Status {
             base: published.base.clone(),
+            reading: self.is_reading(),
             digest: published.digest.clone(),
             versions: published.versions.len(),
             passages: base.passages(),
@@ -167,28 +198,72 @@ impl Qa {
     /// Answers a question. It is kept before it is told: what cannot be written down is not said.
     pub async fn ask(&self, question: &Question) -> Result<Answer, AskFault> {
         let asked = question.asked(self.today())?;
-        let (base, keeper) = (self.base(), Arc::clone(&self.0.keeper));
-        let written = match self.writer().filter(|_| question.reworded) {
-            Some(writer) => {
-                let tell = &mut |_: &_| {};
-                Some(generate(&base, &asked, writer.as_ref(), PATIENCE, tell).await)
-            }
-            None => None,
+        self.first_texts().await?;
+        let answer = match self.writer_for(question) {
+            Some((writer, _turn)) => self.reworded(&asked, writer.as_ref(), &mut |_| {}).await.0,
+            None => self.extract(&asked).await?,
         };
-        let work = spawn_blocking(move || {
-            let answer = written.unwrap_or_else(|| base.answer(&asked));
-            keeper.keep(&answer)?;
-            Ok(answer)
-        });
-        work.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "question task failed");
-            Err(AskFault::Interrupted)
-        })
+        self.keep(&answer).await?;
+        Ok(answer)
+    }
+
+    /// The same; `tell` gets a reworded answer sentence by sentence as it is verified. The extract
+    /// that it rests on is kept before the first, so that a log that takes nothing stops it all.
+    pub async fn ask_telling(
+        &self,
+        question: &Question,
+        tell: &mut (dyn FnMut(&Answer) + Send),
+    ) -> Result<Answer, AskFault> {
+        let asked = question.asked(self.today())?;
+        self.first_texts().await?;
+        let extract = self.extract(&asked).await?;
+        self.keep(&extract).await?;
+        let Some((writer, _turn)) = self.writer_for(question) else {
+            return Ok(extract);
+        };
+        let (answer, _) = self.reworded(&asked, writer.as_ref(), tell).await;
+        if answer.id != extract.id {
+            self.keep(&answer).await?;
+        }
+        Ok(answer)
+    }
+
+    /// The writer for a question that asks for one, with a turn of it. Anybody may ask for one, and
+    /// each holds a model for long, so that only a few do at once; the others get the extract.
+    fn writer_for(&self, question: &Question) -> Option<(Arc<dyn Writer>, SemaphorePermit<'_>)> {
+        let writer = self.writer().filter(|_| question.reworded)?;
+        let turn = self.0.turns.try_acquire().ok()?;
+        Some((writer, turn))
+    }
+
+    async fn reworded(
+        &self,
+        asked: &Asked,
+        writer: &dyn Writer,
+        tell: &mut (dyn FnMut(&Answer) + Send),
+    ) -> (Answer, Drafts) {
+        let base = self.base();
+        let made = generate(&base, asked, writer, PATIENCE, tell).await;
+        (made.answer, made.drafts)
+    }
+
+    async fn extract(&self, asked: &Asked) -> Result<Answer, AskFault> {
+        let (base, asked) = (self.base(), asked.clone());
+        let work = spawn_blocking(move || base.answer(&asked)).await;
+        work.map_err(|error| interrupted(&error))
+    }
+
+    async fn keep(&self, answer: &Answer) -> Result<(), AskFault> {
+        let (keeper, answer) = (Arc::clone(&self.0.keeper), answer.clone());
+        let work = spawn_blocking(move || keeper.keep(&answer)).await;
+        work.map_err(|error| interrupted(&error))??;
+        Ok(())
     }
 
     /// The best passages for a question.
     pub async fn search(&self, question: &Question) -> Result<Vec<Hit>, AskFault> {
         let asked = question.asked(self.today())?;
+        self.first_texts().await?;
         let base = self.base();
         let work = spawn_blocking(move || base.search(&asked)).await;
         work.map_err(|_| AskFault::Interrupted)
@@ -209,62 +284,9 @@ impl Qa {
         let work = spawn_blocking(move || keeper.say(&opinion)).await;
         work.unwrap_or_else(|error| Err(KeepFault(error.to_string())))
     }
-
-    /// Makes an answer again and compares.
-    pub async fn replay(&self, id: &str) -> Option<Replayed> {
-        let answer = self.kept(id).await?;
-        let base = self.base();
-        let work = spawn_blocking(move || replay(&base, answer)).await;
-        work.ok()
-    }
 }
 
-/// The same question on the same base must give the same text. What the log does not hold of the
-/// question (place and breadth) is found again by its digest.
-fn replay(base: &Base, answer: Answer) -> Replayed {
-    let told = |same, why: &str, answer: Answer| Replayed {
-        id: answer.id.clone(),
-        same,
-        why: why.to_owned(),
-        answer,
-    };
-    if base.published().digest != answer.hashes.base {
-        let why = "知识库在此之后有新的发布，当时的回答按存档原样给出";
-        return told(None, why, answer);
-    }
-    if answer.made_by != Maker::Extract {
-        let why = "由模型改写的回答不重算，按存档原样给出；每句都核对过出处";
-        return told(None, why, answer);
-    }
-    let places = base
-        .published()
-        .versions
-        .iter()
-        .map(|v| v.head.place.clone());
-    let mut places: Vec<Option<String>> = places.collect();
-    places.push(None);
-    places.sort();
-    places.dedup();
-    let mut candidates = places
-        .iter()
-        .flat_map(|place| question::breadths(&answer, place.as_deref()));
-    let found = candidates.find(|asked| question_digest(asked) == answer.hashes.question);
-    let Some(asked) = found else {
-        let why = "问题存档前遮去了个人号码，无法逐字重算，当时的回答按存档原样给出";
-        return told(None, why, answer);
-    };
-    let again = base.answer(&asked);
-    if again.hashes == answer.hashes && again.sentences == answer.sentences {
-        told(Some(true), "", answer)
-    } else if again.hashes.configuration != answer.hashes.configuration {
-        told(None, "程序的规则已更新，当时的回答按存档原样给出", answer)
-    } else if again.hashes.model != answer.hashes.model {
-        told(None, "所用模型已更换，当时的回答按存档原样给出", answer)
-    } else {
-        told(
-            Some(false),
-            "重算的结果与存档不同，请报告给维护人员",
-            answer,
-        )
-    }
+fn interrupted(error: &JoinError) -> AskFault {
+    tracing::error!(%error, "question task failed");
+    AskFault::Interrupted
 }

@@ -8,9 +8,9 @@ use zhisuan_apps::pages::{self, Site};
 
 use crate::browser::governed;
 
-const KITE: &str = "---\n标题: 风筝放飞许可办事指南\n发布机构: 云麓市文化局\n适用地区: 云麓市\n状态: 现行\n---\n\n# 风筝放飞许可办事指南\n\n## 收费标准\n\n风筝放飞许可收费3元。\n";
+pub(crate) const KITE: &str = "---\n标题: 风筝放飞许可办事指南\n发布机构: 云麓市文化局\n适用地区: 云麓市\n状态: 现行\n---\n\n# 风筝放飞许可办事指南\n\n## 收费标准\n\n风筝放飞许可收费3元。\n";
 
-async fn send(site: &Site, request: Request<Body>) -> (StatusCode, String, String) {
+pub(crate) async fn send(site: &Site, request: Request<Body>) -> (StatusCode, String, String) {
     let answer = pages::router(site.clone()).oneshot(request).await.unwrap();
     let (head, body) = answer.into_parts();
     let cookie = head
@@ -89,6 +89,7 @@ async fn strangers_see_nothing_and_clerks_see_what_waits() {
         "/kb",
         "/kb/documents",
         "/kb/work",
+        "/kb/conflicts",
         "/kb/words",
         "/kb/tickets",
         "/kb/add",
@@ -111,6 +112,7 @@ async fn strangers_see_nothing_and_clerks_see_what_waits() {
         "/kb",
         "/kb/documents",
         "/kb/work",
+        "/kb/conflicts",
         "/kb/words",
         "/kb/tickets",
         "/kb/add",

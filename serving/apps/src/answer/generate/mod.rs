@@ -1,39 +1,39 @@
 //! Answers in a model's words: each sentence is checked against its sources before it is told.
 //!
-//! The model sees only passages of texts that the extractive answer already stands on, so it cannot
-//! leave the place, the day or the evidence. What it writes without support is dropped; when the
-//! asked fact goes with it, the extractive answer stands.
+//! The model sees only the sentences of the extractive answer, so it cannot leave the place, the day
+//! or the evidence. What it writes without support is dropped; when the asked fact goes with it, the
+//! extractive answer stands.
 
+mod check;
 mod prompt;
+mod sources;
 mod split;
 
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use serde::Serialize;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use super::base::Base;
-use super::compose::{GENERATED_LABEL, notices};
+use super::compose::{GENERATED_LABEL, generated_message};
 use super::hashes;
-use super::numbers::values;
-use super::record::{Answer, Asked, Citation, Maker, Outcome, Sentence};
-use super::verify::{Unsupported, verify};
-use crate::kb::Version;
-pub use prompt::Prompt;
-use prompt::Source;
+use super::question::without_attack;
+use super::record::{Answer, Asked, Maker, Sentence};
+use super::verify::Unsupported;
+use crate::retrieve::fold;
+use check::{core_stands, supported};
+pub use prompt::{Prompt, Role, Turn};
+use sources::{Source, sources};
 use split::{Splitter, Written};
 
 /// Longest text that is read of a model, in bytes.
 const MAX_WRITTEN: usize = 16_000;
-/// Most sentences told.
-const MAX_SENTENCES: usize = 8;
-/// Most passages shown to the model.
-const MAX_PASSAGES: usize = 6;
 
 /// Why a model wrote nothing more.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
 #[error("{0}")]
 pub struct WriteFault(pub String);
 
@@ -42,239 +42,247 @@ pub trait Writer: Send + Sync {
     /// Served name of the model: equal names and prompts are taken to give equal texts.
     fn name(&self) -> String;
 
+    /// What tells the deployment that wrote last from another of the same name; empty for unknown.
+    fn fingerprint(&self) -> String {
+        String::new()
+    }
+
     /// Pieces of text as the model writes them.
     fn write(&self, prompt: Prompt) -> BoxStream<'static, Result<String, WriteFault>>;
 }
 
-/// A passage with the sentences that may be cited of it.
-struct Passage<'a> {
-    version: &'a Version,
-    citations: Vec<Citation>,
+/// A sentence that was written and not told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dropped {
+    /// The sentence.
+    pub text: String,
+    /// Code of the reason.
+    pub code: &'static str,
+    /// The reason in words.
+    pub reason: String,
+}
+
+/// What came of a model's text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Drafts {
+    /// The model was asked, now or when the same question came before.
+    pub asked: bool,
+    /// Sentences that stood the check.
+    pub verified: usize,
+    /// Those that did not.
+    pub dropped: Vec<Dropped>,
+    /// Why it stopped early.
+    pub fault: Option<WriteFault>,
+}
+
+/// An answer with what came of the model's text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generated {
+    /// What is told: `made_by` says whether in the model's words.
+    pub answer: Answer,
+    /// How it came to be.
+    pub drafts: Drafts,
 }
 
 /// Answers in the words of a model, or in those of the texts where that is not possible: where
-/// nothing answers, where texts contradict each other or do not hold, where the model fails or
-/// takes longer than `patience`, and where the asked fact did not stand the check.
+/// nothing answers, where texts contradict each other or do not hold, where they are a list or a
+/// table, where the model fails or takes longer than `patience`, and where the asked fact did not
+/// stand the check.
 ///
-/// `tell` gets each sentence once it is verified. The answer that is returned counts: when it is
-/// made by extract, what was told is to be replaced by it.
+/// `tell` gets the answer as far as it is verified, the first time once the asked fact is in it: what
+/// was told is never taken back, and the answer that is returned begins with it.
 pub async fn generate(
     base: &Base,
     asked: &Asked,
     writer: &dyn Writer,
     patience: Duration,
-    tell: &mut (dyn FnMut(&Sentence) + Send),
-) -> Answer {
+    tell: &mut (dyn FnMut(&Answer) + Send),
+) -> Generated {
+    made(base, asked, writer, patience, tell, true).await
+}
+
+/// The same without what is remembered of the same prompt.
+pub(crate) async fn generate_anew(
+    base: &Base,
+    asked: &Asked,
+    writer: &dyn Writer,
+    patience: Duration,
+) -> Generated {
+    made(base, asked, writer, patience, &mut |_| {}, false).await
+}
+
+/// Whether every sentence of an answer in a model's words stands the check of today.
+pub(crate) fn still_stands(base: &Base, asked: &Asked, answer: &Answer) -> bool {
     let extract = base.answer(asked);
-    if extract.outcome != Outcome::Answered {
-        return extract;
-    }
-    let passages = passages(base, asked, &extract);
-    let sources: Vec<Source> = passages.iter().map(source).collect();
-    let mut stream = writer.write(prompt::prompt(&extract.question, &sources));
-    let until = Instant::now() + patience;
-    let (mut splitter, mut length) = (Splitter::default(), 0);
-    let mut kept: Vec<Sentence> = Vec::new();
-    let mut whole = false;
-    while kept.len() < MAX_SENTENCES && length < MAX_WRITTEN {
-        let piece = match timeout_at(until, stream.next()).await {
-            Ok(Some(Ok(piece))) => piece,
-            Ok(None) => {
-                whole = true;
-                break;
-            }
-            Ok(Some(Err(fault))) => {
-                tracing::warn!(%fault, "the writing model failed");
-                break;
-            }
-            Err(_) => {
-                tracing::warn!("the writing model took too long");
-                break;
-            }
+    let sources = sources(base, &extract);
+    let again = |sentence: &Sentence| {
+        let named = sources
+            .iter()
+            .zip(1..)
+            .filter(|(source, _)| sentence.citations.contains(&source.citation));
+        let written = Written {
+            text: sentence.text.clone(),
+            sources: named.map(|(_, number)| number).collect(),
         };
-        length += piece.len();
-        for written in splitter.push(&piece) {
-            keep(&mut kept, supported(&written, &passages), tell);
+        supported(&written, &sources, base.places()).is_ok_and(|again| again == *sentence)
+    };
+    core_stands(&extract, &answer.sentences) && answer.sentences.iter().all(again)
+}
+
+async fn made(
+    base: &Base,
+    asked: &Asked,
+    writer: &dyn Writer,
+    patience: Duration,
+    tell: &mut (dyn FnMut(&Answer) + Send),
+    remembers: bool,
+) -> Generated {
+    let extract = base.answer(asked);
+    let sources = sources(base, &extract);
+    if sources.is_empty() {
+        let drafts = Drafts::default();
+        return Generated {
+            answer: extract,
+            drafts,
+        };
+    }
+    let prompt = prompt::prompt(&plain(&extract.question), &sources);
+    let digest = prompt.digest();
+    let key = hashes::digest(&["written", &extract.hashes.question, &writer.name(), &digest]);
+    if let Some(known) = base.written(&key).filter(|_| remembers) {
+        let mut drafts = Drafts {
+            asked: true,
+            ..Drafts::default()
+        };
+        if known.made_by != Maker::Extract {
+            drafts.verified = known.sentences.len();
+            tell(&known);
         }
+        let answer = Answer::clone(&known);
+        return Generated { answer, drafts };
     }
-    // A sentence that was cut off may have lost its `not`.
-    if let Some(written) = splitter.finish().filter(|_| whole) {
-        keep(&mut kept, supported(&written, &passages), tell);
+    let mut desk = Desk {
+        base,
+        extract: &extract,
+        sources: &sources,
+        draft: drafted(extract.clone(), writer),
+        told: false,
+        drafts: Drafts {
+            asked: true,
+            ..Drafts::default()
+        },
+    };
+    let stream = writer.write(prompt);
+    desk.read(stream, Instant::now() + patience, tell).await;
+    let (draft, told, drafts) = (desk.draft, desk.told, desk.drafts);
+    let answer = if told {
+        sealed(draft, writer, digest)
+    } else {
+        extract
+    };
+    // What a fault cut short may come whole the next time.
+    if drafts.fault.is_none() {
+        base.keep_written(&key, &answer);
     }
-    kept.truncate(MAX_SENTENCES);
-    if !core_stands(&extract, &kept) {
-        return extract;
+    Generated { answer, drafts }
+}
+
+/// The question without orders to a machine.
+fn plain(question: &str) -> String {
+    without_attack(&fold(question)).unwrap_or_else(|| question.to_owned())
+}
+
+/// The answer that is to be in the model's words, still without sentences. The notices stay: they
+/// warn of every source that the model was shown.
+fn drafted(extract: Answer, writer: &dyn Writer) -> Answer {
+    Answer {
+        made_by: Maker::Model {
+            model: writer.name(),
+        },
+        message: generated_message(extract.as_of),
+        sentences: Vec::new(),
+        label: GENERATED_LABEL.to_owned(),
+        ..extract
     }
-    let mut answer = extract;
-    let model = writer.name();
+}
+
+fn sealed(draft: Answer, writer: &dyn Writer, prompt: String) -> Answer {
+    let mut answer = draft;
     let embedder = std::mem::take(&mut answer.hashes.model);
-    answer.hashes.model = hashes::digest(&["models", &embedder, &model]);
-    answer.made_by = Maker::Model { model };
-    answer.notices = notices(&kept, base.published(), answer.as_of);
-    answer.sentences = kept;
-    GENERATED_LABEL.clone_into(&mut answer.label);
+    let parts = ["models", &embedder, &writer.name(), &writer.fingerprint()];
+    answer.hashes.model = hashes::digest(&parts);
+    answer.hashes.prompt = prompt;
     hashes::seal(&mut answer);
     answer
 }
 
-fn keep(
-    kept: &mut Vec<Sentence>,
-    sentence: Result<Sentence, Unsupported>,
-    tell: &mut (dyn FnMut(&Sentence) + Send),
-) {
-    match sentence {
-        Ok(sentence) if kept.len() < MAX_SENTENCES => {
-            if kept.iter().all(|known| known.text != sentence.text) {
-                tell(&sentence);
-                kept.push(sentence);
+/// Reads what a model writes and keeps what the sources support.
+struct Desk<'a> {
+    base: &'a Base,
+    extract: &'a Answer,
+    sources: &'a [Source<'a>],
+    draft: Answer,
+    told: bool,
+    drafts: Drafts,
+}
+
+impl Desk<'_> {
+    async fn read(
+        &mut self,
+        mut stream: BoxStream<'static, Result<String, WriteFault>>,
+        until: Instant,
+        tell: &mut (dyn FnMut(&Answer) + Send),
+    ) {
+        let (mut splitter, mut length) = (Splitter::default(), 0);
+        let fault = loop {
+            let piece = match timeout_at(until, stream.next()).await {
+                Ok(Some(Ok(piece))) => piece,
+                Ok(None) => break None,
+                Ok(Some(Err(fault))) => break Some(fault),
+                Err(_) => break Some(WriteFault("改写模型用时过长".to_owned())),
+            };
+            length += piece.len();
+            for written in splitter.push(&piece) {
+                self.judge(&written, tell);
             }
+            if length > MAX_WRITTEN || self.draft.sentences.len() == self.sources.len() {
+                splitter = Splitter::default();
+                break None;
+            }
+        };
+        // A sentence that was cut off may have lost its `not`.
+        if let Some(fault) = fault {
+            tracing::warn!(%fault, "the writing model stopped");
+            self.drafts.fault = Some(fault);
+        } else if let Some(written) = splitter.finish() {
+            self.judge(&written, tell);
         }
-        Ok(_) => {}
-        Err(fault) => tracing::info!(code = fault.code(), %fault, "sentence dropped"),
     }
-}
 
-/// The passages that the extractive answer stands on, and those found beside them in the same
-/// versions.
-fn passages<'a>(base: &'a Base, asked: &Asked, extract: &Answer) -> Vec<Passage<'a>> {
-    let cited: Vec<&Citation> = extract
-        .sentences
-        .iter()
-        .flat_map(|s| &s.citations)
-        .collect();
-    let mut places: Vec<(&Version, usize)> = Vec::new();
-    let at_hand = |document: &str, number: u32| {
-        let mut versions = base.published().versions.iter();
-        let found = versions.find(|v| v.id.document == document && v.id.number == number);
-        found.map(AsRef::as_ref)
-    };
-    for citation in &cited {
-        let Some(version) = at_hand(&citation.document, citation.version) else {
-            continue;
-        };
-        let holds = |passage: &crate::kb::Passage| {
-            let head = passage.table_head.iter();
-            passage
-                .sentences
-                .iter()
-                .chain(head)
-                .any(|span| span.start == citation.start_byte)
-        };
-        places.extend(
-            version
-                .passages
-                .iter()
-                .position(holds)
-                .map(|at| (version, at)),
-        );
-    }
-    for hit in base.search(asked) {
-        let mut same = cited
-            .iter()
-            .filter(|citation| citation.document == hit.document);
-        if let Some(version) = same.next().and_then(|c| at_hand(&c.document, c.version)) {
-            places.push((version, hit.passage));
+    fn judge(&mut self, written: &Written, tell: &mut (dyn FnMut(&Answer) + Send)) {
+        let kept = &self.draft.sentences;
+        let known = |sentence: &Sentence| sentence.text == written.text;
+        if kept.len() >= self.sources.len() || kept.iter().any(known) {
+            return;
+        }
+        match supported(written, self.sources, self.base.places()) {
+            Ok(sentence) => self.draft.sentences.push(sentence),
+            Err(fault) => return self.drop(written, &fault),
+        }
+        self.drafts.verified += 1;
+        self.told |= core_stands(self.extract, &self.draft.sentences);
+        if self.told {
+            tell(&self.draft);
         }
     }
-    let mut found: Vec<Passage<'a>> = Vec::new();
-    let mut seen = Vec::new();
-    for (version, at) in places {
-        let key = (&version.id, at);
-        let Some(passage) = version.passages.get(at).filter(|_| !seen.contains(&key)) else {
-            continue;
-        };
-        seen.push(key);
-        let spans = passage.table_head.iter().chain(&passage.sentences);
-        let citations =
-            spans.map(|span| Citation::of(version, &passage.path, span.clone(), extract.as_of));
-        found.push(Passage {
-            version,
-            citations: citations.collect(),
+
+    fn drop(&mut self, written: &Written, fault: &Unsupported) {
+        tracing::info!(code = fault.code(), %fault, "sentence dropped");
+        self.drafts.dropped.push(Dropped {
+            text: written.text.clone(),
+            code: fault.code(),
+            reason: fault.to_string(),
         });
-        if found.len() == MAX_PASSAGES {
-            break;
-        }
     }
-    found
-}
-
-fn source(passage: &Passage<'_>) -> Source {
-    let quotes: Vec<&str> = passage.citations.iter().map(|c| c.quote.as_str()).collect();
-    let first = passage.citations.first();
-    Source {
-        title: first.map_or(String::new(), |citation| citation.title.clone()),
-        path: first.map_or(String::new(), |citation| citation.path.join("－")),
-        text: quotes.join("\n"),
-    }
-}
-
-/// A written sentence with the fewest sentences of its passages that support it.
-fn supported(written: &Written, passages: &[Passage<'_>]) -> Result<Sentence, Unsupported> {
-    let named = written
-        .passages
-        .iter()
-        .filter_map(|n| passages.get(n.checked_sub(1)?));
-    let named: Vec<&Passage<'_>> = named.collect();
-    let citations: Vec<&Citation> = named
-        .iter()
-        .flat_map(|passage| &passage.citations)
-        .collect();
-    // All together first: a sentence that none of them supports is not looked at further.
-    holds_up(&written.text, &citations)?;
-    let alone = citations
-        .iter()
-        .find(|citation| holds_up(&written.text, &[citation]).is_ok());
-    let pair = || {
-        let mut pairs = citations.windows(2);
-        pairs.find(|pair| holds_up(&written.text, pair).is_ok())
-    };
-    let chosen: Vec<Citation> = match (alone, alone.is_none().then(pair).flatten()) {
-        (Some(citation), _) => vec![Citation::clone(citation)],
-        (None, Some(pair)) => pair.iter().copied().cloned().collect(),
-        (None, None) => citations.iter().copied().cloned().collect(),
-    };
-    let holds = |citation: &Citation| {
-        let mut owners = named
-            .iter()
-            .filter(|passage| passage.version.id.document == citation.document);
-        owners.any(|passage| citation.verify(&passage.version.text).is_ok())
-    };
-    if chosen.is_empty() || !chosen.iter().all(holds) {
-        return Err(Unsupported::NoSource);
-    }
-    Ok(Sentence {
-        text: written.text.clone(),
-        section: String::new(),
-        citations: chosen,
-    })
-}
-
-/// Verifies a sentence against quotes; the titles and headings above them give names to things.
-fn holds_up(text: &str, citations: &[&Citation]) -> Result<(), Unsupported> {
-    let titles = citations.iter().map(|citation| citation.title.as_str());
-    let paths = citations.iter().flat_map(|citation| &citation.path);
-    let quotes = citations.iter().map(|citation| citation.quote.as_str());
-    let spans: Vec<&str> = quotes
-        .chain(titles)
-        .chain(paths.map(String::as_str))
-        .collect();
-    if citations.is_empty() {
-        return Err(Unsupported::NoSource);
-    }
-    verify(text, &spans)
-}
-
-/// Whether what is left still says what was asked: a number of the extract's leading sentence where
-/// that has one, any sentence from the same text otherwise.
-fn core_stands(extract: &Answer, kept: &[Sentence]) -> bool {
-    let Some(lead) = extract.sentences.first() else {
-        return false;
-    };
-    let wanted = values(&lead.text);
-    let told = kept.iter().flat_map(|sentence| values(&sentence.text));
-    let told: Vec<_> = told.collect();
-    let documents: Vec<&str> = lead.citations.iter().map(|c| c.document.as_str()).collect();
-    let mut cited = kept.iter().flat_map(|sentence| &sentence.citations);
-    let same = cited.any(|citation| documents.contains(&citation.document.as_str()));
-    same && (wanted.is_empty() || wanted.iter().any(|value| told.contains(value)))
 }

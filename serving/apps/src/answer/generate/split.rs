@@ -1,10 +1,10 @@
 //! Sentences with their tokens out of a stream of text.
 
-/// A sentence that a model wrote, with the passages it names.
+/// A sentence that a model wrote, with the numbers of the sources it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Written {
     pub(super) text: String,
-    pub(super) passages: Vec<usize>,
+    pub(super) sources: Vec<usize>,
 }
 
 /// Collects text until a sentence with its tokens is whole.
@@ -58,7 +58,7 @@ fn end_of_first(text: &str) -> Option<usize> {
 /// A sentence without its tokens and list marks; none where nothing is left.
 fn written(sentence: &str) -> Option<Written> {
     let mut text = String::new();
-    let mut passages = Vec::new();
+    let mut sources = Vec::new();
     let mut rest = sentence;
     while let Some(open) = rest.find(['[', '［']) {
         text.push_str(rest.get(..open)?);
@@ -66,7 +66,7 @@ fn written(sentence: &str) -> Option<Written> {
         let close = after.find([']', '］']).unwrap_or(after.len());
         let inner = after.get(..close)?.trim_start_matches(['[', '［']);
         let numbers = inner.split(|char: char| !char.is_ascii_digit());
-        passages.extend(numbers.filter_map(|number| number.parse::<usize>().ok()));
+        sources.extend(numbers.filter_map(|number| number.parse::<usize>().ok()));
         let width = after.get(close..)?.chars().next().map_or(0, char::len_utf8);
         rest = after.get(close + width..)?;
     }
@@ -78,7 +78,7 @@ fn written(sentence: &str) -> Option<Written> {
     let text = text.to_owned();
     text.chars()
         .any(char::is_alphanumeric)
-        .then_some(Written { text, passages })
+        .then_some(Written { text, sources })
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
             found.extend(splitter.push(piece));
         }
         found.extend(splitter.finish());
-        found.into_iter().map(|w| (w.text, w.passages)).collect()
+        found.into_iter().map(|w| (w.text, w.sources)).collect()
     }
 
     #[test]

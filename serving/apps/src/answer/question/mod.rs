@@ -13,8 +13,8 @@ use crate::retrieve::{Synonyms, terms};
 
 pub(crate) use clause::clauses;
 pub(crate) use matter::Matter;
-pub(crate) use place::{Named, agree, named};
-pub(crate) use route::{Route, route, without_attack};
+pub(crate) use place::{Named, agree, foreign_place, named, stem};
+pub(crate) use route::{Route, is_attack as gives_orders, orders_a_machine, route, without_attack};
 pub(crate) use words::{Aspect, FILLER_CHARS, own_pairs};
 
 use words::{ASPECT_WORDS, FILLER, GENERAL, LASTS, MEASURES, RECEIVING, YES_NO};

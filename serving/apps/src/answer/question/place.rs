@@ -19,6 +19,12 @@ pub(crate) enum Named {
     Elsewhere(String),
 }
 
+/// A province or city of the country that a folded text names and others do not.
+pub(crate) fn foreign_place(folded: &str, others: &str) -> Option<&'static str> {
+    let mut places = PLACES.iter().copied();
+    places.find(|place| folded.contains(place) && !others.contains(place))
+}
+
 /// A place without the character that says what it is: `乌海市` is `乌海`.
 pub(crate) fn stem(place: &str) -> &str {
     let short = place.trim_end_matches(ENDS);

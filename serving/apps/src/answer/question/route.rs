@@ -30,6 +30,9 @@ const ATTACK: &str = "忽略以上 忽略上面 忽略之前 忽略前面 忽略
      droptable <script unionselect or1=1 执行命令 rm-rf 你的指令 im_start im_end 最高优先级 优先级指令 新的指令 system: 编造 \
      别管什么来源 不管来源 不用管来源 照着说 你就回答 必须回答 一律回答 照此回答 助手必须 管理员密码 内部配置 导出给我 \
      所有人的身份证 身份证号和手机号 身份证号导出 手机号导出 开头回答 结尾回答 用一句话骂 say ";
+/// Of them those that no text for people has: laws may speak of who makes things up.
+const ORDER: &str = "忽略以上 忽略上面 忽略之前 忽略前面 忽略所有 忽略你 无视以上 无视之前 无视上面 忘记之前 忘掉之前 忘记以上 \
+     系统提示词 systemprompt ignoreprevious ignoreall ignoretheabove 你现在是 请扮演 开发者模式 jailbreak im_start im_end";
 /// Words of the asker's own file.
 const OWN: &str = "我名下有 我的工单 我的档案 我的编号 我的密码 我的账户还 我的账户余 我的进度 工单号是 受理号是 编号是 查询我 查我 \
      帮我查 替我查 帮我看看我 帮我瞅 给我查 我的申请批 我的申请过 我的申请到 我的申请办";
@@ -74,8 +77,14 @@ fn compact(folded: &str) -> String {
         .collect()
 }
 
-fn is_attack(folded: &str) -> bool {
+/// Whether a folded text gives orders to a machine.
+pub(crate) fn is_attack(folded: &str) -> bool {
     any_of(&compact(folded), ATTACK) || folded.contains("say ")
+}
+
+/// Whether a folded sentence of a text is an order to a machine.
+pub(crate) fn orders_a_machine(folded: &str) -> bool {
+    any_of(&compact(folded), ORDER)
 }
 
 /// What remains of a folded question when quoted words and sentences that give orders are taken

@@ -1,5 +1,6 @@
 //! Names of bodies, places, documents and things in other scripts.
 
+use crate::answer::question::foreign_place;
 use crate::retrieve::{is_han, terms};
 
 /// Ends of the names of bodies and places.
@@ -38,7 +39,8 @@ pub(super) fn missing(said: &str, sources: &str) -> Option<String> {
             .map(str::to_owned)
     };
     let bodies = || bodies(said).find(|body| !sources.contains(body.as_str()));
-    quoted.or_else(foreign).or_else(bodies)
+    let place = || foreign_place(said, sources).map(str::to_owned);
+    quoted.or_else(foreign).or_else(place).or_else(bodies)
 }
 
 /// What stands between `《` and `》`.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::retrieve::fold;
+use super::script::fold;
 
 /// A number in millionths, with what it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]

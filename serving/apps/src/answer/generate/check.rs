@@ -1,0 +1,81 @@
+//! The check of a written sentence against the sources that it names.
+
+use super::sources::Source;
+use super::split::Written;
+use crate::answer::question::stem;
+use crate::answer::record::{Answer, Citation, Sentence};
+use crate::answer::verify::{Grounds, Unsupported, verify};
+use crate::kb::values;
+use crate::retrieve::fold;
+
+/// A written sentence with its sources, if they support it. `places` are those of the base.
+pub(super) fn supported(
+    written: &Written,
+    sources: &[Source<'_>],
+    places: &[String],
+) -> Result<Sentence, Unsupported> {
+    let named = |source: &&Source<'_>| {
+        let at = sources
+            .iter()
+            .position(|other| std::ptr::eq(other, *source));
+        at.is_some_and(|at| written.sources.contains(&(at + 1)))
+    };
+    let (named, others): (Vec<&Source<'_>>, Vec<&Source<'_>>) =
+        sources.iter().partition(|source| named(source));
+    let quotes: Vec<&str> = named.iter().map(|s| s.citation.quote.as_str()).collect();
+    let titles = named.iter().flat_map(|source| {
+        let citation = &source.citation;
+        std::iter::once(&citation.title).chain(&citation.path)
+    });
+    let titles: Vec<&str> = titles.map(String::as_str).collect();
+    let beside = named
+        .iter()
+        .flat_map(|source| source.beside.iter().copied());
+    let others = others.iter().map(|source| source.citation.quote.as_str());
+    let beside: Vec<&str> = beside.chain(others).collect();
+    let grounds = Grounds {
+        quotes: &quotes,
+        titles: &titles,
+        beside: &beside,
+    };
+    verify(&written.text, &grounds)?;
+    let (said, known) = (
+        fold(&written.text),
+        fold(&[&*quotes, &*titles].concat().join("\n")),
+    );
+    let foreign = |place: &&String| {
+        let stem = stem(place);
+        said.contains(stem) && !known.contains(stem)
+    };
+    if let Some(place) = places.iter().find(foreign) {
+        return Err(Unsupported::Name(place.clone()));
+    }
+    let intact = |source: &&Source<'_>| source.citation.verify(&source.version.text).is_ok();
+    if !named.iter().all(intact) {
+        return Err(Unsupported::NoSource);
+    }
+    let citations: Vec<Citation> = named.iter().map(|source| source.citation.clone()).collect();
+    Ok(Sentence {
+        text: written.text.clone(),
+        section: String::new(),
+        citations,
+    })
+}
+
+/// Whether what is kept still says what was asked: it cites the extract's leading sentence, and has
+/// all its numbers.
+pub(super) fn core_stands(extract: &Answer, kept: &[Sentence]) -> bool {
+    let Some(lead) = extract.sentences.first() else {
+        return false;
+    };
+    let cites = |sentence: &&Sentence| {
+        let mut cited = sentence.citations.iter();
+        cited.any(|citation| lead.citations.contains(citation))
+    };
+    let about: Vec<&Sentence> = kept.iter().filter(cites).collect();
+    let told: Vec<_> = about
+        .iter()
+        .flat_map(|sentence| values(&sentence.text))
+        .collect();
+    !about.is_empty() && values(&lead.text).iter().all(|value| told.contains(value))
+}
