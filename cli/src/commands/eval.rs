@@ -118,7 +118,8 @@ async fn reworded(
             lines.extend(own.map(|said| format!("\t+ {}", said.text)));
         }
         for dropped in &drafts.dropped {
-            lines.push(format!("\t- {}（{}）", dropped.text, dropped.reason));
+            let (text, from) = (&dropped.text, &dropped.sources);
+            lines.push(format!("\t- {text}{from:?}（{}）", dropped.reason));
         }
         lines.extend(drafts.fault.iter().map(|fault| format!("\t! {fault}")));
     };

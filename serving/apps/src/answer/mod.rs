@@ -27,4 +27,4 @@ pub(crate) use hashes::of_question as question_digest;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };
-pub use verify::{Grounds, Unsupported, verify};
+pub use verify::{Grounds, Unsupported, covers, verify};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::score::{EVIDENCE_AT, holds};
-use crate::answer::{Answer, Asked, Base, Drafts, Maker, Writer, generate, still_stands};
+use crate::answer::{Answer, Asked, Base, Drafts, Maker, Sentence, Writer, generate, still_stands};
 
 /// What came of a writing model over many questions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -22,8 +22,10 @@ pub struct WrittenReport {
     pub verified: usize,
     /// Of the asked: answered in the model's words; all others in those of the texts.
     pub generated: usize,
-    /// Of the generated: the model's own sentences hold all gold facts.
+    /// Of the generated: the answer's sentences hold all gold facts.
     pub facts: usize,
+    /// Of the generated: the sentences that are not as in the texts alone hold them.
+    pub facts_own: usize,
     /// Of the same questions: the extractive answer's sentences hold them.
     pub facts_extract: usize,
     /// Sentences that stood the check.
@@ -73,18 +75,22 @@ pub async fn run_written(
         let told = streamed.as_ref().map_or(0, |draft| draft.sentences.len());
         report.streamed += told;
         if let Some(draft) = &streamed
-            && !(still_stands(base, &asked, draft) && draft.sentences == made.answer.sentences)
+            && !(still_stands(base, &asked, &made.answer)
+                && made.answer.sentences.starts_with(&draft.sentences))
         {
             report.unverified_streamed += told;
         }
         if made.answer.made_by != Maker::Extract {
-            let holds = |answer: &Answer| {
-                let texts: Vec<&str> = answer.sentences.iter().map(|s| s.text.as_str()).collect();
+            let quoted = &extract.sentences;
+            let told = |all: &[Sentence], own: bool| {
+                let said = all.iter().filter(|said| !own || !quoted.contains(said));
+                let texts: Vec<&str> = said.map(|said| said.text.as_str()).collect();
                 usize::from(holds(&texts.concat(), &case.facts))
             };
             report.generated += 1;
-            report.facts += holds(&made.answer);
-            report.facts_extract += holds(&extract);
+            report.facts += told(&made.answer.sentences, false);
+            report.facts_own += told(&made.answer.sentences, true);
+            report.facts_extract += told(quoted, false);
         }
         seen(case, &extract, &made.answer, &made.drafts);
     }
@@ -128,8 +134,9 @@ impl WrittenReport {
             format!("至少一句核对通过 {}", share(self.verified, self.asked)),
             format!("以模型的话回答 {}", share(self.generated, self.asked)),
             format!(
-                "其中答出事实 {}，同题摘录 {}",
+                "其中答出事实 {}，单看换了写法的句子 {}，同题摘录 {}",
                 share(self.facts, self.generated),
+                share(self.facts_own, self.generated),
                 share(self.facts_extract, self.generated)
             ),
             format!(

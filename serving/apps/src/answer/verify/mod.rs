@@ -17,6 +17,7 @@ mod tests;
 
 use thiserror::Error;
 
+use super::numbers::values;
 use crate::retrieve::fold;
 use segment::{Segment, pairs, segments};
 
@@ -44,6 +45,12 @@ pub enum Unsupported {
     /// It says may, must or must not where the sources do not.
     #[error("来源中没有“{0}”这样的要求")]
     Modal(String),
+    /// It leaves out what a source says: a condition, a number, a no.
+    #[error("漏掉了来源中的“{0}”")]
+    Part(String),
+    /// Its source was told before.
+    #[error("这一来源前面已经说过")]
+    Again,
     /// A word that turns a sentence round is not in the sources.
     #[error("来源中没有“{0}”这个词")]
     Word(String),
@@ -61,6 +68,8 @@ impl Unsupported {
             Self::Name(_) => "name",
             Self::Negation(_) => "negation",
             Self::Modal(_) => "modal",
+            Self::Part(_) => "part",
+            Self::Again => "again",
             Self::Word(_) => "word",
             Self::Words => "words",
         }
@@ -83,6 +92,14 @@ pub fn verify(sentence: &str, grounds: &Grounds<'_>) -> Result<(), Unsupported> 
     if grounds.quotes.iter().all(|span| span.trim().is_empty()) {
         return Err(Unsupported::NoSource);
     }
+    // A copy says what its span says.
+    if grounds
+        .quotes
+        .iter()
+        .any(|span| bare(span) == bare(sentence))
+    {
+        return Ok(());
+    }
     let joined = |texts: &[&str]| {
         let folded: Vec<String> = texts.iter().map(|text| fold(text)).collect();
         folded.join("\n")
@@ -103,6 +120,40 @@ pub fn verify(sentence: &str, grounds: &Grounds<'_>) -> Result<(), Unsupported> 
     }
     words(&parts, &all)?;
     polarity::check(&parts, &sources, &beside, &titles)
+}
+
+/// Checks that a sentence says all that a span says, so that it may stand in its place: its numbers,
+/// what it denies, and half of its words, so that no condition is lost; pure.
+pub fn covers(sentence: &str, span: &str) -> Result<(), Unsupported> {
+    let (said, span) = (fold(sentence), fold(span));
+    let told = values(sentence);
+    if !values(&span).iter().all(|value| told.contains(value)) {
+        return Err(Unsupported::Part("数字".to_owned()));
+    }
+    let denied = denials::read(&said).objects;
+    let objects = denials::read(&span).objects;
+    if let Some(object) = objects.into_iter().find(|object| !denied.contains(object)) {
+        return Err(Unsupported::Part(object));
+    }
+    let pairs = pairs(&span);
+    let lost: Vec<&str> = pairs
+        .iter()
+        .map(|(pair, _)| *pair)
+        .filter(|pair| !said.contains(pair))
+        .collect();
+    if lost.len() * 2 > pairs.len() {
+        return Err(Unsupported::Part(
+            lost.first().copied().unwrap_or_default().to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// A folded text without what stands around it.
+fn bare(text: &str) -> String {
+    let folded = fold(text);
+    let edge = |char: char| char.is_whitespace() || "。;.".contains(char);
+    folded.trim_matches(edge).to_owned()
 }
 
 /// Each clause must be made of the sources' words: one that is right lends nothing to the next.

@@ -1,6 +1,6 @@
 //! What a source supports in other words, and near misses of every kind.
 
-use super::{Grounds, verify};
+use super::{Grounds, covers, verify};
 
 const GUIDE: &str = "本市户籍的，自受理之日起十个工作日内办结；换领每证20元，不得委托他人代办。\
                      由云麓市公安局负责，自2024年1月1日起施行。";
@@ -179,6 +179,40 @@ fn denials_dropped_added_or_moved() {
             ("未满十八周岁的由监护人代为申领。", "number"),
         ],
     );
+}
+
+#[test]
+fn copies_stand_whatever_is_beside_them() {
+    let quote = "不得在楼道、楼梯间停放电动自行车，不得转租、空置超过六个月；";
+    let grounds = Grounds {
+        quotes: &[quote],
+        titles: &[],
+        beside: &["在楼道停放、充电拒不改正的，处500元罚款。可以在车棚停放电动自行车。"],
+    };
+    let ok = |sentence: &str| verify(sentence, &grounds).is_ok();
+    assert!(ok(
+        "不得在楼道、楼梯间停放电动自行车，不得转租、空置超过六个月。"
+    ));
+    assert!(ok("不得在楼道、楼梯间停放电动自行车。"));
+    assert!(!ok("可以在楼道、楼梯间停放电动自行车。"));
+    assert!(!ok("不得在车棚停放电动自行车。"));
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_span_leaves_nothing_out() {
+    let span = "行动不便的重度残疾人可以申请上门评定，不收费，限1次。";
+    let code = |sentence: &str| covers(sentence, span).map_or_else(|f| f.code(), |()| "ok");
+    assert_eq!(
+        code("行动不便的重度残疾人可以申请免费上门评定，限一次。"),
+        "ok"
+    );
+    for sentence in [
+        "可以申请上门评定，免费，限1次。",
+        "行动不便的重度残疾人可以申请上门评定，限1次。",
+        "行动不便的重度残疾人可以申请上门评定，不收费。",
+    ] {
+        assert_eq!(code(sentence), "part", "{sentence}");
+    }
 }
 
 #[test]
