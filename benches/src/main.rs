@@ -52,8 +52,8 @@ usage: cargo xtask bench <bench> [--name value]...
   endurance a trace of requests with cancellations: memory, lost requests, ledger against usage
             --trace FILE.csv  --name LIBRARY-NAME  --minutes 60  --per-minute 60  --zhisuan PATH
 
-  qa        cited answers at many passages and askers, against bm25s on the same passages
-            --passages 100000  --askers 20  --questions 50  --peer-questions 200
+  qa        bringing texts in, cited answers at many passages and askers, against bm25s on the same passages
+            --passages 100000  --askers 20  --questions 50  --peer-questions 200  --by-reader 100
 
   gateway   what the gateway adds and passes on, and requests per second against LiteLLM's proxy
             --rate 2000  --seconds 5  --streams 64  --tokens 2000  --clients 64  --workers N  --rounds 3

@@ -15,6 +15,7 @@ pub(crate) struct Row {
     /// In the order in which they were taken.
     pub(crate) samples: Vec<f64>,
     pub(crate) median: f64,
+    pub(crate) p95: f64,
     pub(crate) p99: f64,
     /// The same on the peer, when there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +38,7 @@ impl Row {
             name: name.into(),
             unit,
             median: quantile(&samples, 50),
+            p95: quantile(&samples, 95),
             p99: quantile(&samples, 99),
             samples,
             peer: None,
@@ -143,8 +145,8 @@ impl Report {
             let (name, unit, count) = (&row.name, row.unit, row.samples.len());
             let _ = write!(
                 text,
-                "{name:width$}  median {:>12.3} {unit}  p99 {:>12.3}  of {count}",
-                row.median, row.p99
+                "{name:width$}  median {:>12.3} {unit}  p95 {:>12.3}  p99 {:>12.3}  of {count}",
+                row.median, row.p95, row.p99
             );
             if let Some(peer) = &row.peer {
                 let _ = write!(

@@ -77,6 +77,14 @@ impl Gateway {
         self.json_of(self.send(request).await?).await
     }
 
+    /// Asks for bytes with fields in the address.
+    pub(crate) async fn get_bytes(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>> {
+        let request = self.http.get(address(&self.url, path, query)?);
+        let read = self.send(request).await?.bytes().await;
+        let bytes = read.map_err(|error| broken(&self.url, &error))?;
+        Ok(bytes.to_vec())
+    }
+
     /// Sends bytes with fields in the address, and reads JSON.
     pub(crate) async fn post_bytes(
         &self,

@@ -4,7 +4,8 @@
 
 Every evidence string must stand verbatim in one of its documents, every fact in the evidence or the
 documents, what a near-miss question asks for must be absent from the nearest documents, ids must be
-unique. Prints counts by type, style and split. Exit status 1 where something is wrong.
+unique. Hotline tickets must have a known class and body and stand in one file only. Prints counts by
+type, style and split. Exit status 1 where something is wrong.
 """
 
 import collections
@@ -16,7 +17,10 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = HERE.parent / "knowledge"
 SEEDS = HERE.parents[2] / "shared" / "seeds"
-SPLITS = ("tune", "blind")
+SPLITS = ("tune", "blind", "dev")
+BODIES = HERE.parents[1] / "serving" / "apps" / "src" / "hotline" / "bodies.txt"
+TICKETS = {"hotline": {"tune", "blind"}, "hotline-fresh": {"fresh"}}
+CLASSES = {"consult", "complaint", "help", "suggest"}
 STYLES = {"plain", "colloquial", "traditional", "typo"}
 TYPES = {
     "fact", "number", "date", "phone", "body", "list", "condition", "yes_no", "process", "as_of",
@@ -101,6 +105,23 @@ def absence(question, known):
                 yield f"{name} holds {term}"
 
 
+def ticket_faults():
+    """What is wrong with the hotline tickets, in words. Of the bodies only the codes are read."""
+    lines = BODIES.read_text(encoding="utf-8").splitlines()
+    bodies = {line.split("|", 1)[0] for line in lines if not line.startswith("#")}
+    ids, texts = set(), set()
+    for name, splits in TICKETS.items():
+        for line in (HERE / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+            ticket = json.loads(line)
+            for key, allowed in (("class", CLASSES), ("body", bodies), ("split", splits)):
+                if ticket[key] not in allowed:
+                    yield f"{ticket['id']}: unknown {key} {ticket[key]}"
+            if ticket["id"] in ids or ticket["text"] in texts:
+                yield f"{ticket['id']}: twice"
+            ids.add(ticket["id"])
+            texts.add(ticket["text"])
+
+
 def main():
     texts = sources()
     wrong, ids, asked, counts = [], set(), set(), collections.Counter()
@@ -118,7 +139,9 @@ def main():
             counts["all", "all", split] += 1
     for key, value in sorted({(key, value) for key, value, _ in counts}):
         row = [counts[key, value, split] for split in SPLITS]
-        print(f"{key:8} {value:15} {sum(row):4}   tune {row[0]:4}   blind {row[1]:4}")
+        shares = "   ".join(f"{split} {count:4}" for split, count in zip(SPLITS, row))
+        print(f"{key:8} {value:15} {sum(row):4}   {shares}")
+    wrong += ticket_faults()
     for fault in wrong:
         print(fault, file=sys.stderr)
     return 1 if wrong else 0

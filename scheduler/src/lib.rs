@@ -38,5 +38,6 @@ mod words;
 pub use access::Role;
 pub use app::{Handle, start};
 pub use error::Error;
+pub use models::built_in;
 pub use options::Options;
 pub use private::{NotPrivate, private_folder};

@@ -2,7 +2,7 @@
 //! and a field.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use crate::fuzz::{paths, read_body};
+use crate::fuzz::{full_body, paths, read_body};
 use serde_json::{Map, Value, json};
 
 /// Broken bodies for each endpoint.
@@ -22,73 +22,6 @@ impl Dice {
 
     fn below(&mut self, most: usize) -> usize {
         usize::try_from(self.roll() % most.max(1) as u64).unwrap()
-    }
-}
-
-/// A body that uses as many fields as it can.
-fn good(path: &str) -> Value {
-    let tool = json!({"type": "function", "function": {"name": "f", "description": "d",
-        "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}, "strict": true}});
-    match path.strip_prefix("line ") {
-        Some(url) => {
-            let body = match url {
-                "/v1/chat/completions" => {
-                    json!({"model": "m", "max_tokens": 5, "stop": ["x"],
-                        "messages": [{"role": "user", "content": [{"type": "text", "text": "你好🙂"}]}]})
-                }
-                "/v1/completions" => json!({"model": "m", "prompt": "hi", "seed": 7}),
-                "/v1/embeddings" => json!({"model": "m", "input": ["a", "b"], "dimensions": 3}),
-                _ => json!({"model": "m", "instructions": "brief",
-                    "input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}]}),
-            };
-            json!({"custom_id": "a", "method": "POST", "url": url, "body": body})
-        }
-        None => match path {
-            "/v1/chat/completions" => json!({"model": "m", "n": 2, "temperature": 0.5, "seed": -1,
-                "logit_bias": {"5": -3.5}, "stop": ["a", "b"], "stream": true,
-                "stream_options": {"include_usage": true}, "logprobs": true, "top_logprobs": 3,
-                "tools": [tool], "tool_choice": {"type": "function", "function": {"name": "f"}},
-                "reasoning_effort": "low", "chat_template_kwargs": {"enable_thinking": true},
-                "prediction": {"type": "content", "content": "p"}, "stop_token_ids": [1, 2],
-                "messages": [
-                    {"role": "system", "content": "brief"},
-                    {"role": "user", "content": [{"type": "text", "text": "天气？"}], "name": "u"},
-                    {"role": "assistant", "content": null, "reasoning_content": "hm", "tool_calls": [
-                        {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]},
-                    {"role": "tool", "tool_call_id": "c1", "content": "雨"}]}),
-            "/v1/completions" => json!({"model": "m", "prompt": [[1, 2], [3]], "max_tokens": 5,
-                "logprobs": 2, "best_of": 2, "guided_regex": "a+", "min_tokens": 1}),
-            "/v1/responses" => json!({"model": "m", "instructions": "brief", "store": false,
-                "reasoning": {"effort": "low"}, "include": ["message.output_text.logprobs"],
-                "top_logprobs": 2, "metadata": {"k": "v"},
-                "text": {"format": {"type": "json_schema", "name": "s", "schema": {"type": "object"}}},
-                "input": [
-                    {"role": "user", "content": [{"type": "input_text", "text": "hi"}]},
-                    {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
-                    {"type": "function_call_output", "call_id": "c", "output": "o"}]}),
-            "/v1/embeddings" => json!({"model": "m", "input": ["a", "你好"], "dimensions": 3,
-                "encoding_format": "base64", "instruction": "query: ", "priority": 1}),
-            "/v1/rerank" => json!({"model": "m", "query": "q", "documents": ["a", {"text": "b"}],
-                "top_n": 1, "return_documents": true}),
-            "/v1/tokenize" => json!({"model": "m", "messages": [{"role": "user", "content": "hi"}],
-                "tools": [tool]}),
-            "/v1/detokenize" => json!({"model": "m", "tokens": [1, 2, 3]}),
-            "/v1/batches" => json!({"input_file_id": format!("file-{}", "a".repeat(64)),
-                "endpoint": "/v1/embeddings", "completion_window": "24h", "metadata": {}}),
-            "/v1/messages" | "/v1/messages/count_tokens" => json!({"model": "m", "max_tokens": 9,
-                "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}],
-                "stop_sequences": ["END"], "thinking": {"type": "adaptive"}, "top_k": 3,
-                "tools": [{"name": "f", "input_schema": {"type": "object"}}],
-                "tool_choice": {"type": "tool", "name": "f"},
-                "messages": [
-                    {"role": "user", "content": "hi"},
-                    {"role": "assistant", "content": [
-                        {"type": "thinking", "thinking": "t", "signature": ""},
-                        {"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
-                    {"role": "user", "content": [
-                        {"type": "tool_result", "tool_use_id": "c", "content": "o"}]}]}),
-            other => panic!("no body for {other}"),
-        },
     }
 }
 
@@ -162,7 +95,7 @@ fn damage(bytes: &mut Vec<u8>, dice: &mut Dice) {
 #[test]
 fn every_good_body_is_good() {
     for path in paths() {
-        let read = read_body(path, good(path).to_string().as_bytes());
+        let read = read_body(path, full_body(path).to_string().as_bytes());
         assert_eq!(read, Ok(()), "{path}");
     }
 }
@@ -173,7 +106,7 @@ fn broken_bodies_are_refused_by_code_and_field_and_never_panic() {
         let (mut refused, mut no_json) = (0, 0);
         for seed in 0..CASES {
             let mut dice = Dice(seed);
-            let mut body = good(path);
+            let mut body = full_body(path);
             for _ in 0..=dice.below(3) {
                 twist(&mut body, &mut dice);
             }

@@ -36,6 +36,7 @@ mod replica;
 mod routes;
 mod routing;
 mod scheduler;
+mod settle;
 mod trace;
 mod trail;
 mod usage;

@@ -7,6 +7,7 @@
 use axum::body::{Body, HttpBody as _};
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{Request, State as Shared};
+use axum::http::Version;
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
@@ -19,12 +20,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+/// A body of known size may come as slowly as this (half a megabit a second).
+const SLOWEST_BYTES_PER_S: u64 = 64 * 1024;
+
 /// How long a connection may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waits {
     /// From the first byte of a head, or from the connection's first moment, to a whole head.
     pub(crate) head: Duration,
-    /// For a whole body to arrive, but for a file.
+    /// For a whole body to arrive, and longer for one that says it is large; but for a file.
     pub(crate) body: Duration,
     /// From the end of an answer to the first byte of the next head.
     pub(crate) idle: Duration,
@@ -37,6 +41,8 @@ struct State {
     serving: usize,
     /// Whether a head has begun to arrive.
     begun: bool,
+    /// It speaks HTTP/2, where bytes between requests need not be a head: pings, windows.
+    multiplexed: bool,
     /// Since when it waits for what comes next.
     since: Instant,
 }
@@ -47,12 +53,13 @@ impl State {
         Self {
             serving: 0,
             begun: true,
+            multiplexed: false,
             since: now,
         }
     }
 
     fn heard(&mut self, now: Instant) {
-        if self.serving == 0 && !self.begun {
+        if self.serving == 0 && !self.begun && !self.multiplexed {
             self.begun = true;
             self.since = now;
         }
@@ -84,8 +91,11 @@ impl Presence {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn serve(&self) -> Serving {
-        self.with(|state| state.serving += 1);
+    fn serve(&self, multiplexed: bool) -> Serving {
+        self.with(|state| {
+            state.serving += 1;
+            state.multiplexed = multiplexed;
+        });
         Serving(self.clone())
     }
 }
@@ -108,13 +118,16 @@ pub(crate) async fn attended(
 ) -> Response {
     // A file takes as long as its upload allows.
     if request.uri().path() != "/v1/files" {
-        request = request.map(|body| in_time(body, waits.body));
+        request = request.map(|body| {
+            let limit = body_time(waits.body, body.size_hint().exact());
+            in_time(body, limit)
+        });
     }
     let presence = request.extensions().get::<ConnectInfo<Presence>>();
     let Some(ConnectInfo(presence)) = presence.cloned() else {
         return next.run(request).await;
     };
-    let serving = presence.serve();
+    let serving = presence.serve(request.version() == Version::HTTP_2);
     let response = next.run(request).await;
     if response.body().size_hint().exact().is_some() {
         return response;
@@ -124,6 +137,11 @@ pub(crate) async fn attended(
             let _ = &serving;
         }))
     })
+}
+
+/// How long a body may take whose size was told: slow lines get through, drips do not.
+fn body_time(least: Duration, bytes: Option<u64>) -> Duration {
+    least + Duration::from_secs(bytes.unwrap_or(0) / SLOWEST_BYTES_PER_S)
 }
 
 /// A request's body that ends with [`Late`] when it is not whole after `limit`.
@@ -263,7 +281,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
 
 #[cfg(test)]
 mod tests {
-    use super::{State, Waits};
+    use super::{State, Waits, body_time};
     use std::time::Duration;
     use tokio::time::Instant;
 
@@ -294,5 +312,29 @@ mod tests {
             Some(at(60)),
             "the next head has begun"
         );
+    }
+
+    #[test]
+    fn a_ping_between_requests_of_http_2_is_no_head() {
+        let waits = Waits {
+            head: Duration::from_secs(10),
+            body: Duration::ZERO,
+            idle: Duration::from_secs(100),
+        };
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut state = State::new(start);
+        (state.serving, state.multiplexed) = (1, true);
+        state.ended(at(5));
+        state.heard(at(20));
+        assert_eq!(state.deadline(waits), Some(at(105)));
+    }
+
+    #[test]
+    fn a_large_body_has_longer() {
+        let least = Duration::from_secs(30);
+        assert_eq!(body_time(least, None), least);
+        let large = body_time(least, Some(64 * 1024 * 1024));
+        assert_eq!(large, Duration::from_secs(30 + 1_024));
     }
 }

@@ -117,6 +117,7 @@ impl Artifacts {
             name: name.into(),
             tenant: tenant.into(),
             created_at_ms: 0,
+            job_id: 0,
         };
         let (sender, receiver) = mpsc::channel(4);
         let owned = path.to_path_buf();

@@ -2,6 +2,7 @@
 //! since any fixed moment.
 
 use std::collections::VecDeque;
+use zhisuan_engine::GenerateEvent;
 
 const MINUTE_MS: u64 = 60_000;
 /// First tokens that are remembered; a replica that gives more in a minute is judged by the newest.
@@ -58,9 +59,56 @@ impl Pulse {
     }
 }
 
+/// Watches the events of one answer for its first token. An answer that ends without one, given
+/// up or too late in the queue, never began.
+#[derive(Debug)]
+pub(crate) struct FirstToken {
+    awaited: bool,
+}
+
+impl FirstToken {
+    /// An answer that goes on began elsewhere.
+    pub(crate) fn of(goes_on: bool) -> Self {
+        Self { awaited: !goes_on }
+    }
+
+    /// Whether the answer begins with this event.
+    pub(crate) fn is(&mut self, event: &GenerateEvent) -> bool {
+        matches!(event, GenerateEvent::Token { .. }) && std::mem::take(&mut self.awaited)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Felt, Pulse};
+    use super::{Felt, FirstToken, Pulse};
+    use zhisuan_engine::{EngineError, FinishReason, GenerateEvent, Usage};
+
+    #[test]
+    fn an_answer_begins_with_its_first_token_and_with_nothing_else() {
+        let usage = Usage::default();
+        let token = GenerateEvent::Token {
+            text: String::new(),
+            token: 1,
+            logprob: None,
+        };
+        let late = EngineError::DeadlineExceeded {
+            waited_ms: 31,
+            limit_ms: 30,
+        };
+        let ends = [
+            GenerateEvent::Failed { error: late, usage },
+            GenerateEvent::Done {
+                finish: FinishReason::Cancelled,
+                usage,
+            },
+        ];
+        for end in &ends {
+            assert!(!FirstToken::of(false).is(end), "{end:?}");
+        }
+        let mut first = FirstToken::of(false);
+        assert_eq!([first.is(&token), first.is(&token)], [true, false]);
+        assert!(!FirstToken::of(true).is(&token));
+    }
 
     #[test]
     fn only_the_last_minute_counts() {

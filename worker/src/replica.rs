@@ -1,6 +1,7 @@
 //! The Replicas service: gateways call the models that this worker serves. A caller shows the
 //! token of the assignment; a caller that goes away frees its place within one step.
 
+use crate::pulse::FirstToken;
 use crate::served::{Served, millis};
 use crate::{convert, inbound, vectors};
 use axum::Router;
@@ -206,9 +207,9 @@ fn submit(
     }));
     // The channel holds at most the answer's tokens, which the request bounds.
     let (came, to) = (Instant::now(), Arc::clone(served));
-    let mut first = !goes_on;
+    let mut first = FirstToken::of(goes_on);
     let sink = move |event| {
-        if std::mem::take(&mut first) {
+        if first.is(&event) {
             let waited_ms = u32::try_from(millis(came)).unwrap_or(u32::MAX);
             to.pulse().began(to.now_ms(), waited_ms);
         }

@@ -104,8 +104,8 @@ fn bench(args: &[String]) -> Result<()> {
     ];
     let all = run.into_iter().chain(args.iter().map(String::as_str));
     let step = Step::cargo("bench", &all.collect::<Vec<_>>());
-    // These need a model, and run beside a peer from Python.
-    let needs = ["engine", "serve", "endurance", "embed", "gateway"];
+    // These run beside a peer from Python, and most need a model.
+    let needs = ["engine", "serve", "endurance", "embed", "gateway", "qa"];
     let needed = args
         .first()
         .is_some_and(|bench| needs.contains(&bench.as_str()));

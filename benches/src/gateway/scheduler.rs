@@ -65,8 +65,12 @@ fake_service!(Billing {
         Ok(Response::new(AuthorizeResponse::default()))
     }
 
-    async fn settle(&self, _: Request<SettleRequest>) -> Result<Response<SettleResponse>, Status> {
-        Ok(Response::new(SettleResponse::default()))
+    async fn settle(
+        &self,
+        request: Request<SettleRequest>,
+    ) -> Result<Response<SettleResponse>, Status> {
+        let settled = vec![Settled::default(); request.get_ref().settlements.len()];
+        Ok(Response::new(SettleResponse { settled }))
     }
 } absent {
     list_prices(ListPricesRequest) -> ListPricesResponse;

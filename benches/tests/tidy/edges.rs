@@ -17,7 +17,10 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("zhisuan-worker", &["zhisuan-engine", "zhisuan-proto"]),
     ("zhisuan-serving", &["zhisuan-engine", "zhisuan-proto"]),
     ("zhisuan-apps", &["zhisuan-web"]),
-    ("zhisuan-fuzz", &["zhisuan-engine"]),
+    (
+        "zhisuan-fuzz",
+        &["zhisuan-apps", "zhisuan-engine", "zhisuan-serving"],
+    ),
 ];
 const FREE: [&str; 2] = ["zhisuan-cli", "zhisuan-benches"];
 /// Nothing is built on these.

@@ -23,9 +23,23 @@ pub(crate) enum KbVerb {
     #[command(about = tr("接受建议的修正", "accept proposed repairs"))]
     Repair(KbRepairArgs),
     #[command(about = tr("发布;可疑的或改过的须由另一人发布", "publish; another person must where it is suspicious or changed"))]
-    Publish(KbVersionArg),
+    Publish(KbPublishArgs),
     #[command(about = tr("撤下", "take out of the base"))]
     Withdraw(KbWithdrawArgs),
+    #[command(about = tr("更正文件信息;空值表示文中未写明", "correct the head; an empty value says that the text does not tell"))]
+    Head(Box<KbHeadArgs>),
+    #[command(about = tr("宣布从某日起失效", "say that it is out of force from a day on"))]
+    Repeal(KbRepealArgs),
+    #[command(about = tr("谁在什么时候做了什么", "who did what and when"))]
+    History(KbHistoryArgs),
+    #[command(about = tr("两个版本的差异", "what changed between two versions"))]
+    Diff(KbDiffArgs),
+    #[command(about = tr("取出原件", "the file as it came in"))]
+    Raw(KbRawArgs),
+    #[command(about = tr("删去一份问答的内容,日志链不变", "forget what was asked and answered; the chain stays whole"))]
+    Erase(KbIdArg),
+    #[command(about = tr("谁可以提问:查看或更改", "who may ask: see or change"))]
+    Audience(KbAudienceArgs),
     #[command(about = tr("检索段落", "search passages"))]
     Search(KbSearchArgs),
     #[command(about = tr("待办:没答上来的、评价低的", "work: unanswered questions, low ratings"))]
@@ -64,6 +78,81 @@ pub(crate) struct KbVersionArg {
 }
 
 #[derive(Args)]
+pub(crate) struct KbPublishArgs {
+    #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号;默认最新", "name of the document, with a number; the newest by default"))]
+    pub(crate) version: String,
+    #[arg(long, value_name = "CODE", help = tr("kb show 显示的核对码:之后有改动就不发布", "the code that kb show tells: what was changed since is not published"))]
+    pub(crate) seen: Option<String>,
+}
+
+#[derive(Args)]
+#[group(id = "fields", required = true, multiple = true)]
+pub(crate) struct KbHeadArgs {
+    #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号", "name of the document, with a number"))]
+    pub(crate) version: String,
+    #[arg(long, value_name = "TEXT", group = "fields", help = tr("标题", "title"))]
+    pub(crate) title: Option<String>,
+    #[arg(long, value_name = "TEXT", group = "fields", help = tr("文号", "document number"))]
+    pub(crate) number: Option<String>,
+    #[arg(long, value_name = "TEXT", group = "fields", help = tr("发布机构", "issuer"))]
+    pub(crate) issuer: Option<String>,
+    #[arg(long, value_name = "TEXT", group = "fields", help = tr("适用地区", "place"))]
+    pub(crate) place: Option<String>,
+    #[arg(long, value_name = "TEXT", group = "fields", help = tr("主题", "theme"))]
+    pub(crate) theme: Option<String>,
+    #[arg(long, value_name = "STATE", group = "fields", value_parser = ["in_force", "draft", "repealed", "unstated"], help = tr("效力", "its force"))]
+    pub(crate) declared: Option<String>,
+    #[arg(long, value_name = "NAMES", group = "fields", help = tr("代替哪些文件,用顿号分开", "what it replaces, parted by commas"))]
+    pub(crate) supersedes: Option<String>,
+    #[arg(long, value_name = "DATE", group = "fields", help = tr("成文日期", "when it was written"))]
+    pub(crate) written: Option<String>,
+    #[arg(long, value_name = "DATE", group = "fields", help = tr("公开日期", "when it was made public"))]
+    pub(crate) published: Option<String>,
+    #[arg(long, value_name = "DATE", group = "fields", help = tr("生效日期", "first day in force"))]
+    pub(crate) effective: Option<String>,
+    #[arg(long, value_name = "DATE", group = "fields", help = tr("失效日期", "first day out of force"))]
+    pub(crate) repealed: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KbRepealArgs {
+    #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号", "name of the document, with a number"))]
+    pub(crate) version: String,
+    #[arg(long, value_name = "DATE", help = tr("从这一天起失效", "out of force from this day on"))]
+    pub(crate) from: String,
+}
+
+#[derive(Args)]
+pub(crate) struct KbHistoryArgs {
+    #[arg(value_name = "DOCUMENT[@N]", help = tr("只看这份文件或这一版", "of this document or version"))]
+    pub(crate) object: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KbDiffArgs {
+    #[arg(value_name = "DOCUMENT", help = tr("文件名称", "name of the document"))]
+    pub(crate) document: String,
+    #[arg(value_name = "FROM", help = tr("旧版本号", "number of the older version"))]
+    pub(crate) from: u32,
+    #[arg(value_name = "TO", help = tr("新版本号", "number of the newer version"))]
+    pub(crate) to: u32,
+}
+
+#[derive(Args)]
+pub(crate) struct KbRawArgs {
+    #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号;默认最新", "name of the document, with a number; the newest by default"))]
+    pub(crate) version: String,
+    #[arg(long, value_name = "FILE", help = tr("写到文件;默认写到标准输出", "write to a file; to stdout by default"))]
+    pub(crate) to: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct KbAudienceArgs {
+    #[arg(value_name = "public|staff|ID,ID", help = tr("所有人、全体工作人员,或逗号分开的人员编号;不给则查看", "everybody, the staff, or ids of people parted by commas; shown where not given"))]
+    pub(crate) audience: Option<String>,
+}
+
+#[derive(Args)]
 pub(crate) struct KbRepairArgs {
     #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号", "name of the document, with a number"))]
     pub(crate) version: String,
@@ -71,6 +160,8 @@ pub(crate) struct KbRepairArgs {
     pub(crate) pick: Vec<String>,
     #[arg(long, conflicts_with = "pick", help = tr("接受全部建议", "accept all proposals"))]
     pub(crate) all: bool,
+    #[arg(long, conflicts_with_all = ["pick", "all"], help = tr("撤回全部修正", "take back all repairs"))]
+    pub(crate) drop: bool,
 }
 
 #[derive(Args)]
@@ -109,7 +200,7 @@ pub(crate) struct KbItemsArgs {
 pub(crate) struct KbSynonymsArgs {
     #[arg(long, value_name = "WORD=MEANS", help = tr("提出:市民的词=文件的词、文件的词", "propose: word=meaning、meaning"))]
     pub(crate) propose: Option<String>,
-    #[arg(long, value_name = "WORD", conflicts_with = "propose", help = tr("接受别人提出的", "accept what another proposed"))]
+    #[arg(long, value_name = "WORD=MEANS", conflicts_with = "propose", help = tr("接受别人提出的,照看到的写:词=词、词", "accept what another proposed, as it was seen: word=meaning、meaning"))]
     pub(crate) accept: Option<String>,
     #[arg(long, value_name = "WORD", conflicts_with_all = ["propose", "accept"], help = tr("不接受", "refuse"))]
     pub(crate) refuse: Option<String>,
@@ -167,6 +258,12 @@ pub(crate) struct EvalQaArgs {
     pub(crate) seeds: PathBuf,
     #[arg(long, value_name = "DIR", default_value = "examples/evaluation", help = tr("评测题:qa-tune.jsonl 与 qa-blind.jsonl", "questions: qa-tune.jsonl and qa-blind.jsonl"))]
     pub(crate) questions: PathBuf,
+    #[arg(long, value_name = "FILE", conflicts_with = "questions", help = tr("只评这一份题,逐题可看", "this file of questions alone, not blind"))]
+    pub(crate) file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "file", help = tr("另写出证据门槛看到的数值,供 examples/evaluation/fit.py 拟合", "also write what the evidence gate sees, for examples/evaluation/fit.py"))]
+    pub(crate) samples: Option<PathBuf>,
+    #[arg(long, value_name = "MODEL", help = tr("向量模型:内置目录里的名称(如 multilingual-e5-small,没有就下载),或者文件;不写就只用词", "model for vectors: a name of the built-in catalogue such as multilingual-e5-small (fetched when absent) or a file; words alone without it"))]
+    pub(crate) embedder: Option<String>,
     #[arg(long, value_name = "DATE", default_value = "2026-11-22", help = tr("没写日期的题按哪一天", "the day of questions that name none"))]
     pub(crate) as_of: jiff::civil::Date,
     #[arg(long, value_name = "MODEL", help = tr("改为评测这个模型的改写,走网关;只用调试部分", "measures rewording by this model instead, through the gateway; tuning part only"))]

@@ -1,144 +1,179 @@
 //! `zhisuan eval qa`: the evaluation set against its knowledge bases, without any server.
 
-use super::Context;
+use super::{Context, embedder};
 use crate::args::{EvalArgs, EvalQaArgs, EvalVerb};
-use crate::config::As;
 use crate::error::{Exit, Failure, Result};
-use crate::output::Format;
+use crate::output::{Format, Printer};
 use crate::words::{say, tr};
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
-use zhisuan_apps::answer::{Answer, Base, Drafts, Maker};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+use zhisuan_apps::answer::{Answer, Base};
 use zhisuan_apps::eval::{
-    Case, Report, Score, Split, WrittenReport, read, review_seeds, run as run_cases, run_written,
+    Case, Report, Score, Split, read, review_seeds, run as run_cases, samples,
 };
 use zhisuan_apps::kb::{Audience, Library};
-use zhisuan_apps::service::{ModelServer, PATIENCE, RemoteWriter};
+use zhisuan_apps::retrieve::Embedder;
 use zhisuan_apps::staff::Person;
+
+mod written;
 
 const BASE: &str = "eval";
 
-pub(super) async fn run(context: &Context, args: &EvalArgs) -> Result<Exit> {
-    let EvalVerb::Qa(args) = &args.verb;
+pub(super) async fn run(context: &Context, args: EvalArgs) -> Result<Exit> {
+    let EvalVerb::Qa(args) = args.verb;
+    let embedder = match &args.embedder {
+        Some(model) => Some(embedder::open(model, context.out).await?),
+        None => None,
+    };
+    let out = context.out;
+    let writer = match &args.writer {
+        Some(model) => Some(written::writer(&context.settings, model)?),
+        None => None,
+    };
+    let runtime = Handle::current();
+    let work = spawn_blocking(move || {
+        let bases = bases(out, &args, embedder.as_ref())?;
+        match &writer {
+            Some(writer) => written::measure(out, &args, &bases, writer, &runtime),
+            None => measure(out, &args, &bases, embedder.as_ref()),
+        }
+    })
+    .await;
+    work.map_err(|error| failed(&error))?
+}
+
+/// The bases that the questions are put to, each with its name.
+fn bases(
+    out: Printer,
+    args: &EvalQaArgs,
+    embedder: Option<&Arc<dyn Embedder>>,
+) -> Result<Vec<(&'static str, Base)>> {
     let folder = tempfile::tempdir()?;
-    let mut bases = vec![("sample", sample(folder.path(), &args.knowledge)?)];
+    let sample = sample(folder.path(), &args.knowledge)?;
+    let mut bases = vec![("sample", built(&sample, embedder)?)];
     if args.seeds.is_dir() {
-        bases.push(("seeds", seeds(folder.path(), &args.seeds)?));
+        let seeds = seeds(folder.path(), &args.seeds)?;
+        bases.push(("seeds", built(&seeds, embedder)?));
     } else {
-        context.out.note(&say!(
+        out.note(&say!(
             "没有 {},跳过规划文件的题",
             "there is no {}: its questions are left out",
             args.seeds.display()
         ));
     }
-    if let Some(writer) = &args.writer {
-        return reworded(context, args, &bases, writer).await;
-    }
-    for split in [Split::Tune, Split::Blind] {
-        one(context, args, &bases, split)?;
-    }
-    Ok(Exit::Done)
+    Ok(bases)
 }
 
-fn one(context: &Context, args: &EvalQaArgs, bases: &[(&str, Base)], split: Split) -> Result<()> {
-    let path = args.questions.join(format!("qa-{}.jsonl", split.name()));
-    let cases = cases(&path)?;
-    let (mut report, mut wrong) = (Report::default(), Vec::new());
-    let mut seen = |case: &Case, answer: &Answer, score: &Score| {
-        let missed = score.answerable && !score.facts;
-        if missed || score.false_answer || !score.outcome {
-            wrong.push((
-                case.id.clone(),
-                answer.outcome.name(),
-                case.question.clone(),
-            ));
-        }
-    };
-    for (name, base) in bases {
-        let own: Vec<Case> = cases
-            .iter()
-            .filter(|case| case.base == *name)
-            .cloned()
-            .collect();
-        run_cases(base, &own, split, args.as_of, &mut report, &mut seen);
-    }
-    let (out, blind) = (context.out, split == Split::Blind);
-    if out.format() != Format::Table {
-        let mut value = json!({
-            "schema": "zhisuan.eval-qa/1", "split": split.name(), "total": report.total,
-            "micros_p50": report.percentile(50), "micros_p95": report.percentile(95),
-        });
-        // Of the blind part only totals are told.
-        if !blind {
-            value["types"] = json!(report.types);
-            value["styles"] = json!(report.styles);
-        }
-        return out.json(&value, out.format() == Format::Json);
-    }
-    let name = if blind {
-        tr("盲测部分", "blind part")
-    } else {
-        tr("调试部分", "tuning part")
-    };
-    out.line(&format!("## {name}\n\n{}", report.table(!blind)))?;
-    if args.wrong {
-        for (id, outcome, question) in &wrong {
-            out.line(&format!("{id}\t{outcome}\t{question}"))?;
-        }
-    }
-    Ok(())
-}
-
-/// What a model behind the gateway makes of the tuning part.
-async fn reworded(
-    context: &Context,
+fn measure(
+    out: Printer,
     args: &EvalQaArgs,
     bases: &[(&str, Base)],
-    writer: &str,
+    embedder: Option<&Arc<dyn Embedder>>,
 ) -> Result<Exit> {
-    let url = format!("{}/v1", context.settings.get("gateway"));
-    let server = ModelServer::new(&url, context.settings.secret(As::Tenant));
-    let writer = RemoteWriter::new(server.map_err(|error| failed(&error))?, writer);
-    let cases = cases(&args.questions.join("qa-tune.jsonl"))?;
-    let step = args.sample.map_or(1, |sample| cases.len() / sample.max(1));
-    let cases: Vec<Case> = cases.into_iter().step_by(step.max(1)).collect();
-    let (mut report, mut lines) = (WrittenReport::default(), Vec::new());
-    let mut seen = |case: &Case, extract: &Answer, told: &Answer, drafts: &Drafts| {
-        let mode = if told.made_by == Maker::Extract {
-            tr("摘录", "extract")
-        } else {
-            tr("改写", "reworded")
-        };
-        lines.push(format!("{}\t{mode}\t{}", case.id, case.question));
-        let quoted = extract.sentences.iter();
-        lines.extend(quoted.map(|said| format!("\t= {}", said.text.trim())));
-        if told.made_by != Maker::Extract {
-            let own = told.sentences.iter();
-            lines.extend(own.map(|said| format!("\t+ {}", said.text)));
-        }
-        for dropped in &drafts.dropped {
-            let (text, from) = (&dropped.text, &dropped.sources);
-            lines.push(format!("\t- {text}{from:?}（{}）", dropped.reason));
-        }
-        lines.extend(drafts.fault.iter().map(|fault| format!("\t! {fault}")));
-    };
-    for (name, base) in bases {
-        let own: Vec<Case> = cases.iter().filter(|c| c.base == *name).cloned().collect();
-        let report = &mut report;
-        run_written(base, &own, args.as_of, &writer, PATIENCE, report, &mut seen).await;
+    let name = embedder.map(|embedder| embedder.name());
+    if out.format() == Format::Table {
+        let shown = name
+            .as_deref()
+            .unwrap_or(tr("无,只用词", "none, words alone"));
+        out.line(&say!("向量模型:{}", "model for vectors: {}", shown))?;
     }
-    let out = context.out;
-    if out.format() != Format::Table {
-        let value = json!({"schema": "zhisuan.eval-qa-writer/1", "split": "tune", "total": report});
-        out.json(&value, out.format() == Format::Json)?;
+    let run = Run {
+        out,
+        args,
+        bases,
+        embedder: name,
+    };
+    if let Some(file) = &args.file {
+        run.one(file, Split::Tune)?;
+        if let Some(samples) = &args.samples {
+            run.samples(file, samples)?;
+        }
         return Ok(Exit::Done);
     }
-    let details = if args.wrong { lines } else { Vec::new() };
-    for line in details.iter().chain(&report.lines()) {
-        out.line(line)?;
+    for split in [Split::Tune, Split::Blind] {
+        let path = args.questions.join(format!("qa-{}.jsonl", split.name()));
+        run.one(&path, split)?;
     }
     Ok(Exit::Done)
+}
+
+/// One measurement: its bases, and what it is told to.
+struct Run<'a> {
+    out: Printer,
+    args: &'a EvalQaArgs,
+    bases: &'a [(&'a str, Base)],
+    embedder: Option<String>,
+}
+
+impl Run<'_> {
+    /// What the evidence gate sees of the questions of a file, one JSON object a line.
+    fn samples(&self, file: &Path, target: &Path) -> Result<()> {
+        let cases = cases(file)?;
+        let mut lines = String::new();
+        for (name, base) in self.bases {
+            for sample in samples(base, &of_base(&cases, name), self.args.as_of) {
+                lines.push_str(&json!(sample).to_string());
+                lines.push('\n');
+            }
+        }
+        Ok(std::fs::write(target, lines)?)
+    }
+
+    fn one(&self, path: &Path, split: Split) -> Result<()> {
+        let (out, args) = (self.out, self.args);
+        let cases = cases(path)?;
+        let (mut report, mut wrong) = (Report::default(), Vec::new());
+        let mut seen = |case: &Case, answer: &Answer, score: &Score| {
+            let missed = score.answerable && !score.facts;
+            if missed || score.false_answer || !score.outcome {
+                wrong.push((
+                    case.id.clone(),
+                    answer.outcome.name(),
+                    case.question.clone(),
+                ));
+            }
+        };
+        for (name, base) in self.bases {
+            let own = of_base(&cases, name);
+            run_cases(base, &own, split, args.as_of, &mut report, &mut seen);
+        }
+        let blind = split == Split::Blind;
+        if out.format() != Format::Table {
+            let mut value = json!({
+                "schema": "zhisuan.eval-qa/1", "split": split.name(), "embedder": self.embedder, "total": report.total,
+                "micros_p50": report.percentile(50), "micros_p95": report.percentile(95),
+            });
+            // Of the blind part only totals are told.
+            if !blind {
+                value["types"] = json!(report.types);
+                value["styles"] = json!(report.styles);
+            }
+            return out.json(&value, out.format() == Format::Json);
+        }
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = match (blind, &args.file) {
+            (true, _) => tr("盲测部分", "blind part"),
+            (false, None) => tr("调试部分", "tuning part"),
+            (false, Some(_)) => &file,
+        };
+        out.line(&format!("## {name}\n\n{}", report.table(!blind)))?;
+        if args.wrong {
+            for (id, outcome, question) in &wrong {
+                out.line(&format!("{id}\t{outcome}\t{question}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The questions to one base.
+fn of_base(cases: &[Case], name: &str) -> Vec<Case> {
+    let own = cases.iter().filter(|case| case.base == name);
+    own.cloned().collect()
 }
 
 fn cases(path: &Path) -> Result<Vec<Case>> {
@@ -162,26 +197,26 @@ fn library(data: &Path, name: &str, person: &Person, now: i64) -> Result<Library
     Ok(library)
 }
 
-fn built(library: &Library) -> Result<Base> {
+fn built(library: &Library, embedder: Option<&Arc<dyn Embedder>>) -> Result<Base> {
     let published = library.published(BASE).unwrap_or_default();
-    Base::build(published, None).map_err(|error| failed(&error))
+    Base::build(published, embedder.cloned()).map_err(|error| failed(&error))
 }
 
 /// The sample base as `zhisuan up` brings it in.
-fn sample(data: &Path, folder: &Path) -> Result<Base> {
+fn sample(data: &Path, folder: &Path) -> Result<Library> {
     let now = Timestamp::now().as_millisecond();
     let person = Person::both("eval", "eval");
     let library = library(data, "sample.sqlite", &person, now)?;
     let imported = library.import_folder(BASE, folder, &person, now);
     imported.map_err(|error| failed(&error))?;
-    built(&library)
+    Ok(library)
 }
 
 /// Planning documents with their defects repaired as two people would.
-fn seeds(data: &Path, folder: &Path) -> Result<Base> {
+fn seeds(data: &Path, folder: &Path) -> Result<Library> {
     let now = Timestamp::now().as_millisecond();
     let person = Person::both("eval", "eval");
     let library = library(data, "seeds.sqlite", &person, now)?;
     review_seeds(&library, BASE, folder, now).map_err(|error| failed(&error))?;
-    built(&library)
+    Ok(library)
 }

@@ -1,11 +1,11 @@
 //! `zhisuan kb`: the knowledge base from a terminal, through the console's JSON.
 
+mod change;
+mod look;
 mod show;
 
 use super::{Context, text_or_stdin};
-use crate::args::{
-    KbAddArgs, KbArgs, KbItemsArgs, KbRepairArgs, KbSearchArgs, KbSynonymsArgs, KbVerb,
-};
+use crate::args::{KbAddArgs, KbArgs, KbItemsArgs, KbSearchArgs, KbSynonymsArgs, KbVerb};
 use crate::error::{Exit, Failure, Result};
 use crate::gateway::Gateway;
 use crate::output::table::Table;
@@ -32,9 +32,10 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
             let version = version(&gateway, &args.version).await?;
             one(context, "zhisuan.kb-findings/1", version, show::findings)?;
         }
-        KbVerb::Repair(args) => repair(context, &gateway, args).await?,
+        KbVerb::Repair(args) => change::repair(context, &gateway, args).await?,
         KbVerb::Publish(args) => {
-            let body = named(&gateway, &args.version).await?;
+            let mut body = named(&gateway, &args.version).await?;
+            body["seen"] = args.seen.unwrap_or_default().into();
             done(
                 context,
                 gateway.post_json("/api/kb/do/publish", &body).await?,
@@ -48,6 +49,16 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
                 gateway.post_json("/api/kb/do/withdraw", &body).await?,
             )?;
         }
+        KbVerb::Head(args) => change::head(context, &gateway, *args).await?,
+        KbVerb::Repeal(args) => change::repeal(context, &gateway, args).await?,
+        KbVerb::History(args) => look::history(context, &gateway, args).await?,
+        KbVerb::Diff(args) => look::diff(context, &gateway, args).await?,
+        KbVerb::Raw(args) => look::raw(context, &gateway, args).await?,
+        KbVerb::Erase(args) => {
+            let body = json!({"id": plain(&args.id)?});
+            done(context, gateway.post_json("/api/kb/do/erase", &body).await?)?;
+        }
+        KbVerb::Audience(args) => change::audience(context, &gateway, args).await?,
         KbVerb::Search(args) => search(context, &gateway, args).await?,
         KbVerb::Items(args) => items(context, &gateway, args).await?,
         KbVerb::Synonyms(args) => synonyms(context, &gateway, args).await?,
@@ -134,17 +145,6 @@ async fn named(gateway: &Gateway, wanted: &str) -> Result<Value> {
     Ok(json!({"document": document, "number": number}))
 }
 
-async fn repair(context: &Context, gateway: &Gateway, args: KbRepairArgs) -> Result<()> {
-    let mut body = named(gateway, &args.version).await?;
-    body["pick"] = if args.all {
-        json!(["all"])
-    } else {
-        json!(args.pick)
-    };
-    let added = gateway.post_json("/api/kb/do/repair", &body).await?;
-    one(context, "zhisuan.kb-added/1", added, show::added)
-}
-
 async fn search(context: &Context, gateway: &Gateway, args: KbSearchArgs) -> Result<()> {
     let question = text_or_stdin(args.question)?;
     let (as_of, top) = (args.as_of.unwrap_or_default(), args.top.to_string());
@@ -184,9 +184,15 @@ async fn synonyms(context: &Context, gateway: &Gateway, args: KbSynonymsArgs) ->
                 .await?,
         );
     }
-    let settled = args.accept.map(|word| (word, true));
-    if let Some((word, accept)) = settled.or_else(|| args.refuse.map(|word| (word, false))) {
-        let body = json!({"word": word, "accept": accept});
+    // What is accepted is said again, so that nothing is accepted that was proposed since.
+    let accepted = args.accept.map(|said| {
+        let (word, means) = said.split_once('=').unwrap_or((&said, ""));
+        json!({"word": word, "means": means, "accept": true})
+    });
+    let refused = args
+        .refuse
+        .map(|word| json!({"word": word, "accept": false}));
+    if let Some(body) = accepted.or(refused) {
         return done(
             context,
             gateway

@@ -12,6 +12,8 @@ mod config;
 mod demo;
 mod deploy;
 #[cfg(feature = "server")]
+mod embedder;
+#[cfg(feature = "server")]
 mod eval;
 mod kb;
 mod key;
@@ -176,7 +178,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<Exit> {
         Verb::Ask(args) => ask::run(context, args).await,
         Verb::Kb(args) => kb::run(context, args).await,
         #[cfg(feature = "server")]
-        Verb::Eval(args) => eval::run(context, &args).await,
+        Verb::Eval(args) => eval::run(context, args).await,
         Verb::Key(args) => key::run(context, args).await,
         Verb::Tenant(args) => tenant::run(context, args).await,
         Verb::Topup(args) => topup::run(context, args).await,

@@ -90,6 +90,7 @@ impl Knowledge {
             .map(|server| Helper {
                 server,
                 embedder: EMBEDDER.to_owned(),
+                every: Helper::EVERY,
                 // It would be asked to reword its own answers.
                 writer: writer.filter(|name| *name != MODEL).map(str::to_owned),
             });
@@ -110,6 +111,11 @@ impl Knowledge {
             Ok(_) => {}
             Err(status) if status.code() == tonic::Code::NotFound => {}
             Err(status) => return Err(status.into()),
+        }
+        // As a model the base would be there for everybody with a key of the gateway.
+        if !self.library.admits(BASE, None) {
+            tracing::warn!("the base is not public: it is not offered as a model");
+            return Ok(());
         }
         let backend = Backend {
             name: MODEL.to_owned(),
@@ -161,6 +167,9 @@ fn library(data: &Path, folder: Option<&Path>) -> Result<(Library, Qa)> {
         );
         for (version, findings) in &imported.quarantined {
             tracing::warn!(%version, findings, "waits for a person: see the knowledge console");
+        }
+        for version in &imported.waiting {
+            tracing::warn!(%version, "a new version of a text that is law: another person publishes it");
         }
         for left_out in &imported.left_out {
             tracing::warn!(file = %left_out.file, reason = %left_out.reason, "left out");

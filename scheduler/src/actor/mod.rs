@@ -36,7 +36,8 @@ pub(crate) struct Outgoing {
 
 type Question = Box<dyn FnOnce(&State, Millis) + Send>;
 type Observed = Result<(Observation, Millis), Failure>;
-type Answer = Result<Vec<Effect>, Failure>;
+/// What became of an event once it is durable.
+pub(crate) type Answer = Result<Vec<Effect>, Failure>;
 
 pub(crate) enum Command {
     Apply {

@@ -2,7 +2,7 @@
 
 use super::{Simulated, account_message, caller, failure, read, scope, statement, tenant_of};
 use crate::access::{Caller, Role};
-use crate::actor::Core;
+use crate::actor::{Answer, Attached, Core};
 use crate::models::Deployments;
 use crate::store::Reads;
 use crate::words;
@@ -12,6 +12,9 @@ use tonic::{Request, Response, Status};
 use zhisuan_core::ledger::{Price, PriceVersion, Unit};
 use zhisuan_core::{Effect, Event, Millis, Refusal, RequestId};
 use zhisuan_proto::v1::{self, billing_server::Billing};
+
+/// Settlements in one call: more would hold up everybody else's events.
+const MAX_SETTLEMENTS: usize = 1_000;
 
 /// Prices, accounts, statements, and the meter of inference tokens. Cheap to clone: the console
 /// asks through it too.
@@ -320,22 +323,52 @@ impl Billing for BillingService {
         &self,
         request: Request<v1::SettleRequest>,
     ) -> Result<Response<v1::SettleResponse>, Status> {
-        let message = request.into_inner();
-        let event = Event::RequestSettled {
-            request: RequestId(message.request_id),
-            prompt_tokens: message.prompt_tokens,
-            completion_tokens: message.completion_tokens,
-        };
-        let effects = self
-            .core
-            .apply(event)
-            .await
-            .map_err(|error| failure(&error))?;
-        match effects.first() {
-            Some(Effect::Settled { charged_micro, .. }) => Ok(Response::new(v1::SettleResponse {
-                charged_micro: *charged_micro,
-            })),
-            _ => Err(Status::internal("a settlement was not answered")),
+        let settlements = request.into_inner().settlements;
+        if settlements.len() > MAX_SETTLEMENTS {
+            let refusal =
+                Refusal::invalid("settlements", settlements.len(), "at most 1000 in one call");
+            return Err(words::refusal(&refusal));
         }
+        // All of them are in line before the first answer is awaited, so one commit takes them.
+        let mut answers = Vec::with_capacity(settlements.len());
+        for settlement in settlements {
+            let event = Event::RequestSettled {
+                request: RequestId(settlement.request_id),
+                prompt_tokens: settlement.prompt_tokens,
+                completion_tokens: settlement.completion_tokens,
+            };
+            answers.push(self.core.queue(event, Attached::Nothing, None).await);
+        }
+        let mut settled = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let answer = match answer {
+                Ok(answer) => answer.await,
+                Err(failure) => Err(failure),
+            };
+            settled.push(settled_message(answer));
+        }
+        Ok(Response::new(v1::SettleResponse { settled }))
+    }
+}
+
+/// How one settlement ended; a refused one does not touch the others.
+fn settled_message(answer: Answer) -> v1::Settled {
+    let status = match answer.as_ref().map(|effects| effects.first()) {
+        Ok(Some(Effect::Settled { charged_micro, .. })) => {
+            return v1::Settled {
+                charged_micro: *charged_micro,
+                refusal: None,
+            };
+        }
+        Ok(_) => Status::internal("a settlement was not answered"),
+        Err(error) => failure(error),
+    };
+    v1::Settled {
+        charged_micro: 0,
+        refusal: Some(v1::SettleRefusal {
+            status: status.code().into(),
+            message: status.message().to_owned(),
+            detail: zhisuan_proto::detail_of(&status),
+        }),
     }
 }

@@ -306,7 +306,7 @@ impl Session {
             .map_err(|error| failure(&error))?;
         let granted = tokio::task::spawn_blocking(move || {
             for (name, digest) in files {
-                if let Err(error) = artifacts.grant(&owner, &digest, &name, now_ms) {
+                if let Err(error) = artifacts.grant(&owner, &digest, &name, task.job.0, now_ms) {
                     tracing::warn!(?task, name, %error, "an output is refused");
                 }
             }

@@ -24,6 +24,9 @@ pub(crate) struct Row {
     pub(crate) bytes: u64,
     pub(crate) name: String,
     pub(crate) created_at_ms: i64,
+    /// The job whose output it is; 0 for an upload.
+    #[serde(default)]
+    pub(crate) job_id: u64,
 }
 
 impl Row {
@@ -39,6 +42,7 @@ impl Row {
             name: self.name.clone(),
             tenant: self.tenant.clone(),
             created_at_ms: self.created_at_ms,
+            job_id: self.job_id,
         }
     }
 }
@@ -151,28 +155,32 @@ impl Artifacts {
         self.check_quota(tenant, header)?;
         upload.finish(&self.path(&header.sha256))?;
         match tenant {
-            Some(tenant) => self.grant(tenant, &header.sha256, &header.name, now_ms),
+            Some(tenant) => self.grant(tenant, &header.sha256, &header.name, 0, now_ms),
             None => Ok(Row {
                 tenant: String::new(),
                 sha256: header.sha256.clone(),
                 bytes: header.bytes,
                 name: header.name.clone(),
                 created_at_ms: now_ms,
+                job_id: 0,
             }),
         }
     }
 
-    /// Lets `tenant` see a file that the store has; a second time returns the first row.
+    /// Lets `tenant` see a file that the store has, as the output of a job or (0) as an upload. A
+    /// second time returns the first row; only an upload that a job makes too becomes its output.
     pub(crate) fn grant(
         &self,
         tenant: &str,
         sha256: &str,
         name: &str,
+        job_id: u64,
         now_ms: i64,
     ) -> Result<Row, ArtifactError> {
         check_digest("sha256", sha256)?;
         check_name(name)?;
-        if let Some(row) = self.row(tenant, sha256) {
+        let known = self.row(tenant, sha256);
+        if let Some(row) = known.filter(|row| job_id == 0 || row.job_id != 0) {
             return Ok(row);
         }
         let _stays = self
@@ -186,6 +194,7 @@ impl Artifacts {
             bytes: self.len(sha256)?,
             name: name.to_owned(),
             created_at_ms: now_ms,
+            job_id,
         };
         let id = format!("{tenant}/{sha256}");
         let json = serde_json::to_string(&row).map_err(|cause| ArtifactError::Damaged {
@@ -220,6 +229,7 @@ impl Artifacts {
             bytes,
             name: String::new(),
             created_at_ms: 0,
+            job_id: 0,
         }))
     }
 
@@ -240,7 +250,12 @@ impl Artifacts {
     /// and for a time after the last one: see [`Artifacts::sweep`].
     pub(crate) fn forget(&self, tenant: &str, sha256: &str) -> Result<Row, ArtifactError> {
         let row = self.stat(Some(tenant), sha256)?;
-        // The time of grace begins now.
+        // A sweep either finds the row, or the time of grace, which begins now.
+        let _stays = self
+            .0
+            .sweeping
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Ok(file) = fs::File::options().write(true).open(self.path(sha256)) {
             file.set_modified(SystemTime::now())?;
         }
@@ -258,8 +273,9 @@ impl Artifacts {
         now_ms: i64,
     ) -> Result<Swept, ArtifactError> {
         let mut swept = Swept::default();
+        let seen = self.seen();
         for found in sweep::files(&self.0.folder)? {
-            if !sweep::goes(&found, wanted, now_ms) {
+            if seen.contains(&found.sha256) || !sweep::goes(&found, wanted, now_ms) {
                 continue;
             }
             let _alone = self
@@ -279,6 +295,12 @@ impl Artifacts {
             }
         }
         Ok(swept)
+    }
+
+    /// Digests that any tenant sees.
+    fn seen(&self) -> BTreeSet<String> {
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        rows.keys().map(|(_, sha256)| sha256.clone()).collect()
     }
 
     fn is_seen(&self, sha256: &str) -> bool {

@@ -264,18 +264,23 @@ async fn a_workers_output_gets_its_tenant_by_grant() {
     );
     bench
         .store
-        .grant("acme", &kept.sha256, "output.jsonl", 5)
+        .grant("acme", &kept.sha256, "output.jsonl", 7, 5)
         .unwrap();
     let again = bench
         .store
-        .grant("acme", &kept.sha256, "other name", 9)
+        .grant("acme", &kept.sha256, "other name", 8, 9)
         .unwrap();
     assert_eq!(
         (again.name.as_str(), again.created_at_ms),
         ("output.jsonl", 5)
     );
     assert_eq!(get(&bench, &acme, &kept.sha256, 0).await.unwrap(), b"out");
-    assert!(bench.store.grant("acme", &"0".repeat(64), "x", 5).is_err());
+    assert!(
+        bench
+            .store
+            .grant("acme", &"0".repeat(64), "x", 0, 5)
+            .is_err()
+    );
 }
 
 #[tokio::test]

@@ -1,11 +1,20 @@
 //! The catalogue: models that the centre knows from the start. Strict: an unknown key is an error.
 
+use super::convert::to_proto;
 use super::error::ModelError;
 use super::model::{File, Kind, Model};
 use super::shape;
 use serde::Deserialize;
+use zhisuan_proto::v1;
 
 const BUILT_IN: &str = include_str!("../../catalogue.toml");
+
+/// A model of the built-in catalogue, for tools that run without a scheduler.
+pub fn built_in(name: &str) -> Option<v1::ModelManifest> {
+    let catalogue = Catalogue::load(None).ok()?;
+    let model = catalogue.models().find(|model| model.name == name)?;
+    Some(to_proto(&model))
+}
 
 /// Models of the centre, in the order of the file.
 #[derive(Clone, Debug)]

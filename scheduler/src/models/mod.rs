@@ -37,6 +37,7 @@ mod tests;
 mod traffic;
 
 pub(crate) use catalogue::Catalogue;
+pub use catalogue::built_in;
 pub(crate) use deployments::Deployments;
 pub(crate) use grpc::ModelService;
 pub(crate) use handle::Models;

@@ -21,12 +21,18 @@ fn authorize(request_id: &str, tenant: &str, prompt: u64, completion: u64) -> v1
     }
 }
 
-fn settle(request_id: &str, prompt_tokens: u64, completion_tokens: u64) -> v1::SettleRequest {
-    v1::SettleRequest {
+fn settlement(request_id: &str, prompt_tokens: u64, completion_tokens: u64) -> v1::Settlement {
+    v1::Settlement {
         request_id: request_id.to_owned(),
         prompt_tokens,
         completion_tokens,
     }
+}
+
+async fn settle(gateway: &mut Clients, settlements: Vec<v1::Settlement>) -> Vec<v1::Settled> {
+    let request = v1::SettleRequest { settlements };
+    let answer = gateway.billing.settle(request).await.unwrap();
+    answer.into_inner().settled
 }
 
 async fn account(clients: &mut Clients) -> v1::Account {
@@ -60,25 +66,14 @@ async fn a_request_holds_settles_and_cannot_be_charged_twice() {
         .unwrap_err();
     assert_eq!(refusal(&again).0, "ZS-CONFLICT");
     for _ in 0..3 {
-        let charged = gateway
-            .billing
-            .settle(settle("r1", 40, 10))
-            .await
-            .unwrap()
-            .into_inner();
-        assert_eq!(charged.charged_micro, 40 + 2 * 10);
+        let settled = settle(&mut gateway, vec![settlement("r1", 40, 10)]).await;
+        assert_eq!(settled[0].charged_micro, 40 + 2 * 10);
     }
     let after = account(&mut acme).await;
     assert_eq!(
         (after.held_micro, after.charged_micro, after.available_micro),
         (0, 60, YUAN - 60)
     );
-    let unknown = gateway
-        .billing
-        .settle(settle("never", 1, 1))
-        .await
-        .unwrap_err();
-    assert_eq!(refusal(&unknown).0, "ZS-REQUEST-UNKNOWN");
     let dear = gateway
         .billing
         .authorize(authorize("r2", "acme", 0, 900_000))
@@ -95,6 +90,42 @@ async fn a_request_holds_settles_and_cannot_be_charged_twice() {
         ("ZS-FIELD".to_owned(), "max_prompt_tokens".to_owned())
     );
     assert_eq!(account(&mut acme).await, after);
+    centre.handle.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settlements_sent_together_succeed_and_fail_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut centre = Centre::start(folder.path()).await;
+    let mut acme = centre.tenant("acme", 1).await;
+    let mut gateway = gateway(&centre).await;
+    for id in ["r1", "r2"] {
+        let ask = authorize(id, "acme", 100, 100);
+        gateway.billing.authorize(ask).await.unwrap();
+    }
+    let together = vec![
+        settlement("r1", 10, 0),
+        settlement("never", 1, 1),
+        settlement("r2", 0, 10),
+        settlement("r1", 10, 0),
+    ];
+    let settled = settle(&mut gateway, together).await;
+    let charged: Vec<_> = settled.iter().map(|one| one.charged_micro).collect();
+    assert_eq!(charged, [10, 0, 20, 10], "the repeated one is told again");
+    let refused: Vec<_> = settled.iter().map(|one| one.refusal.is_some()).collect();
+    assert_eq!(refused, [false, true, false, false]);
+    let detail = settled[1].refusal.clone().unwrap().detail.unwrap();
+    assert_eq!(detail.code, "ZS-REQUEST-UNKNOWN");
+    let account = account(&mut acme).await;
+    assert_eq!((account.held_micro, account.charged_micro), (0, 30));
+    let many = v1::SettleRequest {
+        settlements: vec![settlement("r1", 1, 1); 1_001],
+    };
+    let refused = gateway.billing.settle(many).await.unwrap_err();
+    assert_eq!(
+        refusal(&refused),
+        ("ZS-FIELD".to_owned(), "settlements".to_owned())
+    );
     centre.handle.shutdown().await;
 }
 
@@ -125,7 +156,7 @@ async fn a_statement_adds_up_to_the_account() {
         .authorize(authorize("r1", "acme", 100, 100))
         .await
         .unwrap();
-    gateway.billing.settle(settle("r1", 70, 30)).await.unwrap();
+    settle(&mut gateway, vec![settlement("r1", 70, 30)]).await;
     let (lines, statement) = whole_statement(&mut acme).await;
     assert_eq!(lines.len() as u64, statement.line_count);
     assert!(

@@ -197,13 +197,19 @@ async fn serve_for_ever(url: String, key: String, acknowledged: Arc<Acknowledged
             continue;
         }
         let settle = v1::SettleRequest {
-            request_id: request_id.clone(),
-            prompt_tokens: 30,
-            completion_tokens: 20,
+            settlements: vec![v1::Settlement {
+                request_id: request_id.clone(),
+                prompt_tokens: 30,
+                completion_tokens: 20,
+            }],
         };
         loop {
             if let Ok(answer) = clients.billing.settle(settle.clone()).await {
-                let charged = answer.into_inner().charged_micro;
+                let settled = &answer.into_inner().settled[0];
+                if settled.refusal.is_some() {
+                    continue;
+                }
+                let charged = settled.charged_micro;
                 acknowledged
                     .requests
                     .lock()

@@ -7,7 +7,10 @@
 
 pub mod answer;
 pub mod audit;
+mod calendar;
 pub mod eval;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod guide;
 pub mod hotline;
 pub mod kb;

@@ -14,13 +14,16 @@ use serde_json::{Map, Value, json};
 use sha2::Digest as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Events on their way to the disk.
 const WAITING: usize = 65_536;
+/// From here on the lines of batches wait: the other half of the queue is for requests, which
+/// cannot.
+const LINES_WAIT: usize = WAITING / 2;
 /// Events that are written together.
 const TOGETHER: usize = 512;
 /// Between looks at a full queue.
@@ -69,8 +72,10 @@ pub(crate) struct Audit(Arc<Writer>);
 struct Writer {
     required: bool,
     failing: Arc<AtomicBool>,
+    /// Events in the queue.
+    waiting: Arc<AtomicUsize>,
     metrics: Metrics,
-    sender: Option<SyncSender<Map<String, Value>>>,
+    sender: Option<SyncSender<Event>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -78,16 +83,21 @@ impl Audit {
     pub(crate) fn open(options: &AuditOptions, metrics: Metrics) -> std::io::Result<Self> {
         let files = Files::open(&options.folder, options.rotate_bytes.max(1))?;
         let (sender, receiver) = sync_channel(WAITING);
-        let failing = Arc::new(AtomicBool::new(false));
+        let (failing, waiting) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let thread = std::thread::Builder::new()
             .name("zhisuan-audit".to_owned())
             .spawn({
                 let (failing, metrics) = (Arc::clone(&failing), metrics.clone());
+                let receiver = Counted {
+                    receiver,
+                    waiting: Arc::clone(&waiting),
+                };
                 move || write(&receiver, files, &failing, &metrics)
             })?;
         Ok(Self(Arc::new(Writer {
             required: options.required,
             failing,
+            waiting,
             metrics,
             sender: Some(sender),
             thread: Some(thread),
@@ -101,34 +111,61 @@ impl Audit {
 
     /// Writes the event of an ended request.
     pub(crate) fn push(&self, record: &Record) {
-        let sent = self
-            .0
-            .sender
-            .as_ref()
-            .map(|sender| sender.try_send(event(record)));
-        if !matches!(sent, Some(Ok(()))) {
-            self.0.failing.store(true, Ordering::Relaxed);
-            self.0.metrics.audit_failures.inc();
-            tracing::error!(request_id = %record.id, "an audit event was lost: its queue is full");
+        if self.try_push(event(record)).is_err() {
+            self.lost(record, "its queue is full");
         }
     }
-}
 
-impl Audit {
-    /// Writes the event of one of many; waits while the queue is full, so that none is lost.
+    /// Writes the event of one of many; waits while half of the queue is full, so that neither
+    /// this event is lost nor one of a request that comes meanwhile.
     pub(crate) async fn push_in_turn(&self, record: &Record) {
         let mut next = event(record);
-        while let Some(sender) = &self.0.sender {
-            match sender.try_send(next) {
-                Err(TrySendError::Full(refused)) => next = refused,
-                Ok(()) => return,
-                Err(TrySendError::Disconnected(_)) => break,
+        loop {
+            if self.0.waiting.load(Ordering::Relaxed) < LINES_WAIT {
+                match self.try_push(next) {
+                    Ok(()) => return,
+                    Err(TrySendError::Full(refused)) => next = refused,
+                    Err(TrySendError::Disconnected(_)) => break,
+                }
             }
             tokio::time::sleep(TURN).await;
         }
+        self.lost(record, "nobody writes");
+    }
+
+    fn try_push(&self, event: Event) -> Result<(), TrySendError<Event>> {
+        let Some(sender) = &self.0.sender else {
+            return Err(TrySendError::Disconnected(event));
+        };
+        // Counted before it can be taken out again.
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        sender.try_send(event).inspect_err(|_| {
+            self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        })
+    }
+
+    fn lost(&self, record: &Record, why: &str) {
         self.0.failing.store(true, Ordering::Relaxed);
         self.0.metrics.audit_failures.inc();
-        tracing::error!(request_id = %record.id, "an audit event was lost: nobody writes");
+        tracing::error!(request_id = %record.id, why, "an audit event was lost");
+    }
+}
+
+type Event = Map<String, Value>;
+
+/// The writer's end of the queue.
+struct Counted {
+    receiver: Receiver<Event>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Counted {
+    /// The next event, and those that wait behind it; nothing when no more will come.
+    fn take(&self) -> Option<Vec<Event>> {
+        let mut taken = vec![self.receiver.recv().ok()?];
+        taken.extend(self.receiver.try_iter().take(TOGETHER));
+        self.waiting.fetch_sub(taken.len(), Ordering::Relaxed);
+        Some(taken)
     }
 }
 
@@ -142,16 +179,10 @@ impl Drop for Writer {
     }
 }
 
-fn write(
-    receiver: &Receiver<Map<String, Value>>,
-    mut files: Files,
-    failing: &AtomicBool,
-    metrics: &Metrics,
-) {
-    while let Ok(first) = receiver.recv() {
-        let more = std::iter::from_fn(|| receiver.try_recv().ok()).take(TOGETHER);
+fn write(receiver: &Counted, mut files: Files, failing: &AtomicBool, metrics: &Metrics) {
+    while let Some(events) = receiver.take() {
         let (mut lines, mut head) = (String::new(), files.head.clone());
-        for event in std::iter::once(first).chain(more) {
+        for event in events {
             let (line, next) = chain::link(&head, event);
             lines.extend([line.as_str(), "\n"]);
             head = next;
@@ -175,7 +206,7 @@ fn write(
 }
 
 /// What is kept of a request: who did what, and the hashes of what was said.
-fn event(record: &Record) -> Map<String, Value> {
+fn event(record: &Record) -> Event {
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));

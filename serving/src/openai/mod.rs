@@ -11,7 +11,7 @@ pub(crate) mod detokenize;
 pub(crate) mod embeddings;
 mod error;
 pub(crate) mod fields;
-mod files;
+pub(crate) mod files;
 pub(crate) mod generate;
 #[cfg(test)]
 mod hostile;

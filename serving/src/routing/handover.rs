@@ -5,20 +5,17 @@ use super::dispatch::ask;
 use super::events::Events;
 use super::prefix::Chain;
 use crate::app::App;
-use crate::backoff::spread;
+use crate::backoff::{self, spread};
 use crate::replica::{self, Outstanding, ReplicaKey};
 use crate::trail::Trail;
 use futures::StreamExt as _;
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tonic::Code;
 use zhisuan_proto::v1::generate_event::Event;
 use zhisuan_proto::v1::{
     Failed, GenerateEvent, GenerateRequest, Handover, Replica, Resume, Route, TokenCount,
 };
-
-/// Between two looks for a replica while those that are there are full.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is needed to go on with an answer elsewhere.
 pub(super) struct Relay {
@@ -61,7 +58,7 @@ impl Relay {
     /// first; a sibling's replica goes on when it runs the same weights.
     async fn go_on(&mut self, resume: &Resume) -> Option<(Replica, Events, Outstanding)> {
         let began = Instant::now();
-        loop {
+        for attempt in 1.. {
             let targets = self.app.targets(&self.route, &self.request.tenant);
             let mut may_come = targets.first().is_some_and(|own| own.wakes);
             for target in &targets {
@@ -85,8 +82,10 @@ impl Relay {
             if !may_come || began.elapsed() >= self.app.patience {
                 return None;
             }
-            tokio::time::sleep(PAUSE).await;
+            // Every try sends the whole answer so far: full replicas are asked less and less often.
+            tokio::time::sleep(backoff::delay(attempt, spread())).await;
         }
+        None
     }
 
     async fn at(&self, replica: &Replica, resume: &Resume) -> Result<(Events, Outstanding), Code> {

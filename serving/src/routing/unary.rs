@@ -25,7 +25,9 @@ pub(crate) async fn embed(
     route: &Route,
     mut request: EmbedRequest,
 ) -> Result<EmbedResponse, ApiError> {
-    app.guard.prompt(trail, &mut request.texts)?;
+    let texts = request.texts.iter_mut();
+    app.guard
+        .prompt(trail, texts.chain([&mut request.instruction]))?;
     if let Some(server) = &route.external {
         let answer = app.external.embed(route, server, &request, trail).await;
         return answer.map_err(Verdict::into_error);

@@ -8,7 +8,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::path::PathBuf;
-use zhisuan_proto::v1::JobState;
 use zhisuan_proto::v1::job_spec::Work;
 use zhisuan_serving::{
     AuditOptions, Decision, Decisions, GuardOptions, GuardPolicy, LabelOptions, Operations,
@@ -18,12 +17,12 @@ fn line(id: &str, url: &str, body: &Value) -> String {
     json!({"custom_id": id, "method": "POST", "url": url, "body": body}).to_string()
 }
 
-fn chat(id: &str, said: &str) -> String {
+pub(crate) fn chat(id: &str, said: &str) -> String {
     let body = json!({"model": "tiny", "messages": [{"role": "user", "content": said}]});
     line(id, "/v1/chat/completions", &body)
 }
 
-async fn create(world: &World, file: &str, endpoint: &str) -> (u16, Value) {
+pub(crate) async fn create(world: &World, file: &str, endpoint: &str) -> (u16, Value) {
     let body = json!({"input_file_id": file, "endpoint": endpoint, "completion_window": "1h"});
     call(world, Method::POST, "/v1/batches", KEY, &body).await
 }
@@ -37,9 +36,14 @@ fn work(world: &World, job: usize) -> zhisuan_proto::v1::BatchWork {
 }
 
 fn kept(world: &World, sha256: &str) -> String {
-    let files = world.files.files.lock().unwrap();
+    let seen = world.files.files.lock().unwrap();
     let key = ("hospital".to_owned(), sha256.to_owned());
-    String::from_utf8(files[&key].1.clone()).unwrap()
+    assert!(
+        !seen.contains_key(&key),
+        "the copy is no file of the tenant"
+    );
+    let bytes = world.files.bytes.lock().unwrap();
+    String::from_utf8(bytes[sha256].clone()).unwrap()
 }
 
 #[tokio::test]
@@ -91,7 +95,7 @@ async fn every_interface_may_be_batched_and_no_two_of_them() {
     );
 }
 
-async fn ruled(name: &str) -> (World, PathBuf) {
+pub(crate) async fn ruled(name: &str) -> (World, PathBuf) {
     let folder = folder(name);
     let policy = GuardPolicy {
         prompt: Decisions {
@@ -202,7 +206,7 @@ async fn tokens_that_no_filter_can_read_are_not_queued() {
 }
 
 /// A line of output as a worker writes it.
-fn output(number: u64, body: &Value) -> String {
+pub(crate) fn output(number: u64, body: &Value) -> String {
     json!({"id": format!("batch_req_7_{number}"), "custom_id": format!("c{number}"),
         "response": {"status_code": 200, "request_id": format!("7-{number}"), "body": body},
         "error": null})
@@ -245,14 +249,7 @@ async fn answers_of_a_batch_leave_screened_labelled_and_audited() {
         .map(|(body, n)| output(n, body))
         .collect();
     let text = format!("{}\n{BAD}\n", text.join("\n"));
-    let stored = world
-        .files
-        .keep("hospital", "output.jsonl", text.as_bytes());
-    world.files.change(7, |job| {
-        job.state = JobState::Succeeded.into();
-        job.outputs
-            .insert("output.jsonl".to_owned(), stored.sha256.clone());
-    });
+    let stored = world.files.output(7, text.as_bytes());
     let (_, batch) = get(&world, "/v1/batches/batch_7").await;
     let path = format!(
         "/v1/files/{}/content",

@@ -4,7 +4,6 @@ use crate::world::{KEY, World, world};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use zhisuan_proto::v1::JobState;
 use zhisuan_proto::v1::job_spec::Work;
 
 const BOUNDARY: &str = "----a-form-of-the-tests";
@@ -206,18 +205,12 @@ async fn a_batch_is_a_job_and_its_output_has_two_files() {
         r#"{"custom_id":"a","response":{},"error":null}"#,
         r#"{"custom_id":"b","response":null,"error":{"code":"x"}}"#,
     );
-    let output = world.files.keep(
-        "hospital",
-        "output.jsonl",
-        format!("{good}\n{bad}\n").as_bytes(),
-    );
+    let lines = format!("{good}\n{bad}\n");
+    world.files.output(7, lines.as_bytes());
     world.files.change(7, |job| {
-        job.state = JobState::Succeeded.into();
         job.progress = "line 2/2".to_owned();
         job.ended_at_ms = 1_700_000_009_000;
         job.charged_micro = 55;
-        job.outputs
-            .insert("output.jsonl".to_owned(), output.sha256.clone());
     });
     let (_, batch) = get(&world, "/v1/batches/batch_7").await;
     assert_eq!(

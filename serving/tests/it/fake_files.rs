@@ -17,6 +17,8 @@ type Shelf = BTreeMap<(String, String), (Artifact, Vec<u8>)>;
 pub(crate) struct FakeFiles {
     /// By tenant and digest.
     pub(crate) files: Arc<Mutex<Shelf>>,
+    /// By digest: what jobs read stays when nobody sees it any more.
+    pub(crate) bytes: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     /// Newest last, with their tenants.
     pub(crate) jobs: Arc<Mutex<Vec<Job>>>,
 }
@@ -50,10 +52,28 @@ impl FakeFiles {
             name: name.to_owned(),
             tenant: tenant.to_owned(),
             created_at_ms: 1_700_000_000_000,
+            job_id: 0,
         };
         let key = (tenant.to_owned(), file.sha256.clone());
+        let mut all = self.bytes.lock().unwrap();
+        all.insert(file.sha256.clone(), bytes.to_vec());
         let mut files = self.files.lock().unwrap();
         files.insert(key, (file.clone(), bytes.to_vec()));
+        file
+    }
+
+    /// The output of a job, as its worker tells it before the job ends.
+    pub(crate) fn output(&self, id: u64, bytes: &[u8]) -> Artifact {
+        let mut file = self.keep("hospital", "output.jsonl", bytes);
+        file.job_id = id;
+        let key = (file.tenant.clone(), file.sha256.clone());
+        let mut files = self.files.lock().unwrap();
+        files.insert(key, (file.clone(), bytes.to_vec()));
+        drop(files);
+        self.change(id, |job| {
+            job.state = JobState::Succeeded.into();
+            job.outputs.insert(file.name.clone(), file.sha256.clone());
+        });
         file
     }
 

@@ -19,7 +19,7 @@ pub(crate) const GATEWAY_KEY: &str = "zs-gateway-secret";
 pub(crate) struct FakeScheduler {
     pub(crate) keys: Arc<Mutex<HashMap<String, Key>>>,
     pub(crate) authorized: Arc<Mutex<Vec<AuthorizeRequest>>>,
-    pub(crate) settled: Arc<Mutex<Vec<SettleRequest>>>,
+    pub(crate) settled: Arc<Mutex<Vec<Settlement>>>,
     /// Settlements that will fail with "unavailable" before one is taken.
     pub(crate) settle_failures: Arc<AtomicU32>,
     /// The holds of all requests have expired.
@@ -143,11 +143,20 @@ fake_service!(Billing {
         if failing.is_ok() {
             return Err(Status::unavailable("fake scheduler is away"));
         }
-        if self.holds_expired.load(Ordering::SeqCst) {
-            return Err(Status::not_found("no hold of this request"));
+        let expired = self.holds_expired.load(Ordering::SeqCst);
+        let refusal = expired.then(|| SettleRefusal {
+            status: Code::NotFound.into(),
+            message: "no hold of this request".to_owned(),
+            detail: None,
+        });
+        let mut settled = Vec::new();
+        for settlement in request.into_inner().settlements {
+            if !expired {
+                self.settled.lock().unwrap().push(settlement);
+            }
+            settled.push(Settled { charged_micro: 1, refusal: refusal.clone() });
         }
-        self.settled.lock().unwrap().push(request.into_inner());
-        Ok(Response::new(SettleResponse { charged_micro: 1 }))
+        Ok(Response::new(SettleResponse { settled }))
     }
 } absent {
     list_prices(ListPricesRequest) -> ListPricesResponse;

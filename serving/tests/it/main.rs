@@ -10,6 +10,7 @@
 mod answers;
 mod auditing;
 mod backends;
+mod batch_forgeries;
 mod batch_rules;
 mod batches;
 mod choices;

@@ -81,12 +81,16 @@ pub(super) fn version(value: &Value) -> Vec<Table> {
         (tr("文号", "number"), "number"),
         (tr("发布机构", "issuer"), "issuer"),
         (tr("地区", "place"), "place"),
+        (tr("效力", "force"), "declared"),
+        (tr("成文", "written"), "written"),
+        (tr("公开", "published"), "published"),
         (tr("生效", "effective"), "effective"),
         (tr("失效", "repealed"), "repealed"),
     ] {
         facts.pair(label, text(&head[field]).to_owned());
     }
     facts.pair(tr("原件", "file"), text(&value["file"]["name"]).to_owned());
+    facts.pair(tr("核对码", "seen"), text(&value["seen"]).to_owned());
     let mut tables = vec![facts];
     tables.extend(findings(value));
     tables
@@ -139,6 +143,57 @@ pub(super) fn added(value: &Value) -> Vec<Table> {
         tables.extend(findings(value));
     }
     tables
+}
+
+pub(super) fn history(items: &[Value]) -> Table {
+    let mut table = Table::new(&[
+        tr("时间", "TIME"),
+        tr("人员", "PERSON"),
+        tr("做了什么", "DEED"),
+        tr("对象", "OBJECT"),
+    ]);
+    for item in items {
+        let at = item["at_ms"].as_i64().unwrap_or_default();
+        let at = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
+        table.row(vec![
+            at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
+            cell(&item["person"]),
+            cell(&item["action"]),
+            cell(&item["object"]),
+        ]);
+    }
+    table
+}
+
+pub(super) fn diff(items: &[Value]) -> Table {
+    let mut table = Table::new(&["", tr("文字", "TEXT")]);
+    for item in items {
+        let (mark, line) = match text(&item["change"]) {
+            "gone" => ("-", text(&item["text"]).to_owned()),
+            "new" => ("+", text(&item["text"]).to_owned()),
+            _ => (
+                "",
+                say!("… {} 行相同 …", "… {} lines the same …", item["lines"]),
+            ),
+        };
+        table.row(vec![mark.into(), line.into()]);
+    }
+    table
+}
+
+pub(super) fn base(value: &Value) -> Vec<Table> {
+    let mut facts = Table::default();
+    let audience = match text(&value["audience"]["kind"]) {
+        "public" => tr("所有人", "everybody").to_owned(),
+        "staff" => tr("全体工作人员", "the staff").to_owned(),
+        _ => {
+            let people = each(&value["audience"]["people"]).map(text);
+            people.collect::<Vec<_>>().join("、")
+        }
+    };
+    facts.pair(tr("知识库", "base"), text(&value["name"]).to_owned());
+    facts.pair(tr("谁可以提问", "who may ask"), audience);
+    vec![facts]
 }
 
 pub(super) fn hits(items: &[Value]) -> Table {

@@ -2,6 +2,7 @@
 
 mod access;
 mod demo;
+mod evaluate;
 mod handover;
 mod jobs;
 mod knowledge;

@@ -11,11 +11,12 @@ use thiserror::Error;
 
 use super::ask::check;
 use super::cache::AnswerCache;
-use super::evidence::{judge, weigh};
+use super::evidence::weigh;
 use super::find::{Found, by_evidence};
+use super::gather::answers;
 use super::hashes;
 use super::question::Question;
-use super::record::{Answer, Asked, Citation};
+use super::record::{Answer, Asked, Citation, Outcome};
 use crate::kb::{Published, State, Version, VersionId};
 use crate::retrieve::{
     DenseIndex, EmbedError, Embedder, Entry, PassageIndex, Side, Synonyms, fold,
@@ -68,14 +69,18 @@ pub struct Base {
     pub(super) published: Arc<Published>,
     /// Version and passage of every entry of the index.
     pub(super) entries: Vec<(u32, u32)>,
+    /// The first entry of every version.
+    pub(super) starts: Vec<usize>,
     /// Positions of the versions of each document.
     pub(super) documents: HashMap<String, Vec<usize>>,
     /// Places that texts are about, folded, the longer first.
     pub(super) places: Vec<String>,
-    /// The place that most texts are about: questions that name none are about it.
+    /// The place of each version, folded.
+    pub(super) placed: Vec<Option<String>>,
+    /// The place that the base was told to speak for, folded.
     pub(super) home: Option<String>,
-    pub(super) index: PassageIndex,
-    pub(super) dense: Option<(DenseIndex, Arc<dyn Embedder>)>,
+    pub(super) index: Arc<PassageIndex>,
+    pub(super) dense: Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
     pub(super) synonyms: Synonyms,
     cache: AnswerCache,
     /// Answers in the words of models.
@@ -100,14 +105,11 @@ impl Base {
         embedder: Option<Arc<dyn Embedder>>,
     ) -> Result<Self, BuildError> {
         let mut entries = Vec::new();
-        let mut documents: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, version) in published.versions.iter().enumerate() {
             if hex::encode(Sha256::digest(version.text.as_bytes())) != version.text_sha256 {
                 let version = version.id.clone();
                 return Err(BuildError::TextChanged { version });
             }
-            let name = version.id.document.clone();
-            documents.entry(name).or_default().push(at);
             for passage in 0..version.passages.len() {
                 entries.push((at as u32, passage as u32));
             }
@@ -122,22 +124,50 @@ impl Base {
             })
         }))?;
         let dense = match embedder {
-            Some(embedder) => Some((embedded(&published, embedder.as_ref())?, embedder)),
+            Some(embedder) => {
+                let rows = embedded(&published, embedder.as_ref())?;
+                Some((Arc::new(rows), embedder))
+            }
             None => None,
         };
-        let (places, home) = places(&published);
-        Ok(Self {
-            places,
+        Ok(Self::of(published, entries, Arc::new(index), dense))
+    }
+
+    /// A base of what is published, its passages in the order of the indexes.
+    pub(super) fn of(
+        published: Arc<Published>,
+        entries: Vec<(u32, u32)>,
+        index: Arc<PassageIndex>,
+        dense: Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
+    ) -> Self {
+        let mut documents: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, version) in published.versions.iter().enumerate() {
+            let name = version.id.document.clone();
+            documents.entry(name).or_default().push(at);
+        }
+        let mut starts = vec![0; published.versions.len()];
+        for (entry, (version, passage)) in entries.iter().enumerate() {
+            if let (Some(start), 0) = (starts.get_mut(*version as usize), passage) {
+                *start = entry;
+            }
+        }
+        let placed = published.versions.iter();
+        let placed: Vec<_> = placed.map(|v| v.head.place.as_deref().map(fold)).collect();
+        let home = published.home.as_deref().map(fold);
+        Self {
+            places: places(&placed, home.as_ref()),
+            placed,
             home,
             synonyms: Synonyms::new(&published.synonyms),
             published,
             entries,
+            starts,
             documents,
             index,
             dense,
             cache: AnswerCache::default(),
             written: AnswerCache::default(),
-        })
+        }
     }
 
     /// What it answers from.
@@ -148,6 +178,11 @@ impl Base {
     /// Passages in the index.
     pub fn passages(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Name of the model whose vectors it finds passages by; none for words alone.
+    pub fn embedder(&self) -> Option<String> {
+        self.dense.as_ref().map(|(_, embedder)| embedder.name())
     }
 
     /// Bytes of its indexes: of the words, and of the vectors.
@@ -179,9 +214,10 @@ impl Base {
             return (None, Vec::new());
         };
         let weighed = weigh(&question.matters, &self.index);
-        let found = self.ranked(question, &limits);
-        let candidates = self.candidates(question, &weighed, &found);
-        let answered = candidates.iter().any(|one| judge(&one.grades).is_ok());
+        let cosines = self.cosines(&question.folded);
+        let found = self.ranked(question, &limits, cosines.as_ref());
+        let candidates = self.candidates(question, &weighed, &found, cosines.as_ref());
+        let answered = answers(&candidates, &limits);
         (Some(answered), by_evidence(&found, &candidates, &limits))
     }
 
@@ -195,6 +231,9 @@ impl Base {
         }
         let (said, day) = self.said(asked);
         let mut answer = said.into_answer(asked, day, &self.published, hashes);
+        if answer.outcome != Outcome::Answered {
+            answer.hand_over = self.hand_over(day, asked.place.as_deref());
+        }
         hashes::seal(&mut answer);
         self.cache.put(&answer.hashes.question, &answer);
         answer
@@ -257,20 +296,12 @@ fn joined(version: &Version, sentences: &[Range<usize>]) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// The places of the texts, and the one that more than half of them are about.
-fn places(published: &Published) -> (Vec<String>, Option<String>) {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for version in &published.versions {
-        if let Some(place) = &version.head.place {
-            *counts.entry(fold(place)).or_default() += 1;
-        }
-    }
-    let most = |count: usize| count * 2 > published.versions.len();
-    let home = counts.iter().find(|(_, count)| most(**count));
-    let home = home.map(|(place, _)| place.clone());
-    let mut places: Vec<String> = counts.into_keys().collect();
+/// The places that texts are about and the base's own, each once, the longer first.
+fn places(placed: &[Option<String>], home: Option<&String>) -> Vec<String> {
+    let mut places: Vec<String> = placed.iter().flatten().chain(home).cloned().collect();
     places.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-    (places, home)
+    places.dedup();
+    places
 }
 
 /// Vectors of all passages, each embedded with its title and headings.

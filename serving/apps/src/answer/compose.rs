@@ -7,7 +7,7 @@ use super::question::Route;
 use super::record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence,
 };
-use crate::kb::{HandOver, Published, State, Version, mask};
+use crate::kb::{Published, State, Version, mask};
 
 /// The visible label of extractive answers (GB 45438-2025).
 pub(crate) const EXTRACT_LABEL: &str =
@@ -22,6 +22,9 @@ pub(crate) fn generated_message(day: Date) -> String {
     format!("截至{}，按来源文件改写如下：", chinese_day(day))
 }
 
+/// The reason code of a question that does not say which place it is about.
+pub(crate) const WHICH_PLACE: &str = "which_place";
+
 /// What an answer will say, before it is sealed.
 #[derive(Debug)]
 pub(crate) struct Said {
@@ -32,8 +35,8 @@ pub(crate) struct Said {
     pub(crate) nearest: Vec<Citation>,
     pub(crate) choices: Vec<String>,
     pub(crate) conflicts: Vec<Conflict>,
-    /// What part of the question has no answer, in words.
-    pub(crate) missing: Option<String>,
+    /// What the reader must know besides the state of the sources, such as a part without answer.
+    pub(crate) told: Vec<Notice>,
 }
 
 impl Said {
@@ -46,7 +49,7 @@ impl Said {
             nearest: Vec::new(),
             choices: Vec::new(),
             conflicts: Vec::new(),
-            missing: None,
+            told: Vec::new(),
         }
     }
 
@@ -127,6 +130,16 @@ impl Said {
         }
     }
 
+    /// Texts of several places answer it, and nothing says whose is asked for. The choices are the
+    /// places.
+    pub(crate) fn which_place(places: Vec<String>) -> Self {
+        let message = "不同地区的规定不一样，问题没有写明是哪里。请选择地区，或者写明地区再问。";
+        Self {
+            choices: places,
+            ..Self::plain(Outcome::Clarify, WHICH_PLACE, message)
+        }
+    }
+
     /// Texts in force say different things.
     pub(crate) fn contradicted(
         sentences: Vec<Sentence>,
@@ -137,31 +150,44 @@ impl Said {
             "截至{}，现行文件的说法不一致，两种都列在下面，请向发布机构核实：",
             chinese_day(day)
         );
+        let (sentences, told) = by_force(sentences);
         Self {
             sentences,
             conflicts,
+            told,
             ..Self::plain(Outcome::Conflict, "conflict", &message)
         }
     }
 
     /// Says which parts of the question have no answer.
     pub(crate) fn lacks(&mut self, parts: &[&str]) {
-        if parts.is_empty() || self.outcome != Outcome::Answered {
+        if parts.is_empty() || !matches!(self.outcome, Outcome::Answered | Outcome::Partial) {
             return;
         }
         self.outcome = Outcome::Partial;
         self.reason = "part_missing";
         let parts = parts.join("”“");
-        self.missing = Some(format!("没有找到“{parts}”的依据，不作推测。"));
+        self.told.push(Notice {
+            document: String::new(),
+            code: "part_missing".to_owned(),
+            message: format!("没有找到“{parts}”的依据，不作推测。"),
+        });
     }
 
-    /// Sentences answer; the outcome follows from the state of the text that they stand in.
+    /// Sentences answer; the outcome follows from the states of the texts that they stand in. Where
+    /// some hold and others do not, only those that hold are told.
     pub(crate) fn answered(sentences: Vec<Sentence>, day: Date) -> Self {
+        let (sentences, told) = by_force(sentences);
         let state = sentences
             .first()
             .and_then(|sentence| sentence.citations.first())
             .map_or(State::Unstated, |citation| citation.state);
         let (outcome, reason, message) = match state {
+            State::InForce | State::Unstated if !told.is_empty() => (
+                Outcome::Partial,
+                "part_not_in_force",
+                format!("截至{}，只有一部分问题有现行依据：", chinese_day(day)),
+            ),
             State::InForce | State::Unstated => (
                 Outcome::Answered,
                 "",
@@ -193,11 +219,12 @@ impl Said {
         };
         Self {
             sentences,
+            told,
             ..Self::plain(outcome, reason, &message)
         }
     }
 
-    /// The answer as it leaves, without its seal.
+    /// The answer as it leaves, without its seal and without who helps.
     pub(crate) fn into_answer(
         self,
         asked: &Asked,
@@ -205,12 +232,8 @@ impl Said {
         published: &Published,
         hashes: Hashes,
     ) -> Answer {
-        let mut notices = notices(&self.sentences, published);
-        notices.extend(self.missing.map(|message| Notice {
-            document: String::new(),
-            code: "part_missing".to_owned(),
-            message,
-        }));
+        let mut notices = notices(&self.sentences, published, day);
+        notices.extend(self.told);
         Answer {
             schema: SCHEMA.to_owned(),
             id: String::new(),
@@ -225,13 +248,36 @@ impl Said {
             conflicts: self.conflicts,
             choices: self.choices,
             nearest: self.nearest,
-            hand_over: (self.outcome != Outcome::Answered)
-                .then(|| hand_over(published))
-                .flatten(),
+            hand_over: None,
             label: EXTRACT_LABEL.to_owned(),
             hashes,
         }
     }
+}
+
+/// The sentences of texts that hold, and a notice for each text that does not and was left out. A
+/// list of which nothing holds stays whole: its outcome says so.
+fn by_force(sentences: Vec<Sentence>) -> (Vec<Sentence>, Vec<Notice>) {
+    let holds = |sentence: &Sentence| sentence.citations.iter().all(|c| c.state.holds());
+    let (held, others): (Vec<Sentence>, Vec<Sentence>) = sentences.into_iter().partition(holds);
+    if held.is_empty() || others.is_empty() {
+        return (if held.is_empty() { others } else { held }, Vec::new());
+    }
+    let mut left_out: Vec<Notice> = Vec::new();
+    for citation in others.iter().flat_map(|sentence| &sentence.citations) {
+        if citation.state.holds() || left_out.iter().any(|n| n.document == citation.document) {
+            continue;
+        }
+        let (title, state) = (&citation.title, citation.state.label());
+        left_out.push(Notice {
+            document: citation.document.clone(),
+            code: "part_not_in_force".to_owned(),
+            message: format!(
+                "问题的另一部分只有《{title}》写到，它不能作为办事依据（{state}），没有列入回答。"
+            ),
+        });
+    }
+    (held, left_out)
 }
 
 /// `2026年1月15日`.
@@ -239,17 +285,8 @@ pub(crate) fn chinese_day(day: Date) -> String {
     format!("{}年{}月{}日", day.year(), day.month(), day.day())
 }
 
-/// Where a person helps: the base's own word, else the first text that says so.
-fn hand_over(published: &Published) -> Option<HandOver> {
-    let of_texts = || {
-        let mut heads = published.versions.iter().map(|version| &version.head);
-        heads.find_map(|head| head.hand_over.clone())
-    };
-    published.hand_over.clone().or_else(of_texts)
-}
-
 /// The warnings that the sources of some sentences call for, each once.
-pub(crate) fn notices(sentences: &[Sentence], published: &Published) -> Vec<Notice> {
+pub(crate) fn notices(sentences: &[Sentence], published: &Published, day: Date) -> Vec<Notice> {
     let mut found: Vec<Notice> = Vec::new();
     for citation in sentences.iter().flat_map(|sentence| &sentence.citations) {
         let title = &citation.title;
@@ -281,7 +318,15 @@ pub(crate) fn notices(sentences: &[Sentence], published: &Published) -> Vec<Noti
                     format!("《{title}》原文件有 {count} 处经人工核对后修复，引文是修复后的文字。");
                 ("repaired", message)
             });
-        for (code, message) in warning.into_iter().chain(repaired) {
+        let period = version_of(published, citation).and_then(|version| version.head.period);
+        let over = period.filter(|period| period.is_over(day)).map(|period| {
+            let message = format!(
+                "《{title}》是 {} 至 {} 年的规划，规划期已过，所列目标和任务可能已有新的安排。",
+                period.from, period.to
+            );
+            ("period_over", message)
+        });
+        for (code, message) in warning.into_iter().chain(repaired).chain(over) {
             let known = |n: &Notice| n.document == citation.document && n.code == code;
             if !found.iter().any(known) {
                 found.push(Notice {
@@ -313,6 +358,7 @@ pub(crate) fn reason(gap: Gap) -> &'static str {
         Gap::Uncovered => "not_covered",
         Gap::NoMatter => "no_matter",
         Gap::Ambiguous => "ambiguous",
+        Gap::Places => WHICH_PLACE,
         Gap::Changed => "source_changed",
     }
 }

@@ -10,12 +10,14 @@ use super::evidence::{Grade, View, Weighed, grade, scope};
 use super::question::{Named, Question, agree};
 use super::record::Asked;
 use crate::kb::{State, Version};
-use crate::retrieve::{Side, fold, fuse};
+use crate::retrieve::{Cosines, Side, fold, fuse};
 
 /// Passages taken from the words' index.
 const LEXICAL: usize = 80;
 /// Passages taken from the vectors.
 const DENSE: usize = 50;
+/// What the nearest passage by vectors adds to its sentences, in shares of the whole matter.
+const MEANING: f64 = 0.4;
 /// Texts, or parts of long texts, that are graded.
 const GRADED: usize = 12;
 
@@ -83,7 +85,12 @@ impl Limits {
 impl Base {
     /// Passages by rank: words and vectors fused, of texts for the place, and of each document
     /// only the version that holds on the day where one does.
-    pub(super) fn ranked(&self, question: &Question, limits: &Limits) -> Vec<Found> {
+    pub(super) fn ranked(
+        &self,
+        question: &Question,
+        limits: &Limits,
+        cosines: Option<&Cosines>,
+    ) -> Vec<Found> {
         let lexical = match self.index.top(&question.terms, LEXICAL) {
             Ok(top) => top,
             Err(fault) => {
@@ -91,8 +98,8 @@ impl Base {
                 Vec::new()
             }
         };
-        let fused = match self.nearest_vectors(&question.folded) {
-            Some(dense) => fuse(&[(&lexical, 1.0), (&dense, 1.0)]),
+        let fused = match cosines {
+            Some(cosines) => fuse(&[(&lexical, 1.0), (&cosines.top(DENSE), 1.0)]),
             None => lexical,
         };
         let mut titles: HashMap<usize, f64> = HashMap::new();
@@ -122,9 +129,12 @@ impl Base {
         found
     }
 
-    /// The state of a version that may answer; none where it is for another place, or where
-    /// another version of its document holds instead.
+    /// The state of a version that may answer; none where it is for another place, where a later
+    /// version corrects it, or where another version of its document holds instead.
     fn state_for(&self, version: &Version, limits: &Limits) -> Option<State> {
+        if version.corrected_by.is_some() {
+            return None;
+        }
         if let (Some(asked), Some(own)) = (&limits.place, &version.head.place)
             && !agree(asked, &fold(own))
         {
@@ -143,10 +153,11 @@ impl Base {
         (state.holds() || !another()).then_some(state)
     }
 
-    fn nearest_vectors(&self, question: &str) -> Option<Vec<(u32, f32)>> {
+    /// How near every passage is to a question; none without a model for vectors.
+    pub(super) fn cosines(&self, question: &str) -> Option<Cosines> {
         let (dense, embedder) = self.dense.as_ref()?;
         match embedder.embed(&[question.to_owned()], Side::Query) {
-            Ok(rows) => rows.first().map(|row| dense.top(row, DENSE)),
+            Ok(rows) => dense.cosines(rows.first()?),
             Err(fault) => {
                 tracing::warn!(%fault, "question has no vector, words alone are searched");
                 None
@@ -160,6 +171,7 @@ impl Base {
         question: &Question,
         weighed: &[Weighed],
         found: &[Found],
+        cosines: Option<&Cosines>,
     ) -> Vec<Candidate> {
         let best = found
             .first()
@@ -183,11 +195,19 @@ impl Base {
             let range = scope(version, one.passage);
             seen.push((one.version, range.clone()));
             let view = View::new(version, range);
+            let mut grades = grade(question, weighed, &view);
+            if let Some(cosines) = cosines {
+                let start = self.starts.get(one.version).copied().unwrap_or_default();
+                for (grade, sentence) in grades.iter_mut().zip(&view.sentences) {
+                    let near = cosines.nearness(start + sentence.passage);
+                    grade.score += MEANING * f64::from(near);
+                }
+            }
             candidates.push(Candidate {
                 version: one.version,
                 state: one.state,
                 prior: f64::from(one.score / best),
-                grades: grade(question, weighed, &view),
+                grades,
                 view,
             });
         }

@@ -1,14 +1,17 @@
-//! The evidence for one question: candidates that pass the gate, the best of them, and what texts
-//! in force say otherwise.
+//! The evidence for one question: the best candidate, if it passes the gate, and what texts in
+//! force say otherwise.
+
+use jiff::civil::Date;
 
 use super::base::Base;
 use super::cite::verified;
 use super::clash::clash;
-use super::evidence::{Gap, Grade, judge, select, weigh};
+use super::evidence::{Gap, Grade, SIGNALS, judge, nearest, select, signals, weigh};
 use super::find::{Candidate, Limits};
-use super::question::Question;
-use super::record::{Citation, Conflict, Sentence, Side};
+use super::question::{Question, agree};
+use super::record::{Asked, Citation, Conflict, Sentence, Side};
 use crate::kb::State;
+use crate::retrieve::fold;
 
 /// A text that passed the gate counts as another meaning of the question when it is this near to
 /// the best one.
@@ -18,9 +21,9 @@ const LACKS: f64 = 0.2;
 /// A question with more matter than this, in characters, is not too short to be plain.
 const SHORT_MATTER: usize = 5;
 
-/// A candidate that passed the gate, with its best sentence.
+/// A candidate with the sentence that comes nearest to an answer.
 #[derive(Debug, Clone, Copy)]
-struct Passed<'a> {
+struct Ranked<'a> {
     candidate: &'a Candidate,
     at: usize,
     grade: Grade,
@@ -34,10 +37,28 @@ pub(super) struct Found {
     pub(super) conflicts: Vec<Conflict>,
     /// The best sentence covers everything that is asked.
     pub(super) whole: bool,
-    pub(super) theme: Option<String>,
 }
 
 impl Base {
+    /// What the gate sees of a question: the document of the best candidate, and its signals. For
+    /// fitting the gate's weights.
+    pub(crate) fn gate_signals(
+        &self,
+        asked: &Asked,
+        mend: bool,
+    ) -> Option<(String, [f64; SIGNALS])> {
+        let question = self.read(&asked.question, asked, mend);
+        let limits = self.limits(asked, &question).ok()?;
+        let weighed = weigh(&question.matters, &self.index);
+        let cosines = self.cosines(&question.folded);
+        let found = self.ranked(&question, &limits, cosines.as_ref());
+        let candidates = self.candidates(&question, &weighed, &found, cosines.as_ref());
+        let ranked = ranked(&candidates, &limits);
+        let best = ranked.first()?;
+        let version = self.published.versions.get(best.candidate.version)?;
+        Some((version.id.document.clone(), signals(&best.grade)))
+    }
+
     /// The evidence for one question within its limits; the nearest texts where there is none.
     pub(super) fn evidence(
         &self,
@@ -48,55 +69,69 @@ impl Base {
         if weighed.is_empty() {
             return Err((Gap::NoMatter, Vec::new()));
         }
-        let found = self.ranked(question, limits);
-        let candidates = self.candidates(question, &weighed, &found);
-        let mut gap = Gap::OtherMatter;
-        let mut passed: Vec<Passed<'_>> = Vec::new();
-        for candidate in candidates
-            .iter()
-            .filter(|one| !has_successor(one, &candidates))
-        {
-            match judge(&candidate.grades) {
-                Ok((at, grade)) => passed.push(Passed {
-                    candidate,
-                    at,
-                    grade,
-                    value: grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
-                        - LACKS * grade.missing.min(3) as f64,
-                }),
-                Err(other) => gap = gap.max(other),
-            }
-        }
-        passed.sort_by(|a, b| b.value.total_cmp(&a.value));
-        let Some(best) = passed.first().copied() else {
-            return Err((gap, self.nearest(&found, limits.day)));
+        let cosines = self.cosines(&question.folded);
+        let found = self.ranked(question, limits, cosines.as_ref());
+        let candidates = self.candidates(question, &weighed, &found, cosines.as_ref());
+        let ranked = ranked(&candidates, limits);
+        let Some(best) = ranked.first().copied() else {
+            return Err((Gap::OtherMatter, self.nearest(&found, limits.day)));
         };
+        if let Err(gap) = judge(&best.grade) {
+            return Err((gap, self.nearest(&found, limits.day)));
+        }
+        let passes = |one: &&Ranked<'_>| judge(&one.grade).is_ok();
+        let passed: Vec<Ranked<'_>> = ranked.iter().filter(passes).copied().collect();
+        if limits.place.is_none()
+            && let Some(places) = self.several_places(&passed, limits.day)
+        {
+            return Err((Gap::Places, places));
+        }
         let meanings = meanings(question, &passed);
         if meanings.len() > 1 {
-            let titles = meanings
+            let texts = meanings
                 .iter()
                 .filter_map(|at| self.published.versions.get(*at));
-            let named = titles.map(|version| Citation {
-                quote: String::new(),
-                ..Citation::of(version, &[], 0..0, limits.day)
-            });
+            let named = texts.map(|version| Citation::of(version, &[], 0..0, limits.day));
             return Err((Gap::Ambiguous, named.collect()));
         }
         let sentences = self.shown(question, &best, limits);
         if sentences.is_empty() {
             return Err((Gap::Changed, self.nearest(&found, limits.day)));
         }
-        let version = self.published.versions.get(best.candidate.version);
-        let theme = version.and_then(|version| version.head.theme.clone());
         Ok(Found {
             sentences,
             conflicts: self.conflicts(&best, &passed, limits),
             whole: best.grade.missing == 0,
-            theme: theme.filter(|theme| self.published.closed_themes.contains(theme)),
         })
     }
 
-    fn shown(&self, question: &Question, best: &Passed<'_>, limits: &Limits) -> Vec<Sentence> {
+    /// Texts that would answer a question that names no place, when their places differ: one text
+    /// for each place.
+    fn several_places(&self, passed: &[Ranked<'_>], day: Date) -> Option<Vec<Citation>> {
+        let best = passed.first()?;
+        let near = passed.iter().filter(|one| {
+            one.value >= ANOTHER_MEANING * best.value
+                && one.candidate.version != best.candidate.version
+        });
+        let mut named: Vec<&str> = Vec::new();
+        let mut texts = Vec::new();
+        for one in std::iter::once(best).chain(near) {
+            let version = self.published.versions.get(one.candidate.version)?;
+            let Some(place) = version.head.place.as_deref() else {
+                continue;
+            };
+            if !named.iter().any(|known| agree(&fold(known), &fold(place))) {
+                named.push(place);
+                texts.push(version);
+            }
+        }
+        let named = texts
+            .iter()
+            .map(|version| Citation::of(version, &[], 0..0, day));
+        (texts.len() > 1).then(|| named.collect())
+    }
+
+    fn shown(&self, question: &Question, best: &Ranked<'_>, limits: &Limits) -> Vec<Sentence> {
         let Some(version) = self.published.versions.get(best.candidate.version) else {
             return Vec::new();
         };
@@ -108,8 +143,8 @@ impl Base {
     /// What texts in force say otherwise than the best sentence.
     fn conflicts(
         &self,
-        best: &Passed<'_>,
-        passed: &[Passed<'_>],
+        best: &Ranked<'_>,
+        passed: &[Ranked<'_>],
         limits: &Limits,
     ) -> Vec<Conflict> {
         let Some(own) = best.candidate.view.sentences.get(best.at) else {
@@ -148,6 +183,36 @@ impl Base {
     }
 }
 
+/// Whether the best candidate answers.
+pub(super) fn answers(candidates: &[Candidate], limits: &Limits) -> bool {
+    let ranked = ranked(candidates, limits);
+    ranked
+        .first()
+        .is_some_and(|best| judge(&best.grade).is_ok())
+}
+
+/// The candidates by how near their best sentences come, the nearest first.
+fn ranked<'a>(candidates: &'a [Candidate], limits: &Limits) -> Vec<Ranked<'a>> {
+    let alone = candidates
+        .iter()
+        .filter(|one| !has_successor(one, candidates));
+    let mut ranked: Vec<Ranked<'a>> = alone
+        .filter_map(|candidate| {
+            let (at, grade) = nearest(&candidate.grades)?;
+            let value = grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
+                - LACKS * grade.missing.min(3) as f64;
+            Some(Ranked {
+                candidate,
+                at,
+                grade,
+                value,
+            })
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.value.total_cmp(&a.value));
+    ranked
+}
+
 /// Whether a text that does not hold stands beside one of nearly the same title that does: what
 /// the old one says is not the answer then.
 fn has_successor(one: &Candidate, all: &[Candidate]) -> bool {
@@ -168,7 +233,7 @@ fn has_successor(one: &Candidate, all: &[Candidate]) -> bool {
 }
 
 /// Versions of different documents that a short question may mean, when no title names its matter.
-fn meanings(question: &Question, passed: &[Passed<'_>]) -> Vec<usize> {
+fn meanings(question: &Question, passed: &[Ranked<'_>]) -> Vec<usize> {
     let Some(best) = passed.first() else {
         return Vec::new();
     };

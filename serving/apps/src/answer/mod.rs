@@ -12,10 +12,13 @@ mod gather;
 mod generate;
 mod hashes;
 mod head;
+mod home;
+mod narrow;
 mod numbers;
 mod question;
 mod record;
 mod reply;
+mod since;
 mod verify;
 
 pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
@@ -27,4 +30,5 @@ pub(crate) use hashes::of_question as question_digest;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };
+pub use since::since;
 pub use verify::{Grounds, Unsupported, covers, verify};

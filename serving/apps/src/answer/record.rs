@@ -60,7 +60,8 @@ impl Outcome {
 /// A question with everything that its answer depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// The question as typed.
+    /// The question with its personal numbers masked, as [`crate::service::Question::asked`]
+    /// makes it; whatever is given here may be told.
     pub question: String,
     /// The day on which the answer is to hold.
     pub as_of: Date,
@@ -123,7 +124,7 @@ pub struct Answer {
 /// Digests of everything that an answer depends on, lower-case hexadecimal SM3.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Hashes {
-    /// The question as typed, its day and place.
+    /// The question with its personal numbers masked, its day and place.
     pub question: String,
     /// The published base.
     pub base: String,
@@ -190,7 +191,7 @@ pub struct Notice {
     /// Name of the document; empty where it is about the whole answer.
     pub document: String,
     /// Stable code: `draft`, `repealed`, `not_yet`, `superseded`, `unstated`, `part_missing`,
-    /// `period_over`, `repaired`.
+    /// `part_not_in_force`, `period_over`, `repaired`.
     pub code: String,
     /// The warning for people.
     pub message: String,

@@ -2,7 +2,7 @@
 
 use super::ask::check;
 use super::base::Base;
-use super::compose::{Said, reason};
+use super::compose::{Said, WHICH_PLACE, reason, version_of};
 use super::evidence::Gap;
 use super::find::{Limits, share_of_title};
 use super::gather::Found;
@@ -54,7 +54,28 @@ impl Base {
         if attacked && said.sentences.is_empty() {
             return (Said::routed(Route::Attack), day);
         }
+        if let Some(theme) = self.closed_theme(&said) {
+            return (Said::closed(theme), day);
+        }
+        if said.reason == WHICH_PLACE {
+            // A choice is the whole question to ask.
+            for place in &mut said.choices {
+                *place = format!("{place}：{}", asked.question);
+            }
+        }
         (said, day)
+    }
+
+    /// The theme of a source of what is to be said, if it is switched off.
+    fn closed_theme(&self, said: &Said) -> Option<&str> {
+        let sides = said.conflicts.iter().flat_map(|one| &one.sides);
+        let cited = said.sentences.iter().flat_map(|said| &said.citations);
+        let mut cited = cited.chain(sides.map(|side| &side.citation));
+        cited.find_map(|citation| {
+            let version = version_of(&self.published, citation)?;
+            let theme = version.head.theme.as_deref()?;
+            self.published.is_closed(theme).then_some(theme)
+        })
     }
 
     /// Takes a question apart with the words of this base, its typing errors mended or not.
@@ -90,7 +111,7 @@ impl Base {
             asked,
             question,
             named.as_ref(),
-            self.home.as_deref(),
+            self.home_on(question.as_of.unwrap_or(asked.as_of)),
         ))
     }
 
@@ -167,7 +188,7 @@ impl Base {
 
     /// What the head of a document says of it, when the question names the document.
     fn of_head(&self, question: &Question, limits: &Limits) -> Option<Said> {
-        let found = self.ranked(question, limits);
+        let found = self.ranked(question, limits, self.cosines(&question.folded).as_ref());
         let named = found.iter().take(NAMED).filter_map(|found| {
             let version = self.published.versions.get(found.version)?;
             let share = share_of_title(question, version);
@@ -224,7 +245,6 @@ fn merged(answers: impl Iterator<Item = Found>) -> Found {
         sentences: Vec::new(),
         conflicts: Vec::new(),
         whole: true,
-        theme: None,
     };
     for answer in answers {
         for sentence in answer.sentences {
@@ -233,7 +253,6 @@ fn merged(answers: impl Iterator<Item = Found>) -> Found {
             }
         }
         all.conflicts.extend(answer.conflicts);
-        all.theme = all.theme.or(answer.theme);
     }
     all
 }
@@ -241,19 +260,19 @@ fn merged(answers: impl Iterator<Item = Found>) -> Found {
 /// What the evidence comes to.
 fn finished(found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said {
     match found {
-        Ok(found) => match found.theme {
-            Some(theme) => Said::closed(&theme),
-            None if !found.conflicts.is_empty() => {
-                Said::contradicted(found.sentences, found.conflicts, limits.day)
-            }
-            None => Said::answered(found.sentences, limits.day),
-        },
+        Ok(found) if !found.conflicts.is_empty() => {
+            Said::contradicted(found.sentences, found.conflicts, limits.day)
+        }
+        Ok(found) => Said::answered(found.sentences, limits.day),
         Err((gap, nearest)) => {
-            let choices = nearest.iter().all(|c| c.quote.is_empty());
-            if gap == Gap::Ambiguous && choices {
-                return Said::unclear(nearest.into_iter().map(|c| c.title).collect());
+            let title = |text: Citation| text.title;
+            match gap {
+                Gap::Ambiguous => Said::unclear(nearest.into_iter().map(title).collect()),
+                Gap::Places => {
+                    Said::which_place(nearest.into_iter().filter_map(|text| text.place).collect())
+                }
+                _ => Said::nothing(reason(gap), nearest),
             }
-            Said::nothing(reason(gap), nearest)
         }
     }
 }

@@ -5,6 +5,7 @@
 mod case;
 mod corpus;
 mod report;
+mod sample;
 mod score;
 mod seeds;
 mod written;
@@ -18,6 +19,7 @@ use crate::answer::{Answer, Asked, Base};
 pub use case::{BadCase, Case, Fact, Split, read};
 pub use corpus::{GeneratedFile, generated, published};
 pub use report::{Report, Row};
+pub use sample::{Sample, samples};
 pub use score::{EVIDENCE_AT, Score, score};
 pub use seeds::{Reviewed, review_seeds};
 pub use written::{WrittenReport, run_written};
@@ -34,12 +36,7 @@ pub fn run(
     seen: &mut dyn FnMut(&Case, &Answer, &Score),
 ) {
     for case in cases {
-        let asked = Asked {
-            question: case.question.clone(),
-            as_of: case.as_of.unwrap_or(day),
-            place: case.place.clone(),
-            top_k: EVIDENCE_AT,
-        };
+        let asked = asked(case, day, EVIDENCE_AT);
         let hits = base.search(&asked);
         let begun = Instant::now();
         let answer = base.answer(&asked);
@@ -49,5 +46,15 @@ pub fn run(
         if split == Split::Tune {
             seen(case, &answer, &score);
         }
+    }
+}
+
+/// A case as a question.
+fn asked(case: &Case, day: Date, top_k: usize) -> Asked {
+    Asked {
+        question: case.question.clone(),
+        as_of: case.as_of.unwrap_or(day),
+        place: case.place.clone(),
+        top_k,
     }
 }

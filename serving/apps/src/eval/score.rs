@@ -121,5 +121,8 @@ fn elsewhere(case: &Case, cited: &Citation, published: &Published) -> bool {
         .versions
         .iter()
         .filter(|version| case.documents.contains(&version.id.document));
-    cited.place.is_some() && !allowed.any(|version| version.head.place == cited.place)
+    // 烏海市 and 乌海市 are one place.
+    let place = |place: &Option<String>| place.as_deref().map(fold);
+    cited.place.is_some()
+        && !allowed.any(|version| place(&version.head.place) == place(&cited.place))
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use serde::Serialize;
+use tokio::runtime::Handle;
 
 use super::case::Case;
 use super::score::{EVIDENCE_AT, holds};
@@ -43,13 +44,12 @@ pub struct WrittenReport {
 }
 
 /// Asks about all `cases` that have an answer, and adds them to a report; `seen` gets each with the
-/// extract, what was told and what came of the model's text.
-pub async fn run_written(
+/// extract, what was told and what came of the model's text. Blocks; not for async threads.
+pub fn run_written(
     base: &Base,
     cases: &[Case],
     day: Date,
-    writer: &dyn Writer,
-    patience: Duration,
+    (writer, patience, runtime): (&dyn Writer, Duration, &Handle),
     report: &mut WrittenReport,
     seen: &mut (dyn FnMut(&Case, &Answer, &Answer, &Drafts) + Send),
 ) {
@@ -66,16 +66,15 @@ pub async fn run_written(
         }
         let mut streamed: Option<Answer> = None;
         let begun = Instant::now();
-        let made = generate(base, &asked, writer, patience, &mut |draft: &Answer| {
-            streamed = Some(draft.clone());
-        })
-        .await;
+        let mut tell = |draft: &Answer| streamed = Some(draft.clone());
+        let written = generate(base, extract.clone(), writer, patience, &mut tell);
+        let made = runtime.block_on(written);
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         report.add(&made.drafts, millis);
         let told = streamed.as_ref().map_or(0, |draft| draft.sentences.len());
         report.streamed += told;
         if let Some(draft) = &streamed
-            && !(still_stands(base, &asked, &made.answer)
+            && !(still_stands(base, &extract, &made.answer)
                 && made.answer.sentences.starts_with(&draft.sentences))
         {
             report.unverified_streamed += told;

@@ -73,6 +73,14 @@ pub struct Item {
     pub values: BTreeMap<Feature, Vec<String>>,
 }
 
+impl Item {
+    /// Where it applies; none where the text does not say.
+    pub fn place(&self) -> Option<&str> {
+        let places = self.values.get(&Feature::Place)?;
+        places.first().map(String::as_str)
+    }
+}
+
 struct Told {
     feature: &'static str,
     value: &'static str,

@@ -1,4 +1,5 @@
-//! A draft reply: sentences of the base with their sources for a 咨询, a polite frame otherwise.
+//! A draft reply: sentences of the base with their sources for a 咨询, both sides where texts
+//! contradict each other, a polite frame otherwise.
 
 use std::fmt::Write as _;
 
@@ -6,7 +7,7 @@ use serde::Serialize;
 
 use super::class::Class;
 use super::route::Routed;
-use crate::answer::{Answer, Citation};
+use crate::answer::{Answer, Citation, Outcome};
 
 /// Stands under every draft until a clerk signs it.
 const UNSIGNED: &str = "（AI 辅助生成的草稿，未经人工核签，不得发出）";
@@ -27,12 +28,14 @@ pub struct Draft {
 impl Draft {
     /// The draft for a ticket of a class. Pure.
     pub(super) fn of(class: Class, routed: &Routed, answer: Option<&Answer>) -> Self {
-        let answer = answer.filter(|answer| class == Class::Consult && answer.outcome.is_answer());
-        let (middle, citations) = match answer {
-            Some(answer) => from_base(answer),
-            None => (frame(class, routed), Vec::new()),
+        let answer = answer.filter(|_| class == Class::Consult);
+        let outcome = answer.map(|answer| answer.outcome);
+        let from_base = matches!(outcome, Some(Outcome::Answered | Outcome::Partial));
+        let (middle, citations) = match (answer, outcome) {
+            (Some(answer), _) if from_base => from_sentences(answer),
+            (Some(answer), Some(Outcome::Conflict)) => both_sides(answer),
+            _ => (frame(class, routed), Vec::new()),
         };
-        let from_base = answer.is_some();
         let text = format!(
             "您好！您反映的事项已收到。\n\n{middle}\n\n感谢您的来电，祝您生活愉快。\n\n{UNSIGNED}"
         );
@@ -45,7 +48,24 @@ impl Draft {
     }
 }
 
-fn from_base(answer: &Answer) -> (String, Vec<Citation>) {
+/// Texts in force contradict each other: a person decides, so both stand in the draft and none is
+/// the answer.
+fn both_sides(answer: &Answer) -> (String, Vec<Citation>) {
+    let mut citations: Vec<Citation> = Vec::new();
+    let mut text = format!("{}\n", answer.message);
+    for conflict in &answer.conflicts {
+        let _ = writeln!(text, "关于“{}”：", conflict.about);
+        for side in &conflict.sides {
+            let number = number(&mut citations, &side.citation);
+            let (value, quote) = (&side.value, side.citation.quote.trim());
+            let _ = writeln!(text, "- {value}：{quote}[{number}]");
+        }
+    }
+    text.push_str("（承办人请先向发布机构核实，确定一种说法后再答复。）\n");
+    ended(text, answer, citations)
+}
+
+fn from_sentences(answer: &Answer) -> (String, Vec<Citation>) {
     let mut citations: Vec<Citation> = Vec::new();
     let mut text = format!("按 {} 有效的文件，答复如下：\n", answer.as_of);
     for sentence in &answer.sentences {
@@ -55,6 +75,11 @@ fn from_base(answer: &Answer) -> (String, Vec<Citation>) {
         }
         text.push('\n');
     }
+    ended(text, answer, citations)
+}
+
+/// What stands under every draft of the base: warnings and sources.
+fn ended(mut text: String, answer: &Answer, citations: Vec<Citation>) -> (String, Vec<Citation>) {
     for notice in &answer.notices {
         let _ = writeln!(text, "请注意：{}", notice.message);
     }

@@ -114,6 +114,8 @@ pub enum ReadFaultKind {
     PageWithoutText,
     /// Scripts, forms or macros that were left out; nothing of them runs.
     ActiveContent,
+    /// Sheets of a workbook that are hidden: they were left out.
+    HiddenSheets,
 }
 
 impl Extract {

@@ -40,6 +40,8 @@ pub enum FindingKind {
     PageFurniture,
     /// A table that lost its columns.
     FlattenedTable,
+    /// It says that it replaces another document.
+    ReplacesAnother,
     /// A document number that another document has.
     NumberClaimed,
     /// Fields of the head that contradict each other or the text.
@@ -50,6 +52,8 @@ pub enum FindingKind {
     Instruction,
     /// Scripts or macros that were left out.
     ActiveContent,
+    /// Parts that their author hid: they were left out.
+    HiddenContent,
 }
 
 /// One defect, with its place and what to do.

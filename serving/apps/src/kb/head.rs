@@ -5,6 +5,7 @@ mod fields;
 mod lines;
 mod names;
 mod read;
+mod term;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,8 @@ pub use read::{head_end, read_head};
 
 pub(super) use fields::{declares_state, unknown_keys, unread_fields};
 pub(super) use lines::top_lines;
-pub(super) use names::{issuer_of_title, place_of};
+pub(super) use names::{draft_word, is_title, issuer_of_title, place_of};
+pub(super) use read::unread_term;
 
 /// The state that a text declares, before its dates are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ mod error;
 mod import;
 mod info;
 mod publish;
+mod second;
 mod switches;
 mod work;
 
@@ -153,6 +154,27 @@ impl Library {
         desk.put_base(name, title, audience, person, now_ms)?;
         let published = desk.load(name)?;
         self.shelve(&desk.store, name, published)
+    }
+
+    /// Changes who may ask a base: a checker does it, and never so that they are out themselves.
+    pub fn set_audience(
+        &self,
+        base: &str,
+        audience: &Audience,
+        person: &Person,
+        now_ms: i64,
+    ) -> Result<(), LibraryError> {
+        desk::must_check(person)?;
+        if !audience.admits(Some(person)) {
+            let message = format!(
+                "名单（audience）里没有“{}”自己，改后将无法再管理",
+                person.id
+            );
+            return Err(LibraryError::bad("audience", message));
+        }
+        let known = self.bases().into_iter().find(|info| info.name == base);
+        let known = known.ok_or_else(|| LibraryError::not_found("知识库", base))?;
+        self.put_base(base, &known.title, audience, person, now_ms)
     }
 
     /// The newest entries of a base's history; of one document or version, or of all.

@@ -15,7 +15,8 @@ pub use find::MaskedKind;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Masked {
-    /// The text; masked characters stand as `*`.
+    /// The text; masked characters stand as `*`, those of three bytes as `＊`, so that every byte
+    /// range of one text is one of the other.
     pub text: String,
     /// What was masked, as bytes of the text that was given, in order, without overlap.
     pub found: Vec<(MaskedKind, Range<usize>)>,
@@ -44,8 +45,8 @@ fn hidden(text: &str, found: Vec<(MaskedKind, Range<usize>)>) -> Masked {
         let (first, last) = kind.shown();
         let count = number.chars().count();
         for (place, char) in number.chars().enumerate() {
-            let shown = place < first || place + last >= count || char == '@';
-            masked.push(if shown { char } else { '*' });
+            let shown = place < first || place + last >= count || matches!(char, '@' | '＠');
+            masked.push(if shown { char } else { star(char) });
         }
         at = range.end;
     }
@@ -53,5 +54,15 @@ fn hidden(text: &str, found: Vec<(MaskedKind, Range<usize>)>) -> Masked {
     Masked {
         text: masked,
         found,
+    }
+}
+
+/// What hides a character; as long as it is. Signs of two bytes, such as the point of a plate, say
+/// nothing.
+fn star(char: char) -> char {
+    match char.len_utf8() {
+        1 => '*',
+        3 => '＊',
+        _ => char,
     }
 }

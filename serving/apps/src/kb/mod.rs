@@ -35,6 +35,7 @@ pub use passage::{Passage, SectionKind};
 pub use passages::passages;
 pub use published::{Published, Synonym};
 pub use quality::{RepairFault, Repaired, Sketch, examine, repair, repaired, repaired_extract};
+pub(crate) use quality::{shown_finding, shown_repair};
 pub use state::State;
 pub use store::{
     Audience, BaseInfo, Entry, Feedback, KeptAnswer, ProposedSynonym, Regression, StoreError,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::head::HandOver;
+use super::script::bare;
 use super::version::Version;
 
 /// What citizens say, and what the texts call it; reviewed like a text.
@@ -29,9 +29,19 @@ pub struct Published {
     pub synonyms: Vec<Synonym>,
     /// Themes that are switched off: questions about them are handed over.
     pub closed_themes: Vec<String>,
-    /// Where a person will help.
-    pub hand_over: Option<HandOver>,
+    /// The place that the base speaks for: questions that name none are about it.
+    pub home: Option<String>,
     /// Digest over the ids and text digests of all versions, the synonyms and the closed themes,
     /// lower-case hexadecimal: two equal digests give equal answers.
     pub digest: String,
+}
+
+impl Published {
+    /// Whether questions about a theme are handed over. A theme may be written in both scripts.
+    pub fn is_closed(&self, theme: &str) -> bool {
+        let theme = bare(theme);
+        self.closed_themes
+            .iter()
+            .any(|closed| bare(closed) == theme)
+    }
 }

@@ -11,7 +11,6 @@ use super::finding::{Finding, Repair};
 use super::head::Head;
 use super::passage::Passage;
 use super::state::State;
-use super::timeline::Days;
 
 /// A version of a document: `residence-permit@2`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +64,8 @@ pub struct Version {
     pub replaces_from: Option<Date>,
     /// First day on which another version or document took its place.
     pub replaced_from: Option<Date>,
+    /// Number of the version of the same file that is read in its place on every day.
+    pub corrected_by: Option<u32>,
     /// What the gate found that still stands in the text; readers are told of repairs and gaps.
     pub findings: Vec<Finding>,
     /// When it was published in the base, milliseconds since 1970.
@@ -74,10 +75,6 @@ pub struct Version {
 impl Version {
     /// Its state on a day.
     pub fn state_on(&self, day: Date) -> State {
-        let days = Days {
-            replaces_from: self.replaces_from,
-            replaced_from: self.replaced_from,
-        };
-        days.state_on(day, &self.head)
+        self.days().state_on(day, &self.head)
     }
 }

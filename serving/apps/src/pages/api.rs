@@ -11,11 +11,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Site;
-use super::citizen::export::labelled;
+use super::citizen::export::{labelled, stamped, told_since};
 use crate::answer::BadField;
 use crate::hotline::{self, Class, MAX_TICKET_CHARS};
 use crate::service::{AskFault, Opinion, Question, Verdict};
 
+/// The visible label of passages that a machine chose (GB 45438-2025).
+const FOUND: &str = "以下段落由机器从来源文件中检索摘录，未经人工审核，以来源原文为准。";
+/// The visible label of a ticket's proposal.
+const PROPOSED: &str = "以下分类和答复草稿由机器生成，未经人工核签，不得发出。";
 /// Name and version of the error's JSON form.
 const ERROR_SCHEMA: &str = "zhisuan.error/1";
 
@@ -107,7 +111,8 @@ pub(crate) async fn search(
             })
         })
         .collect();
-    Json(serde_json::json!({"schema": "zhisuan.kb-hits/1", "items": hits})).into_response()
+    let found = serde_json::json!({"schema": "zhisuan.kb-hits/1", "items": hits});
+    Json(stamped(found, FOUND)).into_response()
 }
 
 /// What the service works with.
@@ -120,7 +125,7 @@ pub(crate) async fn status(State(site): State<Site>) -> Response {
 /// A kept answer.
 pub(crate) async fn kept(State(site): State<Site>, Path(id): Path<String>) -> Response {
     match site.qa.kept(&id).await {
-        Some(answer) => Json(labelled(&answer)).into_response(),
+        Some(answer) => Json(told_since(&site, &answer)).into_response(),
         None => absent(),
     }
 }
@@ -181,7 +186,7 @@ pub(crate) async fn ticket(State(site): State<Site>, body: Bytes) -> Response {
         Err(refused) => return refused,
     };
     match propose(&site, &body.text).await {
-        Ok(proposal) => Json(proposal).into_response(),
+        Ok(proposal) => Json(stamped(serde_json::json!(proposal), PROPOSED)).into_response(),
         Err(fault) => refuse(&fault),
     }
 }

@@ -114,7 +114,7 @@ struct Piece {
 /// The text in pieces, a sentence each; annotations count characters of the whole text, as
 /// OpenAI's do.
 fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
-    let sources = numbered(answer);
+    let sources = numbered(&answer.sentences);
     let url = site.public_url.get().map_or("", String::as_str);
     let mut pieces: Vec<Piece> = Vec::new();
     let mut at = 0;

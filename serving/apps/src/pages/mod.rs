@@ -20,6 +20,8 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use zhisuan_web::headers;
 
+use crate::answer::{Answer, Notice, since};
+use crate::guide::{Item, items};
 use crate::kb::HandOver;
 use crate::service::Qa;
 
@@ -52,12 +54,25 @@ impl Site {
         }
     }
 
-    /// Where a person will help: as the base says, else as the first of its texts does.
+    /// Where a person will help today.
     pub(crate) fn hand_over(&self) -> Option<HandOver> {
-        let published = self.qa.published();
-        let mut heads = published.versions.iter().map(|version| &version.head);
-        let told = published.hand_over.clone();
-        told.or_else(|| heads.find_map(|head| head.hand_over.clone()))
+        self.qa.base().hand_over(self.qa.today(), None)
+    }
+
+    /// What readers of a kept answer must know of the time since.
+    pub(crate) fn since(&self, answer: &Answer) -> Vec<Notice> {
+        since(answer, &self.qa.published(), self.qa.today())
+    }
+
+    /// The service items that hold today, those of the base's own place first.
+    pub(crate) fn items(&self) -> Vec<Item> {
+        let (base, today) = (self.qa.base(), self.qa.today());
+        let mut items = items(base.published(), today);
+        items.sort_by_key(|item| {
+            item.place()
+                .is_some_and(|place| !base.is_home(place, today))
+        });
+        items
     }
 
     /// The service behind the pages.
@@ -85,14 +100,17 @@ impl Site {
     }
 }
 
-/// Lets through who may ask the base: everybody for a public one, else people of the staff. The
-/// gateway's own address has its own secret.
+/// Lets through who may ask the base: everybody for a public one, else the people whom it admits.
+/// As a model it is there for everybody with a key of the gateway, so only a public one is.
 async fn permitted(State(site): State<Site>, request: Request, next: Next) -> Response {
     let Some(desk) = &site.desk else {
         return next.run(request).await;
     };
-    let open = desk.library.admits(&desk.base, None) || request.uri().path().starts_with("/qa/v1/");
-    if open || staff::knows(desk, request.headers()).await {
+    if desk.library.admits(&desk.base, None) {
+        return next.run(request).await;
+    }
+    let as_model = request.uri().path().starts_with("/qa/v1/");
+    if !as_model && staff::knows(desk, request.headers()).await {
         return next.run(request).await;
     }
     let message = "这个知识库只供内部使用，请先登录（/kb/signin）".to_owned();
@@ -114,6 +132,8 @@ pub fn router(site: Site) -> Router {
         .route("/qa/guide/{*document}", get(citizen::guide::page))
         .route("/qa/find", get(citizen::find::page))
         .route("/qa/v1/chat/completions", post(gov_qa::chat))
+        .route("/qa/", get(shell::nowhere))
+        .route("/qa/{*rest}", get(shell::nowhere))
         .route("/api/qa/ask", get(api::get_ask).post(api::post_ask))
         .route("/api/qa/search", get(api::search))
         .route("/api/qa/status", get(api::status))

@@ -1,7 +1,8 @@
 //! The shell around every page for citizens, and its small parts.
 
+use axum::http::StatusCode;
 use jiff::civil::Date;
-use zhisuan_web::parts::Tone;
+use zhisuan_web::parts::{self, Tone};
 use zhisuan_web::{Markup, Page, html};
 
 use crate::answer::{Answer, Maker};
@@ -27,6 +28,17 @@ pub(crate) fn page(title: impl Into<String>, current: &str) -> Page {
         p { "请不要填写身份证号、电话、住址等个人信息；填写了的，存档前会遮去。" }
         p { a href="/kb" { "工作人员入口" } }
     })
+}
+
+/// What is said under an address that this service does not have.
+pub(crate) async fn nowhere() -> Page {
+    page("没有这个页面", "")
+        .status(StatusCode::NOT_FOUND)
+        .trail("/qa", "提问")
+        .body(parts::empty_state(
+            "没有这个页面",
+            "地址可能不完整。请回到提问页，或者从办事指南里找。",
+        ))
 }
 
 /// The tone of a state.
@@ -59,7 +71,7 @@ pub(crate) fn mark(maker: &Maker) -> &'static str {
 /// The label of an answer, once above its sentences and once below, so that a copy of either end
 /// carries it.
 pub(crate) fn label(answer: &Answer) -> Markup {
-    zhisuan_web::parts::machine_made(mark(&answer.made_by), &answer.label)
+    parts::machine_made(mark(&answer.made_by), &answer.label)
 }
 
 /// Where a person will help.

@@ -13,6 +13,16 @@ pub enum Side {
     Passage,
 }
 
+impl Side {
+    /// What models of the e5 family want before a text.
+    pub fn e5_prefix(self) -> &'static str {
+        match self {
+            Self::Query => "query: ",
+            Self::Passage => "passage: ",
+        }
+    }
+}
+
 /// Why texts have no vectors.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
@@ -67,19 +77,34 @@ impl DenseIndex {
         self.numbers.len() + self.scales.len() * size_of::<f32>()
     }
 
-    /// The nearest rows by cosine, best first.
-    pub(crate) fn top(&self, query: &[f32], limit: usize) -> Vec<(u32, f32)> {
+    /// The cosine of every row with a vector; none for a vector of another width.
+    pub(crate) fn cosines(&self, query: &[f32]) -> Option<Cosines> {
         if query.len() != self.width || self.width == 0 {
-            return Vec::new();
+            return None;
         }
         let (query, scale) = quantized(query);
-        let mut scored: Vec<(u32, f32)> = self
-            .numbers
-            .chunks_exact(self.width)
-            .zip(&self.scales)
-            .zip(0_u32..)
-            .map(|((row, step), at)| (at, dot(row, &query) as f32 * step * scale))
+        let rows = self.numbers.chunks_exact(self.width).zip(&self.scales);
+        let all: Vec<f32> = rows
+            .map(|(row, step)| dot(row, &query) as f32 * step * scale)
             .collect();
+        let mean = all.iter().sum::<f32>() / all.len().max(1) as f32;
+        let best = all.iter().copied().fold(mean, f32::max);
+        Some(Cosines { all, mean, best })
+    }
+}
+
+/// How near each row is to one vector.
+#[derive(Debug, Default)]
+pub(crate) struct Cosines {
+    all: Vec<f32>,
+    mean: f32,
+    best: f32,
+}
+
+impl Cosines {
+    /// The nearest rows, best first.
+    pub(crate) fn top(&self, limit: usize) -> Vec<(u32, f32)> {
+        let mut scored: Vec<(u32, f32)> = (0_u32..).zip(self.all.iter().copied()).collect();
         let order =
             |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
         if limit < scored.len() {
@@ -88,6 +113,13 @@ impl DenseIndex {
         }
         scored.sort_unstable_by(order);
         scored
+    }
+
+    /// How near a row is among all: one for the nearest, zero for the mean of all. Models of one
+    /// kind press all cosines into a narrow band, each into another.
+    pub(crate) fn nearness(&self, row: usize) -> f32 {
+        let own = self.all.get(row).copied().unwrap_or(self.mean);
+        (own - self.mean) / (self.best - self.mean).max(f32::EPSILON)
     }
 }
 
@@ -124,18 +156,22 @@ mod tests {
             vec![0.7, 0.7, 0.0],
         ];
         assert_eq!(index.extend(&rows), Ok(()));
-        let top = index.top(&[0.9, 0.1, 0.0], 2);
+        let cosines = index.cosines(&[0.9, 0.1, 0.0]).unwrap_or_default();
+        let top = cosines.top(2);
         assert_eq!(top.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 2]);
         assert!((top[0].1 - 0.984).abs() < 0.02, "{top:?}");
+        assert!((cosines.nearness(0) - 1.0).abs() < 1e-6);
+        assert!(cosines.nearness(1) < 0.0 && cosines.nearness(9) == 0.0);
     }
 
     #[test]
     fn widths_must_agree_and_nothing_else_breaks() {
         let mut index = DenseIndex::default();
-        assert!(index.top(&[1.0], 3).is_empty());
+        assert!(index.cosines(&[1.0]).is_none());
         let odd = [vec![0.0, 0.0], vec![f32::NAN, 1.0]];
         assert_eq!(index.extend(&odd), Ok(()));
         assert!(index.extend(&[vec![1.0]]).is_err());
-        assert_eq!(index.top(&[1.0, 0.0], 9).len(), 2);
+        let cosines = index.cosines(&[1.0, 0.0]).unwrap_or_default();
+        assert_eq!(cosines.top(9).len(), 2);
     }
 }

@@ -1,5 +1,6 @@
 //! Finding passages: folded terms, BM25, vectors, and one ranking of both.
 
+mod best;
 mod dense;
 mod fold;
 mod fuse;
@@ -11,7 +12,7 @@ mod typos;
 pub use dense::{EmbedError, Embedder, Side};
 pub use fold::fold;
 
-pub(crate) use dense::DenseIndex;
+pub(crate) use dense::{Cosines, DenseIndex};
 pub(crate) use fold::is_han;
 pub(crate) use fuse::fuse;
 pub(crate) use index::{Entry, PassageIndex};

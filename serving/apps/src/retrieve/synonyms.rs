@@ -1,5 +1,7 @@
 //! What citizens say and what the texts call it: a table of our own, and the reviewed one of a base.
 
+use std::collections::HashSet;
+
 use crate::kb::Synonym;
 
 use super::fold::fold;
@@ -9,6 +11,8 @@ use super::fold::fold;
 pub(crate) struct Synonyms {
     /// Folded word, and folded alternatives that begin with the word itself.
     entries: Vec<(String, Vec<String>)>,
+    /// Pairs of characters of the words: mending asks for hundreds of a question.
+    pairs: HashSet<String>,
 }
 
 impl Synonyms {
@@ -31,12 +35,13 @@ impl Synonyms {
             entries.push((word, alternatives));
         }
         entries.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
-        Self { entries }
+        let pairs = entries.iter().flat_map(|(word, _)| pairs(word)).collect();
+        Self { entries, pairs }
     }
 
     /// Whether a word of the table has a pair of characters.
     pub(crate) fn has_pair(&self, pair: &str) -> bool {
-        self.entries.iter().any(|(word, _)| word.contains(pair))
+        self.pairs.contains(pair)
     }
 
     /// The table, longest words first.
@@ -45,6 +50,12 @@ impl Synonyms {
             .iter()
             .map(|(word, alternatives)| (word.as_str(), alternatives.as_slice()))
     }
+}
+
+/// Neighbouring characters of a word.
+fn pairs(word: &str) -> Vec<String> {
+    let chars: Vec<char> = word.chars().collect();
+    chars.windows(2).map(|pair| pair.iter().collect()).collect()
 }
 
 /// Everyday words of city services, one a line: the citizens' word, then the texts' words; folded.

@@ -1,30 +1,32 @@
 //! Questions and answers as a service: the current base, the log of answers, what people say of
 //! them, and the models that help where they are there.
 
+mod follow;
 mod keeper;
 mod models;
 mod question;
 mod replay;
 mod shelf;
+mod vectors;
 mod writer;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Zoned;
 use jiff::civil::Date;
 use serde::Serialize;
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::answer::{Answer, Asked, Base, Drafts, Hit, Writer, generate};
+use crate::answer::{Answer, Asked, Base, Hit, Writer, generate};
+use crate::calendar::china_today;
 use crate::kb::Published;
 
 pub use keeper::{KeepFault, Keeper, Memory, Opinion, Verdict};
 pub use models::{ModelServer, RemoteEmbedder};
 pub use question::{AskFault, Question, day};
 
+pub use follow::Helper;
 pub use replay::Replayed;
-pub use shelf::Helper;
 pub use writer::RemoteWriter;
 
 pub(crate) use shelf::now_ms;
@@ -40,8 +42,6 @@ struct Inner {
     current: RwLock<Arc<Base>>,
     keeper: Arc<dyn Keeper>,
     today: Today,
-    /// Names of the models that help, for the status page; empty without them.
-    helped_by: RwLock<Helpers>,
     /// The model that writes sentences, where one is served.
     writer: RwLock<Option<Arc<dyn Writer>>>,
 }
@@ -78,7 +78,7 @@ pub struct Status {
 impl Qa {
     /// A service over a base.
     pub fn new(base: Base, keeper: Arc<dyn Keeper>) -> Self {
-        Self::on(base, keeper, Arc::new(|| Zoned::now().date()))
+        Self::on(base, keeper, Arc::new(china_today))
     }
 
     /// A service with its own calendar.
@@ -87,7 +87,6 @@ impl Qa {
             current: RwLock::new(Arc::new(base)),
             keeper,
             today,
-            helped_by: RwLock::default(),
             writer: RwLock::default(),
         }))
     }
@@ -100,15 +99,6 @@ impl Qa {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(base);
-    }
-
-    /// Says which models help from now on.
-    pub fn helped_by(&self, helpers: Helpers) {
-        *self
-            .0
-            .helped_by
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = helpers;
     }
 
     /// Lets a model write answers for those who ask for that; none takes it away.
@@ -150,12 +140,6 @@ impl Qa {
     pub fn status(&self) -> Status {
         let base = self.base();
         let published = base.published();
-        let helpers = self
-            .0
-            .helped_by
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let writer = self.writer().map(|writer| writer.name());
         Status {
             base: published.base.clone(),
             digest: published.digest.clone(),
@@ -163,8 +147,8 @@ impl Qa {
             passages: base.passages(),
             index_bytes: base.index_bytes(),
             helpers: Helpers {
-                writer,
-                ..helpers.clone()
+                embedder: base.embedder(),
+                writer: self.writer().map(|writer| writer.name()),
             },
         }
     }
@@ -173,7 +157,10 @@ impl Qa {
     pub async fn ask(&self, question: &Question) -> Result<Answer, AskFault> {
         let asked = question.asked(self.today())?;
         let answer = match self.writer().filter(|_| question.reworded) {
-            Some(writer) => self.reworded(&asked, writer.as_ref(), &mut |_| {}).await.0,
+            Some(writer) => {
+                let extract = self.extract(&asked).await?;
+                self.reworded(extract, writer.as_ref(), &mut |_| {}).await
+            }
             None => self.extract(&asked).await?,
         };
         self.keep(&answer).await?;
@@ -193,8 +180,9 @@ impl Qa {
         let Some(writer) = self.writer().filter(|_| question.reworded) else {
             return Ok(extract);
         };
-        let (answer, _) = self.reworded(&asked, writer.as_ref(), tell).await;
-        if answer.id != extract.id {
+        let plain = extract.id.clone();
+        let answer = self.reworded(extract, writer.as_ref(), tell).await;
+        if answer.id != plain {
             self.keep(&answer).await?;
         }
         Ok(answer)
@@ -202,13 +190,14 @@ impl Qa {
 
     async fn reworded(
         &self,
-        asked: &Asked,
+        extract: Answer,
         writer: &dyn Writer,
         tell: &mut (dyn FnMut(&Answer) + Send),
-    ) -> (Answer, Drafts) {
+    ) -> Answer {
         let base = self.base();
-        let made = generate(&base, asked, writer, PATIENCE, tell).await;
-        (made.answer, made.drafts)
+        generate(&base, extract, writer, PATIENCE, tell)
+            .await
+            .answer
     }
 
     async fn extract(&self, asked: &Asked) -> Result<Answer, AskFault> {

@@ -10,6 +10,10 @@ use crate::retrieve::{EmbedError, Embedder, Side};
 
 /// A call for vectors should be answered within this.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A question does not wait longer for its vector: words alone find passages too.
+const QUESTION: Duration = Duration::from_secs(5);
+/// The list of models should be told within this.
+const LIST: Duration = Duration::from_secs(10);
 /// The connection should open within this.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -41,6 +45,7 @@ impl ModelServer {
         let request = self
             .http
             .get(format!("{}/models", self.url))
+            .timeout(LIST)
             .bearer_auth(&self.key);
         let Ok(answer) = request.send().await else {
             return Vec::new();
@@ -58,12 +63,18 @@ impl ModelServer {
             .bearer_auth(&self.key)
     }
 
-    async fn embed(&self, model: &str, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+    async fn embed(
+        &self,
+        model: &str,
+        texts: &[String],
+        patience: Duration,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
         let failed = |error: &dyn std::fmt::Display| {
             EmbedError(format!("向量模型 {model} 没有回答：{error}"))
         };
         let request = self
             .post("/embeddings")
+            .timeout(patience)
             .json(&json!({"model": model, "input": texts, "encoding_format": "float"}));
         let answer = request.send().await.map_err(|error| failed(&error))?;
         let status = answer.status();
@@ -114,12 +125,13 @@ impl Embedder for RemoteEmbedder {
     }
 
     fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let prefix = match side {
-            Side::Query => "query: ",
-            Side::Passage => "passage: ",
+        let prefix = side.e5_prefix();
+        let patience = match side {
+            Side::Query => QUESTION,
+            Side::Passage => PATIENCE,
         };
         let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
         self.runtime
-            .block_on(self.server.embed(&self.model, &texts))
+            .block_on(self.server.embed(&self.model, &texts, patience))
     }
 }

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::keeper::KeepFault;
 use crate::answer::{Answer, Asked, BadField, MAX_TOP_K, check};
+use crate::kb::mask;
 
 /// Texts that an answer may quote unless told.
 const USUAL_TOP_K: usize = 3;
@@ -99,8 +100,9 @@ impl Question {
                 message,
             });
         }
+        // Masked before anything reads it: no answer, notice or digest is made of what was typed.
         let asked = Asked {
-            question: self.question.clone(),
+            question: mask(&self.question).text,
             as_of: day("as_of", self.as_of.as_deref(), today)?,
             place: place.map(str::to_owned),
             top_k: self.top_k.unwrap_or(USUAL_TOP_K),

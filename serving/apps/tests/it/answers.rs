@@ -133,3 +133,45 @@ fn the_same_hashes_give_the_same_text() {
     let other = ask(&first, "居住证补办多少钱");
     assert_ne!(other.id, ask(&first, "居住证要带什么材料").id);
 }
+
+/// The fee of kites in one place.
+fn kites_of(place: &str, fee: &str) -> String {
+    GUIDE.replace("云麓市", place).replace("3元", fee)
+}
+
+#[test]
+fn texts_of_several_places_are_asked_back() {
+    let files = [("one.md", "云麓市", "3元"), ("two.md", "青岚市", "5元")];
+    let files = files.map(|(name, place, fee)| (name, kites_of(place, fee)));
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(n, t)| (*n, t.as_bytes())).collect();
+    let (_dir, folder) = base_of(&files);
+    let base = folder.base();
+    let answer = ask(&base, "风筝放飞许可收多少钱？");
+    assert_eq!(
+        (answer.outcome, answer.reason.as_str()),
+        (Outcome::Clarify, "which_place")
+    );
+    let mut choices = answer.choices.clone();
+    choices.sort();
+    assert_eq!(
+        choices,
+        [
+            "云麓市：风筝放飞许可办事指南",
+            "青岚市：风筝放飞许可办事指南"
+        ]
+    );
+    let placed = ask(&base, "青岚市风筝放飞许可收多少钱？");
+    assert_eq!(told(&placed), "每只风筝收取5元。");
+}
+
+#[test]
+fn a_story_before_the_question_does_not_hide_it() {
+    let (_dir, folder) = base_of(&[("kite.md", GUIDE.as_bytes())]);
+    let answer = ask(
+        &folder.base(),
+        "昨天带着外甥去河边玩，回家路上他吵着也要一个，风筝放飞许可收多少钱？",
+    );
+    assert_eq!(told(&answer), "每只风筝收取3元。");
+    let foreign = ask(&folder.base(), "风筝放飞许可的保险理赔比例是多少？");
+    assert_eq!(foreign.outcome, Outcome::NoEvidence);
+}

@@ -26,7 +26,7 @@ async fn send(site: &Site, request: Request<Body>) -> (StatusCode, String, Strin
     (head.status, cookie.or(place).unwrap_or_default(), text)
 }
 
-async fn enter(site: &Site, key: &str) -> (StatusCode, String) {
+pub(crate) async fn enter(site: &Site, key: &str) -> (StatusCode, String) {
     let request = Request::post("/kb/signin")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from(format!("key={key}")))
@@ -35,7 +35,7 @@ async fn enter(site: &Site, key: &str) -> (StatusCode, String) {
     (status, cookie.split(';').next().unwrap().to_owned())
 }
 
-async fn look(site: &Site, cookie: &str, path: &str) -> (StatusCode, String, String) {
+pub(crate) async fn look(site: &Site, cookie: &str, path: &str) -> (StatusCode, String, String) {
     let request = Request::get(path)
         .header(header::COOKIE, cookie)
         .body(Body::empty())
@@ -44,12 +44,12 @@ async fn look(site: &Site, cookie: &str, path: &str) -> (StatusCode, String, Str
 }
 
 /// The token that every form of a session carries.
-fn token(page: &str) -> &str {
+pub(crate) fn token(page: &str) -> &str {
     let after = page.split("name=\"token\" value=\"").nth(1).unwrap();
     after.split('"').next().unwrap()
 }
 
-async fn submit(
+pub(crate) async fn submit(
     site: &Site,
     cookie: &str,
     deed: &str,
@@ -63,7 +63,12 @@ async fn submit(
     send(site, request).await
 }
 
-async fn call(site: &Site, key: &str, path: &str, body: Option<Vec<u8>>) -> (StatusCode, Value) {
+pub(crate) async fn call(
+    site: &Site,
+    key: &str,
+    path: &str,
+    body: Option<Vec<u8>>,
+) -> (StatusCode, Value) {
     let builder = match body {
         Some(_) => Request::post(path),
         None => Request::get(path),
@@ -138,13 +143,27 @@ async fn a_text_that_a_person_changed_takes_two_people() {
     let (_, boris) = enter(&site, "key-of-boris").await;
     let (_, _, page) = look(&site, &anna, "/kb/version/1/kite").await;
     assert!(page.contains("须由另一人发布"), "{page}");
-    let fields = |page: &str| format!("token={}&document=kite&number=1", token(page));
+    let seen = |page: &str| {
+        let after = page
+            .split("name=\"seen\" value=\"")
+            .nth(1)
+            .unwrap_or_default();
+        after.split('"').next().unwrap_or_default().to_owned()
+    };
+    let (_, _, other) = look(&site, &boris, "/kb/version/1/kite").await;
+    let fields = |page: &str| {
+        let seen = seen(&other);
+        format!("token={}&document=kite&number=1&seen={seen}", token(page))
+    };
     let (status, _, refused) = submit(&site, &anna, "publish", &fields(&page)).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{refused}");
-    let (_, _, other) = look(&site, &boris, "/kb/version/1/kite").await;
     // Anna's token is of no use in Boris' session.
     let (status, _, _) = submit(&site, &boris, "publish", &fields(&page)).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
+    // What was not looked at is not published.
+    let blind = format!("token={}&document=kite&number=1", token(&other));
+    let (status, _, refused) = submit(&site, &boris, "publish", &blind).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{refused}");
     let (status, place, _) = submit(&site, &boris, "publish", &fields(&other)).await;
     assert_eq!(
         (status, place.as_str()),
@@ -199,7 +218,7 @@ async fn a_theme_that_is_closed_is_seen_and_synonyms_wait_for_a_second_clerk() {
             .0,
         StatusCode::OK
     );
-    let accept = || body(json!({"word": "炒更", "accept": true}));
+    let accept = || body(json!({"word": "炒更", "means": "兼职", "accept": true}));
     let (status, refused) = call(&site, "key-of-anna", "/api/kb/do/settle_synonym", accept()).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{refused}");
     let (status, _) = call(&site, "key-of-boris", "/api/kb/do/settle_synonym", accept()).await;
@@ -209,4 +228,66 @@ async fn a_theme_that_is_closed_is_seen_and_synonyms_wait_for_a_second_clerk() {
         (&words["closed_themes"], &words["items"][0]["word"]),
         (&json!(["户籍证件"]), &json!("炒更"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desk_corrects_repeals_compares_and_erases() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, site) = governed(folder.path());
+    let body = |value: Value| Some(value.to_string().into_bytes());
+    let key = "key-of-anna";
+    let added = call(
+        &site,
+        key,
+        "/api/kb/add?name=kite.md",
+        Some(KITE.as_bytes().to_vec()),
+    )
+    .await;
+    assert_eq!(added.0, StatusCode::OK, "{}", added.1);
+    let head = body(json!({
+        "document": "kite", "number": 1, "declared": "in_force", "written": "2025-02-01",
+        "published": "2025-02-03", "supersedes": "风筝管理须知、云麓文〔2019〕1号",
+    }));
+    let (status, done) = call(&site, key, "/api/kb/do/head", head).await;
+    assert_eq!(status, StatusCode::OK, "{done}");
+    let (_, version) = call(&site, key, "/api/kb/version?document=kite", None).await;
+    assert_eq!(
+        (&version["head"]["written"], &version["head"]["supersedes"]),
+        (
+            &json!("2025-02-01"),
+            &json!(["风筝管理须知", "云麓文〔2019〕1号"])
+        )
+    );
+    let unseen = body(json!({"document": "kite", "number": 1}));
+    let (_, refused) = call(&site, "key-of-boris", "/api/kb/do/publish", unseen).await;
+    assert_eq!(refused["error"]["field"], "seen", "{refused}");
+    let seen = body(json!({"document": "kite", "number": 1, "seen": version["seen"]}));
+    let (status, done) = call(&site, "key-of-boris", "/api/kb/do/publish", seen).await;
+    assert_eq!(status, StatusCode::OK, "{done}");
+    let ended = body(json!({"document": "kite", "number": 1, "from": "2030-01-01"}));
+    let (status, ended) = call(&site, key, "/api/kb/do/repeal", ended).await;
+    assert_eq!(
+        (status, &ended["number"]),
+        (StatusCode::OK, &json!(2)),
+        "{ended}"
+    );
+    let second = KITE.replace("收费3元", "收费5元").into_bytes();
+    call(&site, key, "/api/kb/add?name=kite.md", Some(second)).await;
+    let (_, diff) = call(&site, key, "/api/kb/diff?document=kite&from=1&to=3", None).await;
+    let gone = diff["items"].as_array().unwrap().iter();
+    let gone: Vec<_> = gone.filter(|item| item["change"] == "gone").collect();
+    assert_eq!(gone.len(), 1, "{diff}");
+    let (_, anna) = enter(&site, key).await;
+    let (_, _, page) = look(&site, &anna, "/kb/version/1/kite").await;
+    for field in ["declared", "supersedes", "written", "published", "from"] {
+        assert!(page.contains(&format!("name=\"{field}\"")), "{field}");
+    }
+    // An answer and what became work of it are forgotten together.
+    let path = "/api/qa/ask?question=%E7%81%AB%E6%98%9F%E4%B8%8A%E6%9C%89%E6%B2%A1%E6%9C%89%E6%94%BF%E5%8A%A1%E5%A4%A7%E5%8E%85";
+    let (_, answer) = call(&site, "", path, None).await;
+    let erase = body(json!({"id": answer["id"]}));
+    let (status, done) = call(&site, "key-of-boris", "/api/kb/do/erase", erase).await;
+    assert_eq!(status, StatusCode::OK, "{done}");
+    let (_, work) = call(&site, key, "/api/kb/work", None).await;
+    assert_eq!(work["items"][0]["question"], "", "{work}");
 }

@@ -3,7 +3,7 @@
 use zhisuan_apps::kb::{Audience, Correction, Synonym, WorkKind};
 use zhisuan_apps::staff::Person;
 
-use crate::library::{NOW, checker, library, maker};
+use crate::library::{NOW, checker, guide, library, maker};
 use crate::support::DAY;
 
 #[test]
@@ -17,15 +17,17 @@ fn synonyms_and_themes_take_effect_as_they_should() {
     library
         .propose_synonym("city", &synonym, &checker(), NOW)
         .unwrap();
-    let own = library.settle_synonym("city", "暂住证", true, &checker(), NOW);
+    let own = library.settle_synonym("city", &synonym, true, &checker(), NOW);
     assert_eq!(own.unwrap_err().code(), "kb_same_person");
     assert!(library.published("city").unwrap().synonyms.is_empty());
     let other = Person::both("key-third", "第三人");
     library
-        .settle_synonym("city", "暂住证", true, &other, NOW)
+        .settle_synonym("city", &synonym, true, &other, NOW)
         .unwrap();
     assert_eq!(library.published("city").unwrap().synonyms, [synonym]);
     assert_eq!(library.proposed_synonyms("city").unwrap(), []);
+    let text = guide("2024-01-01", "80").replace("状态: 现行", "状态: 现行\n主题: 养犬");
+    crate::library::add(&library, "dogs.txt", &text);
     // Off at once by anybody, on again by a checker.
     library
         .switch_theme("city", "养犬", true, &maker(), NOW)
@@ -40,6 +42,48 @@ fn synonyms_and_themes_take_effect_as_they_should() {
         .switch_theme("city", "养犬", false, &checker(), NOW)
         .unwrap();
     assert!(library.published("city").unwrap().closed_themes.is_empty());
+}
+
+#[test]
+fn a_synonym_that_was_changed_since_is_not_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    let of = |means: &str| Synonym {
+        word: "暂住证".to_owned(),
+        means: vec![means.to_owned()],
+    };
+    let (seen, later) = (of("居住证"), of("身份证"));
+    library
+        .propose_synonym("city", &seen, &maker(), NOW)
+        .unwrap();
+    library
+        .propose_synonym("city", &later, &maker(), NOW)
+        .unwrap();
+    let refused = library.settle_synonym("city", &seen, true, &checker(), NOW);
+    assert_eq!(refused.unwrap_err().code(), "kb_changed");
+    assert!(library.published("city").unwrap().synonyms.is_empty());
+    library
+        .settle_synonym("city", &later, true, &checker(), NOW)
+        .unwrap();
+}
+
+#[test]
+fn who_may_ask_changes_by_a_checker_who_stays_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    let named = |id: &str| Audience::Named(vec![id.to_owned()]);
+    let set =
+        |audience: &Audience, person: &Person| library.set_audience("city", audience, person, NOW);
+    assert_eq!(
+        set(&Audience::Staff, &maker()).unwrap_err().code(),
+        "kb_not_allowed"
+    );
+    let out = set(&named("key-maker"), &checker()).unwrap_err();
+    assert_eq!(out.field(), Some("audience"));
+    set(&named("key-checker"), &checker()).unwrap();
+    assert!(!library.admits("city", None) && !library.admits("city", Some(&maker())));
+    set(&Audience::Public, &checker()).unwrap();
+    assert!(library.admits("city", None));
 }
 
 #[test]
@@ -74,12 +118,19 @@ fn open_work_counts_up_and_a_correction_stays_as_a_question() {
         expected: "不得携带宠物进站",
     };
     library
-        .close_work(id, "已补充乘客守则", Some(&correction), &maker(), NOW)
+        .close_work(
+            "city",
+            id,
+            "已补充乘客守则",
+            Some(&correction),
+            &maker(),
+            NOW,
+        )
         .unwrap();
     assert!(library.work("city", true, 10).unwrap().is_empty());
     assert!(
         library
-            .close_work(id, "再办一次", None, &maker(), NOW)
+            .close_work("city", id, "再办一次", None, &maker(), NOW)
             .is_err()
     );
     let kept = library.regressions("city").unwrap();

@@ -1,7 +1,7 @@
 //! What texts say of themselves: terms in their words, and heads that cannot be.
 
 use jiff::civil::date;
-use zhisuan_apps::kb::{Declared, Severity, head_end, read, read_head};
+use zhisuan_apps::kb::{Declared, Severity, State, head_end, read, read_head};
 
 use crate::gate::judged;
 
@@ -28,6 +28,10 @@ fn heads_that_cannot_be_are_told() {
             "2019",
         ),
         ("标题: 甲（征求意见稿）\n状态: 现行", "征求意见"),
+        ("标题: 云麓市养犬条例（修订草案）", "草案"),
+        ("标题: 云麓市养犬条例（草案二次审议稿）", "草案"),
+        ("标题: 云麓市养犬管理办法（初稿）", "草案"),
+        ("标题: 云麓市养犬条例草案", "草案"),
     ] {
         let findings = judged(&format!("---\n{head}\n---\n{body}"));
         let told = findings
@@ -64,4 +68,51 @@ fn labels_within_a_text_are_words_of_the_text() {
     let head = read_head(&extract);
     assert_eq!(head.declared, Declared::Unstated);
     assert_eq!(head_end(&extract), 0);
+}
+
+#[test]
+fn a_draft_by_its_title_is_one_unless_it_says_otherwise() {
+    for title in [
+        "云麓市养犬条例（修订草案）",
+        "云麓市养犬条例（草案二次审议稿）",
+        "雲麓市養犬管理辦法（初稿）",
+        "云麓市养犬条例草案",
+        "云麓市养犬管理办法（公示稿）",
+        "关于《云麓市养犬条例（草案）》公开征求意见的公告",
+    ] {
+        let text = format!("# {title}\n\n养犬登记每只每年办理一次。\n");
+        let head = read_head(&read("x.md", text.as_bytes()).unwrap());
+        assert_eq!(head.declared, Declared::Draft, "{title}: {head:?}");
+    }
+    for title in ["云麓市关于预算草案审查情况的报告", "云麓市初稿审校管理办法"]
+    {
+        let text = format!("# {title}\n\n每年办理一次。\n");
+        let head = read_head(&read("x.md", text.as_bytes()).unwrap());
+        assert_eq!(head.declared, Declared::Unstated, "{title}");
+    }
+}
+
+#[test]
+fn what_has_expired_is_not_told_as_in_force() {
+    let day = date(2026, 1, 15);
+    for (words, end) in [
+        (
+            "本办法自2022年1月1日起施行，有效期至2024年12月31日。",
+            date(2025, 1, 1),
+        ),
+        ("本办法自2014年7月1日起施行，有效期10年。", date(2024, 7, 1)),
+        ("本办法自2014年7月1日起施行，有效期十年。", date(2024, 7, 1)),
+        ("本办法有效期五年，自2019年5月1日起施行。", date(2024, 5, 1)),
+    ] {
+        let text = format!("# 云麓市养老补贴办法\n\n{words}\n");
+        let head = read_head(&read("x.md", text.as_bytes()).unwrap());
+        assert_eq!(head.repealed, Some(end), "{words}");
+        assert_eq!(State::on(day, &head, None), State::Repealed, "{words}");
+    }
+    let open = "# 云麓市养老补贴办法\n\n本办法自2022年1月1日起施行，有效期视执行情况另行确定。\n";
+    let findings = judged(open);
+    let told = findings
+        .iter()
+        .any(|f| f.severity == Severity::Suspicious && f.message.contains("有效期"));
+    assert!(told, "{findings:#?}");
 }

@@ -22,7 +22,7 @@ pub(crate) fn document(body: &str) -> Vec<u8> {
     format!("<w:document xmlns:w=\"w\"><w:body>{body}</w:body></w:document>").into_bytes()
 }
 
-fn code(name: &str, bytes: &[u8]) -> &'static str {
+pub(crate) fn code(name: &str, bytes: &[u8]) -> &'static str {
     read(name, bytes).map_or_else(|refused| refused.code, |_| "read")
 }
 
@@ -152,7 +152,7 @@ fn texts_without_end_are_cut_in_linear_time() {
 }
 
 /// A PDF of numbered objects, the first being the catalogue; the loader rebuilds the table.
-fn pdf(objects: &[String]) -> Vec<u8> {
+pub(crate) fn pdf(objects: &[String]) -> Vec<u8> {
     let mut file = b"%PDF-1.7\n".to_vec();
     let mut table = vec![format!(
         "xref\n0 {}\n0000000000 65535 f \n",
@@ -177,7 +177,7 @@ pub(crate) fn one_page(font: &str, content: &str) -> Vec<u8> {
 }
 
 /// The same with a seventh object.
-fn page_with(font: &str, content: &str, seventh: &str) -> Vec<u8> {
+pub(crate) fn page_with(font: &str, content: &str, seventh: &str) -> Vec<u8> {
     let stream = format!("<</Length {}>>stream\n{content}\nendstream", content.len());
     pdf(&[
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),

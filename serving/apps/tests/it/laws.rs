@@ -80,11 +80,12 @@ proptest! {
     }
 }
 
-/// A version with some of its dates.
-fn version() -> impl Strategy<Value = (u8, Option<i32>, Option<i32>, bool, i32)> {
+/// A version with some of its dates; some are read from the same file.
+fn version() -> impl Strategy<Value = (u8, u8, Option<i32>, Option<i32>, bool, i32)> {
     let day = || proptest::option::of(0..400_i32);
     (
         0_u8..3,
+        0_u8..4,
         day(),
         day(),
         proptest::bool::weighted(0.2),
@@ -104,10 +105,10 @@ proptest! {
         versions in proptest::collection::vec(version(), 1..9),
         asked in proptest::collection::vec(-20..440_i32, 12),
     ) {
-        let made: Vec<(VersionId, Head, Date)> = versions
+        let made: Vec<(VersionId, String, Head, Date)> = versions
             .iter()
             .enumerate()
-            .map(|(at, (document, effective, written, draft, published))| {
+            .map(|(at, (document, file, effective, written, draft, published))| {
                 let id = VersionId { document: format!("d{document}"), number: at as u32 + 1 };
                 let declared = if *draft { Declared::Draft } else { Declared::InForce };
                 let head = Head {
@@ -116,12 +117,12 @@ proptest! {
                     declared,
                     ..Head::default()
                 };
-                (id, head, on(*published))
+                (id, format!("f{file}"), head, on(*published))
             })
             .collect();
         let standing: Vec<Standing<'_>> = made
             .iter()
-            .map(|(id, head, published)| Standing { id, head, published: *published })
+            .map(|(id, file, head, published)| Standing { id, file, head, published: *published })
             .collect();
         let days = days(&standing);
         for asked in asked {
@@ -134,8 +135,19 @@ proptest! {
                     if standing.id.document != document {
                         continue;
                     }
+                    let same: Vec<_> = made
+                        .iter()
+                        .filter(|(id, file, ..)| id.document == document && file == standing.file)
+                        .collect();
+                    let newest = same.iter().map(|(id, ..)| id.number).max().unwrap();
+                    if newest != standing.id.number {
+                        prop_assert_eq!(days.corrected_by, Some(newest));
+                        prop_assert_eq!(days.state_on(day, standing.head), State::Superseded);
+                        continue;
+                    }
+                    let here = same.iter().map(|(.., published)| *published).min().unwrap();
                     let first = standing.head.effective.or(standing.head.written);
-                    let first = first.unwrap_or(standing.published);
+                    let first = first.unwrap_or(here);
                     let is_law = standing.head.declared != Declared::Draft;
                     law += usize::from(is_law);
                     begun |= is_law && first <= day;
@@ -177,6 +189,7 @@ fn a_document_that_names_another_takes_its_place_only_where_both_apply() {
         .zip(&heads)
         .map(|(id, head)| Standing {
             id,
+            file: &id.document,
             head,
             published: date(2026, 1, 2),
         })

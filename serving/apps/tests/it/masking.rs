@@ -1,6 +1,9 @@
 //! Personal numbers: found by their check digits, masked, public ones left alone.
 
-use zhisuan_apps::kb::{MaskedKind, mask, mask_published};
+use zhisuan_apps::kb::{MaskedKind, Stage, mask, mask_published};
+use zhisuan_apps::service::Question;
+
+use crate::library::{NOW, add, checker, guide, library, maker};
 
 #[test]
 fn personal_numbers_of_questions_are_masked() {
@@ -29,6 +32,21 @@ fn personal_numbers_of_questions_are_masked() {
         ),
         ("车牌蒙A12345违停", MaskedKind::Plate, "车牌蒙A*****违停"),
         ("新能源蒙AD12345", MaskedKind::Plate, "新能源蒙A******"),
+        (
+            "找１３８１２３４５６７８",
+            MaskedKind::Mobile,
+            "找１３８＊＊＊＊＊＊７８",
+        ),
+        (
+            "证号１１０１０５１９４９１２３１００２Ｘ。",
+            MaskedKind::Identity,
+            "证号＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊。",
+        ),
+        (
+            "证号110105 19491231 002X。",
+            MaskedKind::Identity,
+            "证号********************。",
+        ),
     ];
     for (text, kind, masked) in cases {
         let found = mask(text);
@@ -75,4 +93,91 @@ fn published_texts_keep_the_numbers_that_they_announce() {
     for (_, range) in &mask(text).found {
         assert!(text.get(range.clone()).is_some());
     }
+    // The numbers of people who came to an office are none that it announces.
+    for text in [
+        "申请人王某，手机13812345678",
+        "投诉人李某，电话13812345678",
+        "手机：１３８１２３４５６７８",
+    ] {
+        let masked = mask_published(text);
+        assert_eq!(masked.found.len(), 1, "{text}");
+        assert_eq!(masked.text.len(), text.len());
+    }
+}
+
+#[test]
+fn numbers_are_masked_in_what_is_indexed_and_shown_though_nobody_repaired_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    let text = guide("2025-03-01", "30")
+        + "\n## 办理结果\n\n申请人王某，手机１３８１２３４５６７８，停车证每季度换发一次。\n";
+    let added = add(&library, "parking.md", &text);
+    assert_eq!(added.stage, Stage::Quarantined);
+    library.publish(&added.version, &checker(), NOW).unwrap();
+    let published = library.published("city").unwrap();
+    let version = &published.versions[0];
+    assert!(!version.text.contains("１２３４"), "{}", version.text);
+    // Byte ranges of the shown text are those of the file.
+    assert_eq!(version.text.len(), text.len());
+    let sentence = version.text.find("停车证每季度").unwrap();
+    assert_eq!(text.find("停车证每季度"), Some(sentence));
+    let opened = library.version(&added.version).unwrap();
+    assert!(!opened.text.contains("１２３４") && !opened.original.contains("１２３４"));
+    // The file itself stays as it came in.
+    assert_eq!(library.raw(&added.version).unwrap(), text.as_bytes());
+}
+
+#[test]
+fn an_accepted_mask_does_not_show_what_it_hides() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    let text = guide("2025-03-01", "30") + "\n经办人王某，13812345678，每季度换发一次。\n";
+    let added = add(&library, "parking.md", &text);
+    let masks: Vec<_> = added
+        .findings
+        .iter()
+        .flat_map(|f| f.proposed.clone())
+        .collect();
+    assert!(masks[0].before.contains("13812345678"));
+    let fixed = library
+        .accept_repairs(&added.version, &masks, &maker(), NOW)
+        .unwrap();
+    library.publish(&fixed.version, &checker(), NOW).unwrap();
+    let published = library.published("city").unwrap();
+    let repairs = &published.versions[0].repairs;
+    assert!(!repairs.is_empty());
+    assert!(
+        repairs
+            .iter()
+            .all(|repair| !repair.before.contains("13812345678"))
+    );
+    let info = library.version(&added.version).unwrap().info.shown();
+    assert!(
+        info.repairs
+            .iter()
+            .all(|repair| !repair.before.contains("13812345678"))
+    );
+}
+
+/// A number of a question that only a part of the question needs.
+const WITH_NUMBER: &str = "居住证补办多少钱？我的身份证11010519491231002X星际移民怎么办理？";
+
+#[tokio::test]
+async fn no_part_of_an_answer_holds_a_number_of_its_question() {
+    let site = crate::pages::site(&crate::support::sample());
+    let qa = site.service();
+    let answer = qa.ask(&Question::plain(WITH_NUMBER)).await.unwrap();
+    let json = serde_json::to_string(&answer).unwrap();
+    assert!(
+        answer.notices.iter().any(|n| n.code == "part_missing"),
+        "{json}"
+    );
+    assert!(
+        !json.to_lowercase().contains("11010519491231002x"),
+        "{json}"
+    );
+    // The digest is one of the masked question, so it can be made again, and nobody can find the
+    // number by trying them all.
+    let again = qa.replay(&answer.id).await.unwrap();
+    assert_eq!(again.same, Some(true), "{}", again.why);
 }

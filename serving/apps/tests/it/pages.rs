@@ -24,7 +24,7 @@ async fn send(base: Folder, request: Request<Body>) -> (StatusCode, HeaderMap, S
     through(site(&base), request).await
 }
 
-async fn through(site: Site, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+pub(crate) async fn through(site: Site, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
     let answer = pages::router(site).oneshot(request).await.unwrap();
     let (head, body) = answer.into_parts();
     let bytes = to_bytes(body, 1 << 22).await.unwrap();
@@ -39,7 +39,7 @@ async fn get(base: Folder, path: &str) -> (StatusCode, HeaderMap, String) {
     send(base, Request::get(path).body(Body::empty()).unwrap()).await
 }
 
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes()
         .fold(String::new(), |out, byte| format!("{out}%{byte:02X}"))
 }
@@ -85,6 +85,42 @@ async fn an_answer_leads_to_the_marked_source() {
     let marked = marked.split("</mark>").next().unwrap();
     assert!(text.contains(marked), "{marked}");
     assert!(source.contains("云麓公规〔2024〕3号") && source.contains("现行"));
+}
+
+#[tokio::test]
+async fn a_contradiction_shows_both_sides_and_repeats_neither() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, site) = crate::browser::governed(folder.path());
+    let answer = asked(&site, "电动自行车充电服务费最高多少").await;
+    assert_eq!(answer["outcome"], "conflict", "{answer}");
+    let page = format!("/qa/answer/{}", answer["id"].as_str().unwrap());
+    for path in [page.clone(), format!("{page}/text")] {
+        let (_, _, text) = look(&site, &path).await;
+        for quote in ["每千瓦时不超过0.35元。", "每千瓦时不超过0.45元。"] {
+            assert_eq!(text.matches(quote).count(), 1, "{quote}: {text}");
+        }
+        assert!(text.contains("云麓发改价〔2025〕12号") && text.contains("云麓消规〔2025〕7号"));
+        assert!(text.matches("AI 生成合成").count() >= 2, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_written_in_both_scripts_is_offered_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, site) = crate::browser::governed(folder.path());
+    let (_, _, text) = look(&site, "/qa").await;
+    assert!(text.contains("<option value=\"云麓市\"") && text.contains("<option value=\"青岚市\""));
+    assert!(!text.contains("<option value=\"雲麓市\""), "{text}");
+}
+
+#[tokio::test]
+async fn wrong_addresses_lead_back() {
+    for path in ["/qa/", "/qa/guides/residence-permit", "/qa/find/x"] {
+        let (status, head, text) = get(sample(), path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert!(text.contains("没有这个页面") && text.contains("href=\"/qa\""));
+        assert!(head.contains_key(header::CONTENT_SECURITY_POLICY));
+    }
 }
 
 #[tokio::test]
@@ -215,7 +251,7 @@ async fn asked(site: &Site, question: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-async fn look(site: &Site, path: &str) -> (StatusCode, HeaderMap, String) {
+pub(crate) async fn look(site: &Site, path: &str) -> (StatusCode, HeaderMap, String) {
     let request = Request::get(path).body(Body::empty()).unwrap();
     through(site.clone(), request).await
 }

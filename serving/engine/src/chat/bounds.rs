@@ -6,7 +6,7 @@
 //! what is kept in a namespace through [`KEEP`]; see `budget`.
 
 use crate::error::EngineError;
-use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
+use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, List, Set, Spanned, Stmt};
 use minijinja::machinery::{Span, WhitespaceConfig, parse};
 use minijinja::syntax::SyntaxConfig;
 
@@ -16,6 +16,8 @@ pub(super) const MEASURE: &str = "zhisuan_measured";
 pub(super) const KEEP: &str = "zhisuan_kept";
 /// Bytes of a tag outside of texts; an expression is no deeper than that, and compilers recurse.
 const LONGEST_TAG: usize = 4 << 10;
+/// Branches of all conditions: each is one level deeper to compile, and nothing else counts them.
+const MOST_BRANCHES: usize = 1_000;
 /// Stack of the thread that compiles; measured need: under 1 KiB for each level.
 const STACK: usize = 64 << 20;
 
@@ -45,14 +47,23 @@ pub(super) fn with_stack<T: Send>(
 /// Puts measures into a template.
 pub(super) fn bounded(source: &str, whitespace: WhitespaceConfig) -> Result<Bounded, EngineError> {
     check_tags(source)?;
+    let branches = source.matches("elif").count();
+    if branches > MOST_BRANCHES {
+        let detail = format!("有 {branches} 个 elif，最多 {MOST_BRANCHES} 个");
+        return Err(EngineError::corrupt("chat_template", detail));
+    }
     let tree = parse(source, "chat", SyntaxConfig, whitespace)
         .map_err(|e| EngineError::corrupt("chat_template", e.to_string()))?;
     let mut marks = Marks {
         source,
         found: Vec::new(),
         longest_text: 0,
+        refused: None,
     };
     marks.statement(&tree);
+    if let Some(why) = marks.refused {
+        return Err(EngineError::corrupt("chat_template", why));
+    }
     let (mut text, mut at) = (String::with_capacity(2 * source.len()), 0);
     // At one place closes come before opens; the sort keeps inner closes before outer ones.
     marks.found.sort_by_key(|mark| (mark.at, mark.opens));
@@ -78,10 +89,16 @@ pub(super) fn bounded(source: &str, whitespace: WhitespaceConfig) -> Result<Boun
     })
 }
 
+/// Where the next tag begins. Every byte is looked at once, however many tags there are.
+pub(super) fn next_tag(source: &str) -> Option<usize> {
+    let opens = |at: &usize| matches!(source.as_bytes().get(at + 1), Some(b'{' | b'%'));
+    source.match_indices('{').map(|(at, _)| at).find(opens)
+}
+
 /// Refuses tags so long that an expression in them could be too deep to compile.
 fn check_tags(source: &str) -> Result<(), EngineError> {
     let mut rest = source;
-    while let Some(open) = ["{{", "{%"].iter().filter_map(|tag| rest.find(tag)).min() {
+    while let Some(open) = next_tag(rest) {
         let tag = &rest[open..];
         let close = if tag.starts_with("{{") { "}}" } else { "%}" };
         let (mut quote, mut plain, mut end) = (None, 0, tag.len());
@@ -119,6 +136,23 @@ struct Marks<'a> {
     source: &'a str,
     found: Vec<Mark>,
     longest_text: usize,
+    /// Why the template cannot be bounded.
+    refused: Option<&'static str>,
+}
+
+/// Whether a part of what is assigned to is a namespace's.
+fn dotted(target: &Expr<'_>) -> bool {
+    match target {
+        Expr::GetAttr(_) => true,
+        Expr::List(list) => list.items.iter().any(dotted),
+        _ => false,
+    }
+}
+
+/// Whether a list has no brackets of its own.
+fn bare(list: &Spanned<List<'_>>) -> bool {
+    let first = list.items.first();
+    first.is_some_and(|first| first.span().start_offset < list.span().start_offset)
 }
 
 impl Marks<'_> {
@@ -164,13 +198,12 @@ impl Marks<'_> {
                 }
                 self.statements(&s.body);
             }
-            Stmt::Set(s) => {
-                self.expression(&s.expr);
-                if let Expr::GetAttr(target) = &s.target {
-                    self.keep(target.span().end_offset, s.expr.span().end_offset);
-                }
-            }
+            Stmt::Set(s) => self.assignment(s),
             Stmt::SetBlock(s) => {
+                // The block is a text; a filter could make anything of it.
+                if s.filter.is_some() && dotted(&s.target) {
+                    self.refused = Some("set 块带过滤器，不能写入 namespace 的字段");
+                }
                 self.optional(s.filter.as_ref());
                 self.statements(&s.body);
             }
@@ -204,11 +237,29 @@ impl Marks<'_> {
         }
     }
 
-    /// The value that is put into a namespace stands between the sign behind `target` and `end`.
-    fn keep(&mut self, target: u32, end: u32) {
-        let rest = self.source.get(target as usize..end as usize);
-        if let Some(sign) = rest.and_then(|rest| rest.find('=')) {
-            self.around(target as usize + sign + 1, end as usize, KEEP);
+    /// The value stands between the sign behind the target and the end of the statement.
+    fn assignment(&mut self, set: &Spanned<Set<'_>>) {
+        let (target, end) = (set.target.span().end_offset, set.span().end_offset);
+        let (target, end) = (target as usize, end as usize);
+        let rest = self.source.get(target..end);
+        let Some(sign) = rest.and_then(|rest| rest.find('=')) else {
+            self.refused = Some("有一个 set 找不到它的等号");
+            return;
+        };
+        let value = target + sign + 1;
+        match &set.expr {
+            // `set a = 1, 2`: the span of such a list begins at its second item. One that is
+            // taken apart at once (`set a, b = 1, 2`) is no value.
+            Expr::List(list) if bare(list) => {
+                if !matches!(set.target, Expr::List(_)) {
+                    self.around(value, end, MEASURE);
+                }
+                self.expressions(&list.items);
+            }
+            other => self.expression(other),
+        }
+        if dotted(&set.target) {
+            self.around(value, end, KEEP);
         }
     }
 

@@ -263,8 +263,9 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("string", string);
     environment.set_unknown_method_callback(method);
     environment.set_formatter(put_out);
-    // No chat template has them: they nest or repeat their arguments, or print everything.
-    for name in ["chain", "zip", "pprint"] {
+    // No chat template has them: they nest or repeat their arguments, print everything, or take
+    // memory for as many items as a number says.
+    for name in ["chain", "zip", "pprint", "batch", "slice"] {
         environment.remove_filter(name);
     }
     for name in ["dict", "debug"] {

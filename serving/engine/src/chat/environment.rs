@@ -103,7 +103,7 @@ fn without_marks(source: &str) -> String {
 fn joined_lines(source: &str) -> String {
     let mut text = String::with_capacity(source.len());
     let mut rest = source;
-    while let Some(at) = ["{{", "{%"].iter().filter_map(|tag| rest.find(tag)).min() {
+    while let Some(at) = bounds::next_tag(rest) {
         let (before, tag) = rest.split_at(at);
         let close = if tag.starts_with("{{") { "}}" } else { "%}" };
         let end = tag.find(close).map_or(tag.len(), |end| end + close.len());

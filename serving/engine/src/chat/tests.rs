@@ -270,6 +270,12 @@ fn templates_that_grow_without_end_are_stopped() {
         "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
         "{% set ns = namespace() %}{% set ns.x = [ns] %}{{ ns ~ '' }}",
         "{% set ns = namespace() %}{% set ns.x = {'a': ns} %}{{ ns|tojson }}",
+        "{% set ns = namespace() %}{% set a, ns.x = 1, ns %}{{ ns ~ '' }}",
+        "{% set ns = namespace() %}{% set (a, (ns.x)) = ns, ns %}{{ ns ~ '' }}",
+        "{% set ns = namespace(x='ab') %}FOR{% set ns.x = ns.x, ns.x, ns.x %}{% endfor %}",
+        "{{ [1]|batch(10000000000000) }}",
+        "{{ [1]|batch(1000000000, 'x')|length }}",
+        "{{ [1]|slice(100000000)|length }}",
         "{% set ns = namespace(x=[]) %}{% for i in range(500) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
         "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = ns.x + [i] %}{% endfor %}",
         "{% set x = range(90000)|list %}{% set ns = namespace() %}{% for i in range(90000) %}{% set ns.x = x %}{% endfor %}",
@@ -293,6 +299,18 @@ fn templates_that_grow_without_end_are_stopped() {
         let error = error.unwrap_or_else(|| panic!("stopped: {shown}"));
         assert_eq!(error.code(), "template_failed", "{shown}: {error}");
     }
+}
+
+#[test]
+fn templates_that_cannot_be_bounded_are_refused() {
+    let branches = |count| format!("{{%if a%}}{}{{%endif%}}", "{%elif a%}".repeat(count));
+    let anything =
+        "{% set ns = namespace() %}{% set ns.x | d(ns, true) %}{% endset %}{{ ns ~ '' }}";
+    for source in [anything, &branches(100_000)] {
+        let error = ChatTemplate::new(Some(source), "", "").err().unwrap();
+        assert_eq!(error.code(), "model_corrupt");
+    }
+    assert_eq!(render(&branches(1_000), "").unwrap(), "");
 }
 
 #[test]
@@ -330,6 +348,8 @@ fn measures_change_no_prompt() {
         "{{ \"'}}\" ~ '{%' }}{{ ('a' ~ 'b').upper() }}{{ ('a' ~ 'b')|upper }}",
         "{{ [1, 2]|length + 1 }}{{ not 'a' ~ 'b' }}{{ 1 + 2 if true else 3 + 4 }}",
         "{% macro f(x, y='q' ~ 'r') %}{{ x ~ y }}{% endmacro %}{{ f('é' ~ 1) }}",
+        "{% set a, b, c = 1, 'x' ~ 'y', [2] %}{{ a }}{{ b }}{{ c }}{% set d = (a), b ~ a, %}{{ d }}",
+        "{% set ns, n = namespace(), 2 %}{% set ns.x, n = (n + n), -1 %}{{ ns.x }}{{ n }}",
         "{% for a, b in {'x': 1}.items() %}{{ a ~ b * 2 }}{% endfor %}",
     ];
     for source in parts {

@@ -8,6 +8,7 @@ use super::request::{
     EmbedRequest, Embeddings, EngineStats, GenerateRequest, RequestId, TokenSink,
 };
 use super::similar::{ScoreRequest, Scores, likeness};
+use super::validate::few_texts;
 use crate::chat::{Chat, ChatAbilities, ChatMessage};
 use crate::error::EngineError;
 use crate::load::{self, ModelInfo};
@@ -148,6 +149,7 @@ impl Engine {
         request: &EmbedRequest,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Embeddings, EngineError> {
+        few_texts(request.texts.len().saturating_add(request.tokens.len()))?;
         match &self.0 {
             Kind::Decoder(engine) => engine.embed(request, wanted),
             Kind::Encoder(engine) => engine.embed(request, wanted),
@@ -167,6 +169,7 @@ impl Engine {
         request: &ScoreRequest,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Scores, EngineError> {
+        few_texts(request.documents.len())?;
         let engine = match &self.0 {
             Kind::Encoder(engine) => return engine.score(request, wanted),
             Kind::Decoder(engine) => engine,
@@ -181,7 +184,7 @@ impl Engine {
             priority: request.priority,
             ..EmbedRequest::default()
         };
-        let found = self.embed_while(&texts, wanted)?;
+        let found = engine.embed(&texts, wanted)?;
         Ok(Scores {
             scores: likeness(&found.vectors),
             tokens: found.tokens,

@@ -194,7 +194,7 @@ impl<F: FnMut(GenerateEvent) -> ControlFlow<()> + Send> TokenSink for F {
     }
 }
 
-/// Texts to embed together.
+/// Texts to embed together: at most 4,096, those that are given by their tokens included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EmbedRequest {
     /// The texts.

@@ -107,13 +107,16 @@ impl Sequence {
 }
 
 impl Embed {
-    /// Adds rows of hidden states, in order.
-    pub(super) fn add(&mut self, rows: &[f32]) {
+    /// Adds rows of hidden states, in order; the first is that of position `start`. A text that
+    /// lost its place is read from its beginning again, so nothing of before may count.
+    pub(super) fn add(&mut self, start: usize, rows: &[f32]) {
         let width = self.sum.len();
-        let fresh = self.sum.iter().all(|v| *v == 0.0);
+        if start == 0 {
+            self.sum.fill(0.0);
+        }
         let rows = match self.pooling {
             Pooling::Mean => rows,
-            Pooling::FirstToken if fresh => &rows[..width.min(rows.len())],
+            Pooling::FirstToken if start == 0 => &rows[..width.min(rows.len())],
             Pooling::FirstToken => &[],
             Pooling::LastToken => &rows[rows.len().saturating_sub(width)..],
         };

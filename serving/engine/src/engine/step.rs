@@ -82,7 +82,7 @@ impl Worker {
             };
             match &mut sequence.task {
                 Task::Embed(embed) => {
-                    embed.add(hidden);
+                    embed.add(work.start, hidden);
                     if work.completes {
                         self.end(work.id, Sequence::answer_embedding);
                     } else {

@@ -18,6 +18,8 @@ const LONGEST_STOP: usize = 256;
 const MOST_LOGPROBS: usize = 20;
 /// Bytes of a tenant's or a cache's name.
 const LONGEST_NAME: usize = 256;
+/// Texts of one request to embed or to judge, lists of tokens included.
+const MOST_TEXTS: usize = 4096;
 /// A byte-level token covers some hundred bytes at most, so a text with more bytes than
 /// this for each token of the context is refused before it is tokenised.
 const BYTES_PER_TOKEN: usize = 512;
@@ -282,6 +284,15 @@ pub(super) fn tokens_fit(shared: &Shared, tokens: Vec<u32>) -> Result<Vec<u32>, 
     }
     in_vocabulary(&tokens, shared.spec.vocab)?;
     Ok(tokens)
+}
+
+/// Refuses more texts than one request may have, before anything is made of them.
+pub(super) fn few_texts(count: usize) -> Result<(), EngineError> {
+    if count > MOST_TEXTS {
+        let detail = format!("共 {count} 段，最多 {MOST_TEXTS} 段");
+        return Err(EngineError::invalid("input", detail));
+    }
+    Ok(())
 }
 
 /// Refuses the first token that the vocabulary does not have, by its place.

@@ -75,7 +75,7 @@ pub(crate) struct Entry {
     pub(super) preempted: u32,
     /// Of these, how often it gave way to a tenant with a smaller share.
     pub(super) yielded: u32,
-    /// Most tokens that were ever computed of it.
+    /// Most tokens that were ever computed of it, at another engine included.
     reached: usize,
     /// The same when it was admitted last.
     reached_before: usize,
@@ -89,6 +89,7 @@ pub(super) fn blocks_for(tokens: usize) -> usize {
 impl Entry {
     pub(super) fn new(submission: Submission, arrival: u64) -> Self {
         let (prompt, resumed) = (submission.prompt(), submission.resumed);
+        let reached = resumed.map_or(0, |_| submission.tokens.len());
         let mut entry = Self {
             id: submission.id,
             tenant: submission.tenant,
@@ -111,8 +112,8 @@ impl Entry {
             // What is computed again after a hand-over is nobody's fault either.
             preempted: u32::from(resumed.is_some()),
             yielded: 0,
-            reached: 0,
-            reached_before: 0,
+            reached,
+            reached_before: reached,
         };
         entry.extend(&[]);
         entry
@@ -131,6 +132,16 @@ impl Entry {
     /// Prompt tokens that are not computed yet.
     pub(crate) fn prompt_left(&self) -> usize {
         self.prompt.saturating_sub(self.computed)
+    }
+
+    /// Whether what is computed of it can be found again after it lost its blocks.
+    pub(super) fn stays_cached(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// Tokens that its tenant paid for and never had: what is computed again is not among them.
+    pub(super) fn unread(&self) -> usize {
+        self.tokens.len() - self.reached.max(self.computed)
     }
 
     /// Final tokens that are not computed yet.

@@ -110,6 +110,36 @@ fn two_noisy_tenants_do_not_push_each_other_around() {
 }
 
 #[test]
+fn texts_that_leave_nothing_in_the_cache_are_read_once_and_hold_nobody_up_for_long() {
+    for seed in 0..10 {
+        let mut world = World::new(LIMITS, 1_000, 0, 300 + seed);
+        // Who is there already has paid less than who fills all places after it.
+        let prompt = world.tokens(20);
+        let mut chats = vec![world.submit("fake-chat", prompt, 400)];
+        world.step();
+        for _ in 0..4 * LIMITS.max_running {
+            let text = world.tokens(2_000);
+            world.submit_with("fake-texts", text, 1, |s| s.root = None);
+        }
+        while chats.len() < 10 {
+            for _ in 0..20 {
+                world.step();
+            }
+            let prompt = world.tokens(50);
+            chats.push(world.submit("fake-chat", prompt, 10));
+        }
+        world.finish();
+        let stories = world.stories.values();
+        let once: usize = stories.map(|s| s.prompt.len() + s.wanted - 1).sum();
+        assert_eq!(world.rows, once, "nothing was computed twice");
+        let waits = chats[1..].iter().map(|id| world.wait_us(*id));
+        // At worst the rest of one text: some 2,000 rows of 900 us, and what they read.
+        let worst = waits.max().unwrap();
+        assert!(worst < 3_500_000, "{worst}");
+    }
+}
+
+#[test]
 fn more_tenants_than_places_all_advance_and_end() {
     const TENANTS: [&str; 10] = ["f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9"];
     for seed in 0..20 {

@@ -6,8 +6,9 @@
 //! paid more: they take turns.
 //! Who gave way must have advanced by a quantum since it had its place: so nobody is pushed out
 //! twice for the same tokens, and each request gives way at most once for every [`QUANTUM`] of
-//! its tokens. What it loses is at most
-//! a block: the rest is still cached, as long as the pool does not need it.
+//! its tokens. What it loses is at most a block: the rest is still cached, as long as the pool
+//! does not need it. A request of which nothing stays cached would lose all, so it keeps its
+//! place; one tenant's prompts are read one after another, so that one of them soon ends.
 
 use super::Scheduler;
 use super::entry::Entry;
@@ -48,7 +49,8 @@ impl Scheduler {
         let gives = |other: &Entry| {
             let theirs = shares.of(&other.tenant);
             let theirs_paid = self.fair.counter(&other.tenant);
-            other.band == waiting.band
+            other.stays_cached()
+                && other.band == waiting.band
                 && other.tenant != waiting.tenant
                 && (theirs >= mine + 2 && theirs_paid + ALLOWANCE >= paid
                     || mine == 0 && theirs_paid >= paid && other.decoding)

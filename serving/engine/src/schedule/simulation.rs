@@ -41,6 +41,8 @@ pub(super) struct World {
     /// Whether writing requests carry drafts, of which some are wrong.
     pub(super) drafting: bool,
     pub(super) most_rows: usize,
+    /// Rows of all steps together.
+    pub(super) rows: usize,
     pub(super) steps: u64,
     last_step_us: u64,
     clock: Arc<AtomicU64>,
@@ -63,6 +65,7 @@ impl World {
             stories: BTreeMap::new(),
             drafting: false,
             most_rows: 0,
+            rows: 0,
             steps: 0,
             last_step_us: 0,
             runner: FakeRunner::new(blocks, Arc::clone(&clock)),
@@ -182,6 +185,7 @@ impl World {
         });
         assert_eq!(batch.tokens.len(), plan.load.tokens);
         self.most_rows = self.most_rows.max(batch.tokens.len());
+        self.rows += batch.tokens.len();
         self.steps += 1;
         let before = self.now();
         let output = self.runner.run(&batch).unwrap();

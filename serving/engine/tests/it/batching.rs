@@ -237,6 +237,11 @@ fn embeddings_have_length_one_and_ignore_neighbours() {
     let counted: usize = texts.iter().map(|t| engine.count_tokens(t).unwrap()).sum();
     assert_eq!(together.tokens, counted);
     assert_eq!(collect(&answer).tokens.len(), 50);
+    let many = EmbedRequest {
+        tokens: vec![vec![1]; 4096],
+        ..EmbedRequest::new(vec!["a".to_owned()])
+    };
+    assert_eq!(engine.embed(&many).unwrap_err().code(), "invalid_request");
     assert!(
         engine
             .embed(&EmbedRequest::default())

@@ -206,6 +206,11 @@ fn what_an_encoder_cannot_do_is_refused() {
     assert_eq!(engine.embed(&huge).unwrap_err().code(), "context_exceeded");
     let many = EmbedRequest::new(vec![String::new(); 5000]);
     assert_eq!(engine.embed(&many).unwrap_err().code(), "invalid_request");
+    let many = EmbedRequest {
+        tokens: vec![vec![5]; 4097],
+        ..EmbedRequest::default()
+    };
+    assert_eq!(engine.embed(&many).unwrap_err().code(), "invalid_request");
     assert!(embed(&engine, &[], "").is_empty());
     let judge = load(&tiny("bert-reranker"));
     let error = judge.embed(&EmbedRequest::new(vec!["x".to_owned()]));

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::support::{Outcome, SMOLLM2, Tiny, collect, load, real_model, run, start, text_request};
+use std::time::Duration;
 use zhisuan_engine::{
-    Constraint, Engine, FinishReason, GenerateRequest, LoadOptions, Prompt, Sampling,
+    Constraint, EmbedRequest, Engine, FinishReason, GenerateRequest, LoadOptions, Prompt, Sampling,
 };
 
 /// Some 120 tokens of English with repetitions.
@@ -114,6 +115,48 @@ fn a_preempted_answer_is_the_same() {
     let stats = tight.stats();
     assert_eq!(stats.kv_blocks_total, 20);
     assert!(stats.preemptions > 0, "{stats:?}");
+}
+
+#[test]
+fn a_preempted_text_has_the_same_vector() {
+    let (_dir, path) = Tiny {
+        context: 8192,
+        ..Tiny::default()
+    }
+    .gguf();
+    // Several chunks long each, and its end is unlike its beginning.
+    let text = |i: u32| (0..3000u32).map(move |t| (t / 16 * (i + 3)) % 250);
+    let request = EmbedRequest {
+        tokens: (0..8).map(|i| text(i).collect()).collect(),
+        tenant: "texts".to_owned(),
+        priority: 3,
+        ..EmbedRequest::default()
+    };
+    let calm = load(&path).embed(&request).unwrap();
+    let engine = Engine::load(LoadOptions {
+        max_batch: 1,
+        ..LoadOptions::new(&path)
+    })
+    .unwrap();
+    let disturbed = std::thread::scope(|scope| {
+        let texts = scope.spawn(|| engine.embed(&request).unwrap());
+        // Each of these takes the only place from a text that is half read.
+        for _ in 0..8 {
+            let before = engine.stats().steps;
+            while engine.stats().steps < before + 2 && !texts.is_finished() {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            run(&engine, of("chat", "", "a"));
+        }
+        texts.join().unwrap()
+    });
+    let stats = engine.stats();
+    assert!(stats.preemptions > 2, "{stats:?}");
+    for (calm, disturbed) in calm.vectors.iter().zip(&disturbed.vectors) {
+        let pairs = calm.iter().zip(disturbed);
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-5, "{worst}");
+    }
 }
 
 #[test]

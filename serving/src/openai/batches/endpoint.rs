@@ -153,7 +153,7 @@ impl Endpoint {
         let names: &[&str] = match self {
             Self::Chat => &["messages"],
             Self::Completions => &["prompt"],
-            Self::Embeddings => &["input"],
+            Self::Embeddings => &["input", "instruction"],
             Self::Responses => &["instructions", "input"],
         };
         let mut texts = Vec::new();
@@ -211,7 +211,9 @@ mod tests {
                 json!({"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]})
             }
             Endpoint::Completions => json!({"model": "m", "prompt": "hi", "echo": false}),
-            Endpoint::Embeddings => json!({"model": "m", "input": ["hi", "ho"], "dimensions": 8}),
+            Endpoint::Embeddings => {
+                json!({"model": "m", "input": ["hi", "ho"], "dimensions": 8, "instruction": "find"})
+            }
             Endpoint::Responses => {
                 json!({"model": "m", "instructions": "brief", "store": false,
                     "input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}]})
@@ -251,7 +253,7 @@ mod tests {
         for (endpoint, wanted) in [
             (Endpoint::Chat, vec!["hi"]),
             (Endpoint::Completions, vec!["hi"]),
-            (Endpoint::Embeddings, vec!["hi", "ho"]),
+            (Endpoint::Embeddings, vec!["find", "hi", "ho"]),
             (Endpoint::Responses, vec!["brief", "hi"]),
         ] {
             let mut body = good(endpoint);

@@ -8,9 +8,10 @@ use crate::app::App;
 use crate::openai::ApiError;
 use crate::openai::files::{Spool, View, lines, stat};
 use crate::openai::remote::{Remote, refused};
+use crate::scheduler::within;
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
-use zhisuan_proto::v1::BatchWork;
+use zhisuan_proto::v1::{BatchWork, DeleteArtifactRequest};
 
 /// A copy in which the filter masked something.
 const MASKED: &str = "masked.jsonl";
@@ -20,6 +21,23 @@ pub(super) struct Checked {
     pub(super) work: BatchWork,
     /// One for each line, where an audit is written.
     pub(super) notes: Vec<Note>,
+    /// What the job reads in place of the caller's file, where the filter masked something.
+    pub(super) copy: Option<MaskedCopy>,
+}
+
+/// A file that only the job needs.
+pub(super) struct MaskedCopy(String);
+
+impl MaskedCopy {
+    /// Takes it from the tenant's list and quota; the scheduler keeps the bytes while a job under
+    /// way reads them.
+    pub(super) async fn forget(self, remote: &Remote) {
+        let ask = within(DeleteArtifactRequest { sha256: self.0 });
+        if let Err(status) = remote.wire.artifacts().delete(ask).await {
+            tracing::warn!(code = ?status.code(), message = status.message(),
+                "a masked copy of a batch's input stays in its tenant's list");
+        }
+    }
 }
 
 pub(super) async fn check(app: &App, remote: &Remote, ask: &Ask) -> Result<Checked, ApiError> {
@@ -48,11 +66,16 @@ pub(super) async fn check(app: &App, remote: &Remote, ask: &Ask) -> Result<Check
         input_sha256: ask.input.sha256.clone(),
         ..BatchWork::default()
     };
+    let mut masked = None;
     if let Some(spool) = copy.spool.filter(|_| copy.masked) {
-        work.input_sha256 = spool.keep(remote, MASKED.to_owned()).await?.sha256;
+        let kept = spool.keep(remote, MASKED.to_owned()).await?;
+        // A file of the same bytes that the tenant has under a name of its own stays.
+        masked = (kept.name == MASKED).then(|| MaskedCopy(kept.sha256.clone()));
+        work.input_sha256 = kept.sha256;
         work.source_sha256.clone_from(&ask.input.sha256);
     }
-    Ok(Checked { work, notes })
+    let copy = masked;
+    Ok(Checked { work, notes, copy })
 }
 
 /// Checks and screens one line.

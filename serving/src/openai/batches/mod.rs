@@ -4,7 +4,7 @@ mod card;
 mod endpoint;
 mod input;
 mod lines;
-mod notes;
+pub(crate) mod notes;
 mod read;
 
 use super::ApiError;
@@ -12,6 +12,7 @@ use super::body;
 use super::files::{FileId, OUTPUT, Tallies, View};
 use super::list::{Query, Raw, page};
 use super::remote::{Remote, refused};
+use super::unary::to_its_end;
 use crate::app::App;
 use crate::scheduler::within;
 use axum::body::Body;
@@ -21,11 +22,13 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use card::{Outcome, card};
 use input::Checked;
+use read::Ask;
 use serde_json::Value;
 use tonic::Code;
 use zhisuan_proto::v1::job_spec::Work;
 use zhisuan_proto::v1::{
-    BatchWork, CancelJobRequest, GetJobRequest, Job, JobSpec, ListJobsRequest, Page, SubmitRequest,
+    Artifact, BatchWork, CancelJobRequest, GetJobRequest, Job, JobSpec, ListJobsRequest, Page,
+    SubmitRequest,
 };
 
 /// Jobs made here have names that begin so.
@@ -50,7 +53,20 @@ async fn create(
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
     let ask = read::read(&body::read(body).await?)?;
-    let Checked { work, notes } = input::check(&app, &remote, &ask).await?;
+    let checked = input::check(&app, &remote, &ask).await?;
+    // A job that was taken gets its audit events, also when its caller is gone.
+    let queued = to_its_end(async move {
+        let id = submit(&app, &remote, &ask, checked).await?;
+        Ok((remote, id))
+    });
+    let (remote, id) = queued.await?;
+    let job = job(&remote, id).await?;
+    Ok(Json(dressed(&remote, &tallies, &job).await?))
+}
+
+/// Queues the job of a batch and writes the events of its lines; the job's number.
+async fn submit(app: &App, remote: &Remote, ask: &Ask, checked: Checked) -> Result<u64, ApiError> {
+    let Checked { work, notes, copy } = checked;
     let model = work.model.clone();
     let spec = JobSpec {
         name: format!("{NAME} {}", &ask.input.sha256[..12]),
@@ -63,6 +79,9 @@ async fn create(
         ..SubmitRequest::default()
     };
     let answer = remote.wire.jobs().submit(within(submit)).await;
+    if let Some(copy) = copy {
+        copy.forget(remote).await;
+    }
     let answer = answer.map_err(|status| match status.code() {
         // The file was found a moment ago, so it is the model that is not in the library.
         Code::NotFound => ApiError::model_not_found(&model),
@@ -71,9 +90,8 @@ async fn create(
     let id = answer.into_inner().job_ids.first().copied();
     let id = id.ok_or_else(ApiError::internal)?;
     let trail = &remote.admitted.trail;
-    notes::queued(&app, trail, ask.endpoint, &model, id, notes).await;
-    let job = job(&remote, id).await?;
-    Ok(Json(dressed(&remote, &tallies, &job).await?))
+    notes::queued(app, trail, ask.endpoint, &model, id, notes).await;
+    Ok(id)
 }
 
 async fn list(
@@ -155,6 +173,16 @@ async fn find(remote: &Remote, id: &str) -> Result<Job, ApiError> {
         return Err(absent());
     }
     Ok(job)
+}
+
+/// The batch whose output a file is, where it is one.
+pub(crate) async fn maker(remote: &Remote, file: &Artifact) -> Result<Option<u64>, ApiError> {
+    if file.job_id == 0 || file.name != OUTPUT {
+        return Ok(None);
+    }
+    let job = job(remote, file.job_id).await?;
+    let is_output = job.outputs.get(OUTPUT) == Some(&file.sha256);
+    Ok((is_output && batch_of(&job).is_some()).then_some(job.id))
 }
 
 async fn job(remote: &Remote, id: u64) -> Result<Job, ApiError> {

@@ -1,6 +1,5 @@
 //! The bytes of a file on their way to a caller, or line by line to a reader of ours.
 
-use super::OUTPUT;
 use super::delivery::Delivery;
 use super::id::{FileId, View};
 use crate::app::App;
@@ -21,17 +20,21 @@ pub(crate) const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
 type Chunks = BoxStream<'static, Result<Bytes, Status>>;
 
-/// A file as a download.
+/// A file as a download. `maker` is the batch whose output it is; what somebody uploaded leaves as
+/// it came, whatever it looks like.
 pub(super) async fn download(
     app: &App,
     remote: &Remote,
     id: &FileId,
     file: &Artifact,
+    maker: Option<u64>,
 ) -> Result<Response, ApiError> {
+    if maker.is_none() && id.view != View::Whole {
+        return Err(ApiError::absent(&id.to_string()));
+    }
     let chunks = chunks(remote, &id.sha256).await?;
-    let is_output = id.view != View::Whole || file.name == OUTPUT;
-    let body = if is_output {
-        let delivery = Delivery::new(app, &remote.admitted.trail);
+    let body = if let Some(job) = maker {
+        let delivery = Delivery::new(app, &remote.admitted.trail, job);
         Body::from_stream(delivered(chunks, delivery, id.view))
     } else {
         Body::from_stream(chunks.map(|chunk| chunk.map_err(io::Error::other)))
@@ -40,7 +43,7 @@ pub(super) async fn download(
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/octet-stream");
     headers.insert(header::CONTENT_TYPE, kind);
-    if !is_output {
+    if maker.is_none() {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.bytes));
     }
     Ok(response)

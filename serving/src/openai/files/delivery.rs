@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::guard::{Decisions, Terms, screen};
 use crate::label::{self, EXPLICIT};
-use crate::openai::batches::{of_line, write};
+use crate::openai::batches::{notes, of_line, write};
 use crate::trail::{Finding, Trail};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub(super) struct Delivery {
     app: App,
     trail: Trail,
+    /// The batch that made the file.
+    job: u64,
     dress: Dress,
 }
 
@@ -34,7 +36,7 @@ struct Told {
 }
 
 impl Delivery {
-    pub(super) fn new(app: &App, trail: &Trail) -> Self {
+    pub(super) fn new(app: &App, trail: &Trail, job: u64) -> Self {
         let tenant = trail.with(|record| record.tenant.clone());
         let label = &app.label;
         Self {
@@ -45,6 +47,7 @@ impl Delivery {
             },
             app: app.clone(),
             trail: trail.clone(),
+            job,
         }
     }
 
@@ -52,7 +55,8 @@ impl Delivery {
     pub(super) async fn line(&self, bytes: Vec<u8>) -> Vec<u8> {
         let mut out = bytes;
         if let Ok(mut line) = serde_json::from_slice::<Value>(&out) {
-            let told = self.dress.line(&mut line);
+            let produce_id = self.id(&line);
+            let told = self.dress.line(&mut line, &produce_id);
             // Vectors and errors, and everything where no rule is set, leave as they are.
             if told.generated && !self.dress.is_idle() {
                 out = line.to_string().into_bytes();
@@ -63,10 +67,15 @@ impl Delivery {
         out
     }
 
+    /// The id of a line's events, as when it was queued.
+    fn id(&self, line: &Value) -> String {
+        notes::id(self.job, number(line))
+    }
+
     async fn note(&self, line: &Value, bytes: &[u8], told: Told) {
         let body = &line["response"]["body"];
         let custom_id = line["custom_id"].as_str().unwrap_or("");
-        let mut record = of_line(&self.trail, id(line), endpoint(body), custom_id);
+        let mut record = of_line(&self.trail, self.id(line), endpoint(body), custom_id);
         let number = |names: [&str; 2]| {
             let told = names
                 .into_iter()
@@ -94,13 +103,11 @@ impl Delivery {
     }
 }
 
-/// The id of a line's events: "batch_req_7_2" of the worker is line 2 of job 7.
-fn id(line: &Value) -> String {
+/// The number of a line in the input: "batch_req_7_2" of the worker is line 2 of job 7.
+fn number(line: &Value) -> u64 {
     let id = line["id"].as_str().unwrap_or("");
-    let numbers = id.strip_prefix("batch_req_").unwrap_or(id);
-    let known = |c: char| c.is_ascii_digit() || c == '_';
-    let numbers: String = numbers.chars().filter(|c| known(*c)).take(40).collect();
-    format!("batch_{}", numbers.replace('_', "-"))
+    let digits = id.rsplit_once('_').map_or("", |(_, digits)| digits);
+    digits.parse().unwrap_or(0)
 }
 
 fn endpoint(body: &Value) -> &'static str {
@@ -118,11 +125,15 @@ impl Dress {
         self.screen.is_none() && self.producer.is_none() && !self.explicit
     }
 
-    /// Screens and labels one line of output. Pure.
-    fn line(&self, line: &mut Value) -> Told {
+    /// Screens and labels one line of output, which the label calls `produce_id`. Pure.
+    fn line(&self, line: &mut Value, produce_id: &str) -> Told {
         let mut told = Told::default();
-        let produce_id = id(line);
-        let body = &mut line["response"]["body"];
+        let Some(body) = line
+            .pointer_mut("/response/body")
+            .filter(|body| body.is_object())
+        else {
+            return told;
+        };
         let mut ended = false;
         for text in written(body) {
             told.generated = true;
@@ -132,7 +143,7 @@ impl Dress {
             end_by_filter(body);
         }
         if let Some(producer) = self.producer.as_ref().filter(|_| told.generated) {
-            body["aigc"] = label::metadata(producer, &produce_id);
+            body["aigc"] = label::metadata(producer, produce_id);
         }
         told
     }
@@ -157,38 +168,59 @@ impl Dress {
 /// The texts in the body of an answer that a model wrote.
 fn written(body: &mut Value) -> Vec<&mut String> {
     let mut texts = Vec::new();
-    let Some(body) = body.as_object_mut() else {
-        return texts;
-    };
-    for (name, value) in body {
-        for item in value.as_array_mut().into_iter().flatten() {
-            match name.as_str() {
-                "choices" if item["text"].is_string() => keep(&mut item["text"], &mut texts),
-                "choices" => keep(&mut item["message"]["content"], &mut texts),
-                "output" => {
-                    let parts = item["content"].as_array_mut().into_iter().flatten();
-                    parts.for_each(|part| keep(&mut part["text"], &mut texts));
+    for (name, value) in body.as_object_mut().into_iter().flatten() {
+        let items = value.as_array_mut().into_iter().flatten();
+        let items = items.filter_map(Value::as_object_mut);
+        match name.as_str() {
+            "choices" => items.for_each(|choice| {
+                for (name, value) in choice {
+                    match name.as_str() {
+                        "text" => keep(Some(value), &mut texts),
+                        "message" => keep(value.get_mut("content"), &mut texts),
+                        _ => {}
+                    }
                 }
-                _ => {}
-            }
+            }),
+            "output" => items
+                .filter_map(|item| item.get_mut("content")?.as_array_mut())
+                .flatten()
+                .for_each(|part| keep(part.get_mut("text"), &mut texts)),
+            _ => {}
         }
     }
     texts
 }
 
-fn keep<'a>(value: &'a mut Value, texts: &mut Vec<&'a mut String>) {
-    if let Value::String(text) = value {
+fn keep<'a>(value: Option<&'a mut Value>, texts: &mut Vec<&'a mut String>) {
+    if let Some(Value::String(text)) = value {
         texts.push(text);
     }
 }
 
-/// As the interactive interfaces tell an answer that the filter ended.
+/// As the interactive interfaces tell an answer that the filter ended; the body is an object.
 fn end_by_filter(body: &mut Value) {
-    for choice in body["choices"].as_array_mut().into_iter().flatten() {
-        choice["finish_reason"] = json!("content_filter");
+    let choices = body.get_mut("choices").and_then(Value::as_array_mut);
+    for choice in choices
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        choice.insert("finish_reason".to_owned(), json!("content_filter"));
     }
     if body["object"] == "response" {
         body["status"] = json!("incomplete");
         body["incomplete_details"] = json!({"reason": "content_filter"});
+    }
+}
+
+/// Reads a line of any shape as the output of a batch. Pure.
+pub(crate) fn read_line(bytes: &[u8]) {
+    let dress = Dress {
+        screen: None,
+        producer: Some("fuzz".to_owned()),
+        explicit: true,
+    };
+    if let Ok(mut line) = serde_json::from_slice::<Value>(bytes) {
+        drop(dress.line(&mut line, "batch_1-1"));
     }
 }

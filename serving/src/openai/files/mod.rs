@@ -11,6 +11,7 @@ mod tally;
 mod upload;
 
 use super::ApiError;
+use super::batches;
 use super::list::{Query, Raw, page};
 use super::remote::{Remote, refused};
 use crate::app::App;
@@ -25,6 +26,7 @@ use zhisuan_proto::v1::{
 };
 
 pub(crate) use content::lines;
+pub(crate) use delivery::read_line;
 pub(crate) use id::{FileId, View};
 pub(crate) use spool::Spool;
 pub(crate) use tally::{Tallies, Tally};
@@ -89,6 +91,11 @@ async fn retrieve(
 ) -> Result<Json<Value>, ApiError> {
     let id = FileId::parse(&id)?;
     let file = stat(&remote, &id).await?;
+    if id.view != View::Whole {
+        batches::maker(&remote, &file)
+            .await?
+            .ok_or_else(|| ApiError::absent(&id.to_string()))?;
+    }
     let bytes = match id.view {
         View::Whole => file.bytes,
         View::Good => tallies.of(&remote, &id.sha256).await?.good_bytes,
@@ -104,7 +111,8 @@ async fn download(
 ) -> Result<Response, ApiError> {
     let id = FileId::parse(&id)?;
     let file = stat(&remote, &id).await?;
-    content::download(&app, &remote, &id, &file).await
+    let maker = batches::maker(&remote, &file).await?;
+    content::download(&app, &remote, &id, &file, maker).await
 }
 
 async fn remove(remote: Remote, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -134,7 +142,7 @@ fn card(file: &Artifact, view: View, bytes: u64) -> Value {
         sha256: file.sha256.clone(),
         view,
     };
-    let is_output = view != View::Whole || file.name == OUTPUT;
+    let is_output = view != View::Whole || (file.name == OUTPUT && file.job_id != 0);
     json!({
         "id": id.to_string(),
         "object": "file",

@@ -22,6 +22,8 @@ pub(crate) struct Written {
     /// The stop string that ended it.
     pub(crate) stop: Option<String>,
     pub(crate) prompt_tokens: usize,
+    /// Of these, how many were found in the cache.
+    pub(crate) cached_tokens: usize,
     pub(crate) completion_tokens: usize,
 }
 
@@ -84,6 +86,7 @@ impl Written {
             "choices": [choice],
             "usage": {
                 "prompt_tokens": self.prompt_tokens,
+                "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
                 "completion_tokens": self.completion_tokens,
                 "total_tokens": self.prompt_tokens + self.completion_tokens,
             },
@@ -117,9 +120,9 @@ impl Written {
             "tools": [],
             "usage": {
                 "input_tokens": self.prompt_tokens,
-                "input_tokens_details": {"cached_tokens": 0},
+                "input_tokens_details": {"cached_tokens": self.cached_tokens},
+                // Nobody looked for thoughts in the text, so their tokens are not told.
                 "output_tokens": self.completion_tokens,
-                "output_tokens_details": {"reasoning_tokens": 0},
                 "total_tokens": self.prompt_tokens + self.completion_tokens,
             },
         })

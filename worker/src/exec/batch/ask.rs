@@ -113,6 +113,7 @@ impl TokenSink for Collector {
                     finish: finish_word(finish),
                     stop,
                     prompt_tokens: usage.prompt_tokens,
+                    cached_tokens: usage.cached_tokens,
                     completion_tokens: usage.completion_tokens,
                 };
                 self.finish(Ok(answer));

@@ -7,6 +7,8 @@ use zhisuan_engine::{ChatMessage, EmbedRequest, Prompt, Sampling};
 
 /// Answer length when neither line nor job names one.
 const MAX_TOKENS: u32 = 256;
+/// Texts or lists of tokens whose vectors one line may ask for, as at the gateway.
+const MOST_INPUTS: usize = 2_048;
 
 /// A request that the engine can answer.
 #[derive(Debug)]
@@ -176,6 +178,7 @@ pub(super) fn read(
 
 fn embed(body: Body) -> Result<Embed, LineError> {
     let input = body.input.ok_or_else(|| missing("input"))?;
+    few(&input)?;
     let (texts, tokens) = match typed("input", input)? {
         Texts::One(text) => (vec![text], Vec::new()),
         Texts::Many(texts) => (texts, Vec::new()),
@@ -205,6 +208,20 @@ fn embed(body: Body) -> Result<Embed, LineError> {
         dimensions: body.dimensions.unwrap_or(0),
         base64,
     })
+}
+
+/// Bounds the inputs of a line before they are read further: a line has room for a million of
+/// them. Numbers are the tokens of one input.
+fn few(input: &Value) -> Result<(), LineError> {
+    let inputs = input.as_array().map_or(0, |list| {
+        list.iter().filter(|input| !input.is_number()).count()
+    });
+    if inputs <= MOST_INPUTS {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "input 共 {inputs} 段，一行最多 {MOST_INPUTS} 段"
+    )))
 }
 
 /// The one prompt of a line.

@@ -94,6 +94,22 @@ fn lines_of_the_other_interfaces_are_read_too() {
 }
 
 #[test]
+fn a_line_asks_for_as_many_vectors_as_a_request_at_the_gateway() {
+    let line = |input: Value| line_to("/v1/embeddings", &json!({"input": input}));
+    for one in [json!("a"), json!([1])] {
+        let most = embed(&line(json!(vec![&one; 2_048]))).request;
+        assert_eq!(most.texts.len() + most.tokens.len(), 2_048);
+        let error = parse(&line(json!(vec![one; 2_049])), "m", 0).task;
+        let error = error.unwrap_err();
+        assert_eq!(error.code, "invalid_request");
+        assert!(error.message.contains("input"), "{error:?}");
+    }
+    // Many tokens of one input.
+    let long = embed(&line(json!(vec![1; 5_000]))).request;
+    assert_eq!(long.tokens[0].len(), 5_000);
+}
+
+#[test]
 fn bad_lines_become_errors_that_name_the_fault() {
     let messages = json!([{"role": "user", "content": "x"}]);
     let cases = [
@@ -148,24 +164,45 @@ fn bad_lines_become_errors_that_name_the_fault() {
     }
 }
 
+const PLACE: Place = Place {
+    job_id: 4,
+    number: 2,
+    created: 9,
+};
+
+/// The output line of a line that was answered with "ok".
+fn said(form: Form, finish: &'static str, stop: Option<&str>) -> Value {
+    let text = Answer::Text(Written {
+        form,
+        text: "ok".into(),
+        finish,
+        stop: stop.map(str::to_owned),
+        prompt_tokens: 3,
+        cached_tokens: 2,
+        completion_tokens: 1,
+    });
+    serde_json::from_str(&render(PLACE, "m", Some("a"), &Ok(text))).unwrap()
+}
+
+#[test]
+fn usage_tells_what_was_counted_and_nothing_else() {
+    let response = said(Form::Response, "stop", None);
+    assert_eq!(
+        response["response"]["body"]["usage"],
+        json!({"input_tokens": 3, "input_tokens_details": {"cached_tokens": 2},
+            "output_tokens": 1, "total_tokens": 4})
+    );
+    for form in [Form::Chat, Form::Completion] {
+        assert_eq!(
+            said(form, "stop", None)["response"]["body"]["usage"],
+            json!({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2},
+                "completion_tokens": 1, "total_tokens": 4})
+        );
+    }
+}
+
 #[test]
 fn output_lines_have_the_openai_batch_form() {
-    let place = Place {
-        job_id: 4,
-        number: 2,
-        created: 9,
-    };
-    let said = |form, finish, stop: Option<&str>| {
-        let text = Answer::Text(Written {
-            form,
-            text: "ok".into(),
-            finish,
-            stop: stop.map(str::to_owned),
-            prompt_tokens: 3,
-            completion_tokens: 1,
-        });
-        serde_json::from_str::<Value>(&render(place, "m", Some("a"), &Ok(text))).unwrap()
-    };
     let completion = said(Form::Completion, "stop", Some("END"));
     let body = &completion["response"]["body"];
     assert_eq!(
@@ -187,7 +224,7 @@ fn output_lines_have_the_openai_batch_form() {
             tokens: 4,
         });
         let line: Value =
-            serde_json::from_str(&render(place, "m", Some("a"), &Ok(vectors))).unwrap();
+            serde_json::from_str(&render(PLACE, "m", Some("a"), &Ok(vectors))).unwrap();
         let body = &line["response"]["body"];
         assert_eq!(
             (
@@ -203,9 +240,8 @@ fn output_lines_have_the_openai_batch_form() {
         good["response"]["body"]["choices"][0]["message"]["content"],
         "ok"
     );
-    assert_eq!(good["response"]["body"]["usage"]["total_tokens"], 4);
     assert_eq!(good["error"], Value::Null);
-    let bad = render(place, "m", None, &Err(LineError::new("c", "why")));
+    let bad = render(PLACE, "m", None, &Err(LineError::new("c", "why")));
     let bad: Value = serde_json::from_str(&bad).unwrap();
     assert_eq!(bad["response"], Value::Null);
     assert_eq!(

@@ -33,6 +33,15 @@ pub(crate) struct Grade {
     pub(crate) section: bool,
     /// Share of the matter that the title names.
     pub(crate) titled: f64,
+    /// Share of the matter that stands in or beside the sentence.
+    pub(crate) near: f64,
+    /// Share of the matter in the clauses that ask that stands in or beside the sentence, or in
+    /// the title.
+    pub(crate) asked: f64,
+    /// What the view lacks of the matter in the clauses that ask, in characters of rare words.
+    pub(crate) lacking: f64,
+    /// All matter, and that in the clauses that ask, in the same measure.
+    pub(crate) matter: (f64, f64),
 }
 
 /// Grades all sentences of a view; pure.
@@ -47,6 +56,12 @@ pub(crate) fn grade(question: &Question, weighed: &[Weighed], view: &View) -> Ve
     let in_body: Vec<bool> = weighed.iter().map(|u| u.matter.is_in(&view.body)).collect();
     let titled: f64 = sum_where(weighed, &in_title) / all.max(f64::MIN_POSITIVE);
     let missing = missing(weighed, &in_title, &in_body);
+    let all_asked: f64 = asked(weighed).sum();
+    let absent = |((unit, titled), bodied): &((&Weighed, &bool), &bool)| {
+        unit.matter.asked && !**titled && !**bodied
+    };
+    let lacking = weighed.iter().zip(&in_title).zip(&in_body).filter(absent);
+    let lacking: f64 = lacking.map(|((unit, _), _)| unit.weight).sum();
     let beyond = all - sum_where(weighed, &in_title);
     let passages: Vec<String> = (0..view.sentences.len())
         .map(|at| passage_text(view, at))
@@ -56,6 +71,7 @@ pub(crate) fn grade(question: &Question, weighed: &[Weighed], view: &View) -> Ve
         .zip(&passages)
         .map(|(sentence, passage)| {
             let (mut named, mut covered, mut specific) = (0.0, 0.0, 0.0);
+            let (mut near, mut asked) = (0.0, 0.0);
             for ((unit, titled), bodied) in weighed.iter().zip(&in_title).zip(&in_body) {
                 let matter = &unit.matter;
                 let place = if matter.is_in(&sentence.folded) {
@@ -78,6 +94,12 @@ pub(crate) fn grade(question: &Question, weighed: &[Weighed], view: &View) -> Ve
                 if !titled && place < 3 {
                     specific += unit.weight;
                 }
+                if place < 3 {
+                    near += unit.weight;
+                }
+                if (place < 3 || *titled) && matter.asked {
+                    asked += unit.weight;
+                }
             }
             let section = sections.contains(&sentence.kind);
             let typed = strict.is_none_or(|aspect| has_type(aspect, sentence))
@@ -97,9 +119,19 @@ pub(crate) fn grade(question: &Question, weighed: &[Weighed], view: &View) -> Ve
                 typed,
                 section,
                 titled,
+                near: near / all.max(f64::MIN_POSITIVE),
+                asked: asked / all_asked.max(f64::MIN_POSITIVE),
+                lacking,
+                matter: (all, all_asked),
             }
         })
         .collect()
+}
+
+/// Weights of the units in the clauses that ask.
+fn asked(weighed: &[Weighed]) -> impl Iterator<Item = f64> {
+    let asked = weighed.iter().filter(|unit| unit.matter.asked);
+    asked.map(|unit| unit.weight)
 }
 
 fn sum_where(weighed: &[Weighed], keep: &[bool]) -> f64 {

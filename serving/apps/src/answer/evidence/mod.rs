@@ -9,7 +9,7 @@ mod select;
 mod view;
 mod weigh;
 
-pub(crate) use gate::{Gap, judge};
+pub(crate) use gate::{Gap, SIGNALS, judge, nearest, signals};
 pub(crate) use grade::{Grade, grade};
 pub(crate) use select::select;
 pub(crate) use view::{SentenceView, View, scope};

@@ -21,7 +21,7 @@ use super::base::Base;
 use super::compose::{GENERATED_LABEL, generated_message};
 use super::hashes;
 use super::question::without_attack;
-use super::record::{Answer, Asked, Citation, Maker, Sentence};
+use super::record::{Answer, Citation, Maker, Sentence};
 use super::verify::Unsupported;
 use crate::retrieve::fold;
 use check::supported;
@@ -87,7 +87,7 @@ pub struct Generated {
     pub drafts: Drafts,
 }
 
-/// Answers in the words of a model, sentence for sentence of the extract: those that stand the check
+/// Tells an extractive answer in the words of a model, sentence for sentence: those that stand the check
 /// in the model's words, the others as they are. The extract stands where nothing answers, where
 /// texts contradict each other or do not hold, where they are a long list or a table, and where no
 /// sentence of the model stood the check within `patience`.
@@ -96,29 +96,28 @@ pub struct Generated {
 /// that is returned begins with it.
 pub async fn generate(
     base: &Base,
-    asked: &Asked,
+    extract: Answer,
     writer: &dyn Writer,
     patience: Duration,
     tell: &mut (dyn FnMut(&Answer) + Send),
 ) -> Generated {
-    made(base, asked, writer, patience, tell, true).await
+    made(base, extract, writer, patience, tell, true).await
 }
 
 /// The same without what is remembered of the same prompt.
 pub(crate) async fn generate_anew(
     base: &Base,
-    asked: &Asked,
+    extract: Answer,
     writer: &dyn Writer,
     patience: Duration,
 ) -> Generated {
-    made(base, asked, writer, patience, &mut |_| {}, false).await
+    made(base, extract, writer, patience, &mut |_| {}, false).await
 }
 
 /// Whether every sentence of an answer in a model's words is one of the extract or stands the check
 /// of today, and together they cite what the extract cites.
-pub(crate) fn still_stands(base: &Base, asked: &Asked, answer: &Answer) -> bool {
-    let extract = base.answer(asked);
-    let sources = sources(base, &extract);
+pub(crate) fn still_stands(base: &Base, extract: &Answer, answer: &Answer) -> bool {
+    let sources = sources(base, extract);
     let again = |sentence: &Sentence| {
         let named = sources
             .iter()
@@ -136,18 +135,17 @@ pub(crate) fn still_stands(base: &Base, asked: &Asked, answer: &Answer) -> bool 
         said.flat_map(|said| said.citations.clone()).collect()
     };
     let stands = |said: &Sentence| extract.sentences.contains(said) || again(said);
-    cited(answer) == cited(&extract) && answer.sentences.iter().all(stands)
+    cited(answer) == cited(extract) && answer.sentences.iter().all(stands)
 }
 
 async fn made(
     base: &Base,
-    asked: &Asked,
+    extract: Answer,
     writer: &dyn Writer,
     patience: Duration,
     tell: &mut (dyn FnMut(&Answer) + Send),
     remembers: bool,
 ) -> Generated {
-    let extract = base.answer(asked);
     let sources = sources(base, &extract);
     if sources.is_empty() {
         let drafts = Drafts::default();

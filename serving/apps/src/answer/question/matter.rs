@@ -17,6 +17,8 @@ pub(crate) struct Matter {
     pub(crate) filler: bool,
     /// A character that stands alone in its run.
     pub(crate) lone: bool,
+    /// It stands in a clause that asks, not in the asker's story.
+    pub(crate) asked: bool,
 }
 
 impl Matter {
@@ -27,7 +29,7 @@ impl Matter {
 }
 
 /// Takes the words of the table out of a text, longest first.
-pub(super) fn take_synonyms(rest: &mut String, table: &Synonyms) -> Vec<Matter> {
+pub(super) fn take_synonyms(rest: &mut String, table: &Synonyms, asking: &[&str]) -> Vec<Matter> {
     let mut found: Vec<Matter> = Vec::new();
     for (word, alternatives) in table.entries() {
         if !rest.contains(word) {
@@ -40,25 +42,33 @@ pub(super) fn take_synonyms(rest: &mut String, table: &Synonyms) -> Vec<Matter> 
             word: true,
             filler: false,
             lone: false,
+            asked: is_asked(asking, word),
         });
     }
     found
 }
 
+/// Whether some words stand in one of the clauses that ask.
+fn is_asked(asking: &[&str], words: &str) -> bool {
+    asking.iter().any(|clause| clause.contains(words))
+}
+
 /// The units of one run: each ideograph with its pairs, and whole words of other scripts.
-pub(super) fn of_run(piece: &str, run: usize) -> Vec<Matter> {
+pub(super) fn of_run(piece: &str, run: usize, asking: &[&str]) -> Vec<Matter> {
     let chars: Vec<char> = piece.chars().collect();
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(char) = chars.get(at).copied() {
         if is_han(char) {
             let lone = chars.len() == 1;
+            let ways = if lone {
+                vec![char.to_string()]
+            } else {
+                pairs(&chars, at)
+            };
             found.push(Matter {
-                ways: if lone {
-                    vec![char.to_string()]
-                } else {
-                    pairs(&chars, at)
-                },
+                asked: ways.iter().any(|way| is_asked(asking, way)),
+                ways,
                 run,
                 word: false,
                 filler: FILLER_CHARS.contains(char),
@@ -71,6 +81,7 @@ pub(super) fn of_run(piece: &str, run: usize) -> Vec<Matter> {
         let word: String = chars.get(at..end).unwrap_or_default().iter().collect();
         found.push(Matter {
             lone: word.chars().nth(1).is_none(),
+            asked: is_asked(asking, &word),
             ways: vec![word],
             run,
             word: true,
@@ -106,10 +117,12 @@ mod tests {
 
     #[test]
     fn a_character_is_found_with_one_of_its_neighbours() {
-        let units = of_run("居住证gpu卡", 0);
+        let units = of_run("居住证gpu卡", 0, &["gpu卡"]);
         assert_eq!(units.len(), 5);
         assert!(units.iter().take(2).all(|unit| unit.is_in("居住登记")));
         assert!(!units.get(2).is_some_and(|unit| unit.is_in("居住登记证")));
         assert!(units.get(3).is_some_and(|unit| unit.is_in("gpu")));
+        let asked: Vec<bool> = units.iter().map(|unit| unit.asked).collect();
+        assert_eq!(asked, [false, false, false, true, true]);
     }
 }

@@ -41,18 +41,19 @@ pub(crate) struct Question {
 /// Takes a folded question apart on a day. Any text is accepted.
 pub(crate) fn read(folded: &str, today: Date, synonyms: &Synonyms) -> Question {
     let mut rest = folded.to_owned();
+    let asking = clause::asking(folded);
     let as_of = day::take(&mut rest, today);
     let measure = measure(&rest);
     blank_out(&mut rest, YES_NO);
     let aspects = take_aspects(&mut rest);
-    let mut matters = matter::take_synonyms(&mut rest, synonyms);
+    let mut matters = matter::take_synonyms(&mut rest, synonyms, &asking);
     blank_out(&mut rest, FILLER);
     for (run, piece) in rest
         .split(|char: char| !char.is_alphanumeric())
         .filter(|piece| !piece.is_empty())
         .enumerate()
     {
-        matters.extend(matter::of_run(piece, run));
+        matters.extend(matter::of_run(piece, run, &asking));
     }
     let general = is_general(&matters, &rest);
     let mut index_terms: Vec<String> = Vec::new();

@@ -35,18 +35,66 @@ pub(crate) fn stem(place: &str) -> &str {
     }
 }
 
-/// Whether a text that applies in one place answers for another: they are the same, or one is part
-/// of the other's name.
+/// Whether a text that applies in one place answers for another: the parts of one name, such as
+/// `北京市` and `朝阳区`, stand in the other in their order and beside each other. Parts are compared
+/// whole, so that 朝阳市 is not 北京市朝阳区 and 海南省 not 乌海市海南区.
 pub(crate) fn agree(one: &str, other: &str) -> bool {
-    let same_end = |a: &str, b: &str| {
-        let end = |place: &str| place.chars().last().filter(|char| ENDS.contains(char));
-        end(a).is_none() || end(b).is_none() || end(a) == end(b)
-    };
-    let (a, b) = (stem(one), stem(other));
-    if a == b {
-        return same_end(one, other);
+    let (a, b) = (parts(one), parts(other));
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    if short.is_empty() {
+        return false;
     }
-    a.contains(b) || b.contains(a)
+    let same = |(at, run): (usize, &[&str])| {
+        let mut pairs = short.iter().zip(run);
+        pairs.all(|(short, long)| same_part(short, long, at == 0))
+    };
+    long.windows(short.len()).enumerate().any(same)
+}
+
+/// The parts of a place's name, each with its last character that says what it is.
+fn parts(place: &str) -> Vec<&str> {
+    let chars: Vec<(usize, char)> = place.char_indices().collect();
+    let (mut found, mut start, mut length) = (Vec::new(), 0, 0);
+    for (at, (byte, char)) in chars.iter().enumerate() {
+        length += 1;
+        let next = chars.get(at + 1).map(|(_, char)| *char);
+        // 景德镇市 is one name; 济南市市中区 is two.
+        let inside = next.is_some_and(|next| next != *char && ENDS.contains(&next));
+        if ENDS.contains(char) && length > 2 && !inside || next.is_none() {
+            let end = byte + char.len_utf8();
+            found.extend(place.get(start..end));
+            (start, length) = (end, 0);
+        }
+    }
+    found
+}
+
+/// Whether two parts name one place. A part without its last character, such as `乌海`, may be a
+/// city or whatever stands first in the other name, never a district within it.
+fn same_part(one: &str, other: &str, first: bool) -> bool {
+    let end = |part: &str| part.chars().last().filter(|char| ENDS.contains(char));
+    let cut = |part: &str| short_form(part).to_owned();
+    match (end(one).is_some(), end(other).is_some()) {
+        (true, true) | (false, false) => one == other,
+        (true, false) => cut(one) == *other && (first || !is_district(one)),
+        (false, true) => cut(other) == *one && (first || !is_district(other)),
+    }
+}
+
+fn is_district(part: &str) -> bool {
+    !part.ends_with("自治区") && part.ends_with(['区', '县', '旗', '镇'])
+}
+
+/// What people call a place: 内蒙古自治区 is 内蒙古, 广西壮族自治区 is 广西.
+fn short_form(part: &str) -> &str {
+    let peoples = ["壮族", "回族", "维吾尔"];
+    match part.strip_suffix("自治区") {
+        Some(rest) => peoples
+            .iter()
+            .find_map(|people| rest.strip_suffix(people))
+            .unwrap_or(rest),
+        None => stem(part),
+    }
 }
 
 /// The place that a folded question asks about; `known` are the places of the base's texts, and
@@ -126,6 +174,15 @@ mod tests {
     #[test]
     fn a_part_agrees_with_the_whole() {
         assert!(agree("乌海", "乌海市") && agree("云麓市青岚区", "云麓市"));
+        assert!(agree("内蒙古", "内蒙古自治区乌海市") && agree("广西", "广西壮族自治区"));
+        assert!(agree("景德镇市", "江西省景德镇市浮梁县") && agree("济南市", "济南市市中区"));
         assert!(!agree("青岚区", "青岚市") && !agree("云麓市", "青岚市"));
+    }
+
+    #[test]
+    fn a_name_within_another_name_is_another_place() {
+        assert!(!agree("朝阳市", "北京市朝阳区") && !agree("朝阳", "北京市朝阳区"));
+        assert!(!agree("海南省", "乌海市海南区") && !agree("海南", "乌海市海南区"));
+        assert!(!agree("吉林省", "吉林市") && !agree("", "云麓市"));
     }
 }

@@ -137,7 +137,8 @@ pub(crate) const FILLER: &str = "满足 负责 开放 怎么算 算的 承担 �
 /// Numerals are among them: they are the citizen's own case, seldom the text's words.
 pub(crate) const FILLER_CHARS: &str = "我你咱他她它的得了吗呢吧啊呀哪谁啥去到在要想能会是有给用和与把被时就才还都最帮\
      拿弄几后办上下里个再从为以可请问交带领让行将该应须所各每其此某些此于由对向按等及或而且但若则又也只仅没不\
-     一二三四五六七八九十百千万两多少怎么样什咋嘛哦呗罢着过来做搞整";
+     一二三四五六七八九十百千万两多少怎么样什咋嘛哦呗罢着过来做搞整\
+     最会每钱那这先另份阵趟些样种点次叫听您俩挺很太真越更刚曾";
 
 /// Ways to ask for yes or no, taken out before words such as `不能` are looked for.
 pub(crate) const YES_NO: &str = "能不能 可不可以 有没有 是不是 行不行 要不要 让不让 会不会 给不给 该不该 用不用 需不需要 是否可以 \

@@ -17,12 +17,16 @@ mod tests;
 
 use thiserror::Error;
 
-use super::numbers::values;
+use super::numbers::{Quantity, quantities};
 use crate::retrieve::fold;
 use segment::{Segment, pairs, segments};
 
 /// Share of the pairs of characters of each clause that its sources must have.
 const WORDS: f64 = 0.6;
+/// Marks that a sentence may have beside those of its sources.
+const MARKS: &str = " \n\t,.;:!?、。，；：！？“”‘’\"'《》()—-·%";
+/// Of so many pairs of a span one may be missing in what stands in its place.
+const LOST: usize = 5;
 /// A clause of fewer pairs may be all connection: `是的`.
 const FEW: usize = 2;
 
@@ -107,6 +111,11 @@ pub fn verify(sentence: &str, grounds: &Grounds<'_>) -> Result<(), Unsupported> 
     let said = fold(sentence);
     let (quotes, titles) = (joined(grounds.quotes), joined(grounds.titles));
     let beside = joined(grounds.beside);
+    let strange =
+        |char: &char| !char.is_alphanumeric() && !MARKS.contains(*char) && !quotes.contains(*char);
+    if said.chars().any(|char| strange(&char)) {
+        return Err(Unsupported::Words);
+    }
     let (parts, sources) = (segments(&said), segments(&quotes));
     let mut beside = segments(&beside);
     beside.retain(|part| sources.iter().all(|source| source.text != part.text));
@@ -123,12 +132,18 @@ pub fn verify(sentence: &str, grounds: &Grounds<'_>) -> Result<(), Unsupported> 
 }
 
 /// Checks that a sentence says all that a span says, so that it may stand in its place: its numbers,
-/// what it denies, and half of its words, so that no condition is lost; pure.
+/// what it denies, and four fifths of its words, so that conditions are not lost; pure.
 pub fn covers(sentence: &str, span: &str) -> Result<(), Unsupported> {
     let (said, span) = (fold(sentence), fold(span));
-    let told = values(sentence);
-    if !values(&span).iter().all(|value| told.contains(value)) {
-        return Err(Unsupported::Part("数字".to_owned()));
+    let mut told = quantities(&said).into_iter();
+    let same = |one: &Quantity, other: &Quantity| {
+        one.millionths == other.millionths && one.unit == other.unit
+    };
+    for number in quantities(&span) {
+        if !told.any(|other| same(&number, &other)) {
+            let words = span.get(number.range).unwrap_or_default();
+            return Err(Unsupported::Part(words.to_owned()));
+        }
     }
     let denied = denials::read(&said).objects;
     let objects = denials::read(&span).objects;
@@ -136,17 +151,29 @@ pub fn covers(sentence: &str, span: &str) -> Result<(), Unsupported> {
         return Err(Unsupported::Part(object));
     }
     let pairs = pairs(&span);
-    let lost: Vec<&str> = pairs
-        .iter()
-        .map(|(pair, _)| *pair)
-        .filter(|pair| !said.contains(pair))
-        .collect();
-    if lost.len() * 2 > pairs.len() {
-        return Err(Unsupported::Part(
-            lost.first().copied().unwrap_or_default().to_owned(),
-        ));
+    let mut lost = pairs.iter().filter(|(pair, _)| !said.contains(pair));
+    if lost.clone().count() * LOST > pairs.len() {
+        let first = lost.next().map_or("", |(pair, _)| pair);
+        return Err(Unsupported::Part(first.to_owned()));
+    }
+    if cut(&bare(sentence), &span) {
+        return Err(Unsupported::Part("半个词".to_owned()));
     }
     Ok(())
+}
+
+/// Whether a text is part of a span, cut out in the middle of a word.
+fn cut(said: &str, span: &str) -> bool {
+    let edge = |char: Option<char>| char.is_none_or(|char| !char.is_alphanumeric());
+    let mut places = span.match_indices(said).peekable();
+    let whole = |(at, _): (usize, &str)| {
+        let before = span.get(..at).and_then(|before| before.chars().next_back());
+        let after = span
+            .get(at + said.len()..)
+            .and_then(|after| after.chars().next());
+        edge(before) && edge(after)
+    };
+    places.peek().is_some() && !places.any(whole)
 }
 
 /// A folded text without what stands around it.

@@ -206,6 +206,8 @@ fn what_stands_in_the_place_of_a_span_leaves_nothing_out() {
         code("行动不便的重度残疾人可以申请免费上门评定，限一次。"),
         "ok"
     );
+    let cut = covers("署个人承诺书。", "签署个人承诺书。");
+    assert_eq!(cut.map_err(|fault| fault.code()), Err("part"));
     for sentence in [
         "可以申请上门评定，免费，限1次。",
         "行动不便的重度残疾人可以申请上门评定，限1次。",
@@ -213,6 +215,19 @@ fn what_stands_in_the_place_of_a_span_leaves_nothing_out() {
     ] {
         assert_eq!(code(sentence), "part", "{sentence}");
     }
+}
+
+#[test]
+fn a_longer_name_is_another() {
+    let quote = "绩效评估由市委信息化委员会办公室负责。";
+    expect(
+        quote,
+        "绩效评估",
+        &[
+            ("绩效评估由市委信息化委员会办公室负责。", "ok"),
+            ("绩效评估工作由市委信息化委员会负责。", "name"),
+        ],
+    );
 }
 
 #[test]
@@ -230,6 +245,7 @@ fn single_words_that_turn_a_sentence_round() {
             ("补贴标准每年降低。", "word"),
             ("材料交复印件。", "word"),
             ("由市教育局配合。", "word"),
+            ("材料交原件；$。", "words"),
         ],
     );
 }

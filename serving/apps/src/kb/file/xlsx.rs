@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::io::Cursor;
 
-use calamine::{DataRef, Dimensions, ExcelDateTime, Reader, Style, Xlsx};
+use calamine::{DataRef, Dimensions, ExcelDateTime, Reader, SheetVisible, Style, Xlsx};
 
 use super::archive::Archive;
 use super::draft::Draft;
 use super::guard::guarded;
+use super::limits::check_text_size;
 use super::properties;
 use super::unreadable::Unreadable;
 use crate::kb::extract::{BlockKind, Extract, Format, Origin, ReadFaultKind};
@@ -17,6 +18,8 @@ pub(super) const WORKBOOK: &str = "xl/workbook.xml";
 /// Most sheets of a workbook and most columns of a row.
 const MAX_SHEETS: usize = 256;
 const MAX_COLUMNS: u32 = 512;
+/// Longest text of a cell, in characters: what the format allows.
+const MAX_CELL: usize = 32_767;
 /// Most merged areas of a sheet whose value is repeated.
 const MAX_MERGED: usize = 20_000;
 /// A merged cell is repeated in at most this many rows.
@@ -37,12 +40,17 @@ pub(super) fn read(archive: &mut Archive<'_>, bytes: &[u8]) -> Result<Extract, U
 
 fn read_sheets(draft: &mut Draft, bytes: &[u8]) -> Result<(), Unreadable> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|_| broken())?;
-    let names = book.sheet_names();
-    if names.len() > MAX_SHEETS {
+    let sheets = book.sheets_metadata().to_vec();
+    if sheets.len() > MAX_SHEETS {
         let message = format!("工作簿超过 {MAX_SHEETS} 张工作表，请拆分后再放入");
         return Err(Unreadable::new("too_many_sheets", message));
     }
-    for name in names {
+    // What its author does not show is not what the workbook says.
+    let (shown, hidden): (Vec<_>, Vec<_>) = sheets
+        .into_iter()
+        .partition(|sheet| sheet.visible == SheetVisible::Visible);
+    draft.fault_here(ReadFaultKind::HiddenSheets, hidden.len());
+    for name in shown.into_iter().map(|sheet| sheet.name) {
         let merged = book.merge_cells_by_sheet_name(&name).unwrap_or_default();
         let mut sheet = Sheet::new(name.clone(), &merged);
         if !draft.text().is_empty() {
@@ -53,8 +61,9 @@ fn read_sheets(draft: &mut Draft, bytes: &[u8]) -> Result<(), Unreadable> {
             continue;
         };
         while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(|_| broken())? {
-            let value = shown(cell.get_value(), cells.styles().get(style));
             let (row, column) = cell.get_position();
+            let value = fits(cell.get_value())?;
+            let value = as_shown(value, cells.styles().get(style));
             sheet.put(draft, row, column, value)?;
         }
         sheet.end_row(draft)?;
@@ -68,6 +77,8 @@ struct Sheet {
     name: String,
     row: u32,
     cells: Vec<String>,
+    /// Bytes of the cells of the row.
+    bytes: usize,
     /// Last row of the merged cell that begins at a place.
     merged: HashMap<(u32, u32), u32>,
     /// Values that reach down a column, and their last row.
@@ -88,6 +99,7 @@ impl Sheet {
             name,
             row: 0,
             cells: Vec::new(),
+            bytes: 0,
             merged: merged.collect(),
             reaching: HashMap::new(),
         }
@@ -107,6 +119,8 @@ impl Sheet {
         if column >= MAX_COLUMNS {
             return Ok(());
         }
+        self.bytes += value.len();
+        check_text_size(draft.text().len() + self.bytes)?;
         if let Some(last) = self.merged.get(&(row, column)) {
             self.reaching.insert(column, (value.clone(), *last));
         }
@@ -122,6 +136,7 @@ impl Sheet {
 
     fn end_row(&mut self, draft: &mut Draft) -> Result<(), Unreadable> {
         let mut cells = std::mem::take(&mut self.cells);
+        let mut bytes = std::mem::take(&mut self.bytes);
         if cells.iter().all(String::is_empty) {
             return Ok(());
         }
@@ -134,6 +149,8 @@ impl Sheet {
             if let Some(cell) = cells.get_mut(at).filter(|cell| cell.is_empty())
                 && self.row <= *last
             {
+                bytes += above.len();
+                check_text_size(draft.text().len() + bytes)?;
                 cell.clone_from(above);
             }
         }
@@ -153,8 +170,26 @@ impl Sheet {
     }
 }
 
+/// Refuses a text that no cell can hold: many cells may name the same one.
+fn fits<'a>(value: &'a DataRef<'a>) -> Result<&'a DataRef<'a>, Unreadable> {
+    let text = match value {
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
+            text.as_str()
+        }
+        DataRef::SharedString(text) => text,
+        _ => return Ok(value),
+    };
+    if text.len() > MAX_CELL && text.chars().nth(MAX_CELL).is_some() {
+        let message = format!(
+            "有一个单元格超过 {MAX_CELL} 字，工作簿格式不允许这样，没有读取，请核对文件来源"
+        );
+        return Err(Unreadable::new("cell_too_long", message));
+    }
+    Ok(value)
+}
+
 /// A value as its cell shows it.
-fn shown(value: &DataRef<'_>, style: Option<&Style>) -> String {
+fn as_shown(value: &DataRef<'_>, style: Option<&Style>) -> String {
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let format = style.and_then(|style| style.number_format.as_ref());
     let code = format.map_or("", |format| format.format_code.as_str());

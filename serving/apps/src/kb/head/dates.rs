@@ -58,6 +58,31 @@ pub(super) fn years_later(day: Date, years: i16) -> Option<Date> {
         .filter(|later| *later <= date(2200, 1, 1))
 }
 
+/// The same day some months later; a month that is too short gives the first of the next.
+pub(super) fn months_later(day: Date, months: i16) -> Option<Date> {
+    let month = i32::from(day.year()) * 12 + i32::from(day.month()) - 1 + i32::from(months);
+    let of = |month: i32, day: i8| {
+        let year = i16::try_from(month.div_euclid(12)).ok()?;
+        Date::new(year, (month.rem_euclid(12) + 1) as i8, day).ok()
+    };
+    of(month, day.day())
+        .or_else(|| of(month + 1, 1))
+        .filter(|later| *later <= date(2200, 1, 1))
+}
+
+/// The day after.
+pub(super) fn next_day(day: Date) -> Option<Date> {
+    day.tomorrow().ok()
+}
+
+/// The whole number that a text begins with, and its bytes: `5`, `18`, `两`, `十二`, `三十`.
+pub(super) fn count_at(text: &str) -> Option<(u32, usize)> {
+    if let Some(rest) = text.strip_prefix('两') {
+        return Some((2, text.len() - rest.len()));
+    }
+    number(text, 2)
+}
+
 /// A number at the beginning: Arabic digits, or Chinese ones (`二〇二四`, `十二`).
 fn number(text: &str, most: usize) -> Option<(u32, usize)> {
     let arabic = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -1,9 +1,11 @@
 //! Pure: document numbers, titles, issuing bodies and places, as official texts write them.
 
+use std::ops::Range;
+
 use crate::kb::script::{is_han, simplified};
 
 /// Endings of the names of official texts.
-const KINDS: [&str; 24] = [
+pub(super) const KINDS: [&str; 24] = [
     "通知", "意见", "办法", "方案", "规划", "公告", "规定", "决定", "细则", "指南", "条例", "通告",
     "批复", "报告", "须知", "计划", "措施", "规则", "章程", "目录", "清单", "制度", "纲要", "标准",
 ];
@@ -59,14 +61,53 @@ pub(crate) fn document_number(line: &str) -> Option<String> {
     (digits && serial.len() <= 5).then_some(text)
 }
 
+/// Words that call a text a draft, in a title's brackets or at its end.
+const DRAFTS: [&str; 7] = [
+    "草案",
+    "征求意见稿",
+    "审议稿",
+    "送审稿",
+    "讨论稿",
+    "初稿",
+    "公示稿",
+];
+
+/// The word by which a title in simplified characters calls its text a draft, and its place:
+/// `条例（修订草案）`, `办法（草案二次审议稿）`, `条例草案`. A report on a draft is none.
+pub(crate) fn draft_word(title: &str) -> Option<Range<usize>> {
+    let end = title.trim_end_matches(['》', '”', '"', ' ', '）', ')']);
+    let first = |from: usize, text: &str| {
+        let found = DRAFTS
+            .iter()
+            .filter_map(|word| Some((text.find(word)?, *word)));
+        let (at, word) = found.min()?;
+        Some(from + at..from + at + word.len())
+    };
+    let mut brackets = title.match_indices(['(', '（']);
+    let inside = brackets.find_map(|(at, open)| {
+        let from = at + open.len();
+        let rest = title.get(from..)?;
+        first(from, rest.split([')', '）']).next()?)
+    });
+    inside.or_else(|| {
+        let word = DRAFTS.iter().find(|word| end.ends_with(*word))?;
+        Some(end.len() - word.len()..end.len())
+    })
+}
+
 /// Whether a line in simplified characters can be the title of a text.
-pub(super) fn is_title(line: &str) -> bool {
+pub(crate) fn is_title(line: &str) -> bool {
     let chars = line.chars().count();
     if !(6..=100).contains(&chars) || line.contains(['。', '；', ';', '|', '>', '：', ':', '→'])
     {
         return false;
     }
     let bare = without_brackets(line);
+    let bare = DRAFTS
+        .iter()
+        .find_map(|word| bare.strip_suffix(word))
+        .unwrap_or(bare);
+    let bare = bare.strip_suffix("修订").unwrap_or(bare);
     KINDS.iter().any(|kind| bare.ends_with(kind))
 }
 

@@ -1,14 +1,16 @@
 //! Pure: what a text says of itself, from its head, its page's metadata and its own words.
 
+use std::ops::Range;
+
 use jiff::civil::Date;
 
-use super::dates::{date_at, whole_date, years_later};
+use super::dates::{date_at, whole_date};
 use super::fields::{declared_label, own_day, period, plan_period, put};
 use super::lines::{Line, Pair, last_lines, pairs, top_lines};
 use super::names::{
-    document_number, is_body, is_title, issuer_of_title, place_of, without_brackets,
+    document_number, draft_word, is_body, is_title, issuer_of_title, place_of, without_brackets,
 };
-use super::{Declared, Head};
+use super::{Declared, Head, term};
 use crate::kb::extract::Extract;
 use crate::kb::script::{bare, is_han, simplified};
 
@@ -148,21 +150,11 @@ fn is_glued(line: &str) -> bool {
 /// A text whose title calls it a draft is one, whatever stands in its page's metadata.
 fn draft(head: &mut Head, body: &[&Line]) {
     let told = |line: &str| {
-        let ends = [
-            "征求意见稿",
-            "(草案)",
-            "（草案）",
-            "送审稿",
-            "讨论稿",
-            "公开征求意见的公告",
-            "公开征求意见的通知",
-            "意见的公告",
-        ];
         let asks = line.contains("征求") && line.contains("意见");
-        ends.iter().any(|end| line.contains(end)) && (asks || line.ends_with([')', '）', '稿']))
+        let announced = ["意见的公告", "意见的通知"];
+        draft_word(line).is_some() || asks && announced.iter().any(|word| line.contains(word))
     };
-    let title = simplified(&head.title);
-    let named = told(&title)
+    let named = told(&simplified(&head.title))
         || body
             .iter()
             .take(25)
@@ -192,12 +184,11 @@ fn terms(head: &mut Head, words: &str, original: &str) {
         {
             keep(&mut head.effective, Some(day));
         }
-        if let Some(years) = valid_years(words.get(at..).unwrap_or_default())
-            && let Some(first) = head.effective
-        {
-            keep(&mut head.repealed, years_later(first, years));
-        }
     }
+    let first = head.effective;
+    let told = term::terms(words);
+    let end = told.iter().find_map(|(_, term)| term.end(first));
+    keep(&mut head.repealed, end);
     for (at, _) in words.match_indices("同时废止") {
         let from = at - tail(words, at, 300).len();
         let clause = from
@@ -223,23 +214,13 @@ fn is_own(before: &str) -> bool {
     clause.contains('本') || clause.is_empty() || clause.starts_with('第')
 }
 
-/// `有效期5年`, `有效期为三年` soon after `起施行`.
-fn valid_years(after: &str) -> Option<i16> {
-    let near: String = after.chars().take(24).collect();
-    let at = near.find("有效期")?;
-    let rest = near
-        .get(at + "有效期".len()..)?
-        .trim_start_matches(['为', '限', '至', '：', ':']);
-    let first = rest.chars().next()?;
-    let years = first.to_digit(10).or_else(|| {
-        let place = "一二三四五六七八九"
-            .chars()
-            .position(|digit| digit == first)?;
-        Some(place as u32 + 1)
-    });
-    let unit = rest.chars().nth(1)?;
-    let years = if first == '两' { Some(2) } else { years }?;
-    (unit == '年').then_some(years as i16)
+/// Where a text says for how long it holds, and when that ends is not known.
+pub(crate) fn unread_term(head: &Head, words: &str) -> Option<Range<usize>> {
+    if head.repealed.is_some() {
+        return None;
+    }
+    let mut told = term::terms(words).into_iter();
+    told.find_map(|(place, term)| term.end(head.effective).is_none().then_some(place))
 }
 
 /// Names in `《》`, and the numbers after them.

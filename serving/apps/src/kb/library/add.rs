@@ -6,13 +6,14 @@ use sha2::{Digest, Sha256};
 
 use super::desk::{must_have_base, must_make};
 use super::{Library, LibraryError};
+use crate::kb::extract::Extract;
 use crate::kb::finding::{Finding, Severity};
 use crate::kb::head::{Head, read_head};
 use crate::kb::known::{Known, Stage};
 use crate::kb::quality::{Sketch, examine_version};
 use crate::kb::read;
 use crate::kb::store::rows::VersionRow;
-use crate::kb::store::versions::{keep_raw, newest};
+use crate::kb::store::versions::{keep_raw, newest, of_file};
 use crate::kb::store::{Deed, Layout};
 use crate::kb::version::{SourceFile, VersionId};
 use crate::staff::Person;
@@ -57,15 +58,101 @@ impl Library {
     /// Brings a file in as a new version. Clean ones are ready to publish, suspicious ones wait in
     /// quarantine; a file that is the newest version already changes nothing.
     pub fn add(&self, add: &Add) -> Result<Added, LibraryError> {
+        must_make(&add.person)?;
+        let named = Named::of(add, Way::Person)?;
+        if let Some(row) = named.known(self.desk().store.read(), add)? {
+            return Ok(Added::of(&row, true));
+        }
+        // A hostile file may take its reader long: nobody waits for it.
+        let told = Told::of(add)?;
         let mut desk = self.desk();
         let desk = &mut *desk;
         let known = &desk.known;
-        let (row, unchanged) = desk
-            .store
-            .change(|transaction| put(transaction, known, add))?;
+        let (row, unchanged) =
+            desk.store
+                .change(|transaction| match named.known(transaction, add)? {
+                    Some(row) => Ok::<_, LibraryError>((row, true)),
+                    None => Ok((put(transaction, known, add, &named, told)?, false)),
+                })?;
         desk.know(&row);
         self.tell_chain(&desk.store)?;
         Ok(Added::of(&row, unchanged))
+    }
+}
+
+/// How a file comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A person brings this one: a file that was withdrawn, or an older one, may come back.
+    Person,
+    /// A folder that is read again and again: what was there once is not new, whatever became of
+    /// it since.
+    Folder,
+}
+
+/// A file by its document and its digest, before anything of it is read.
+pub(super) struct Named {
+    pub(super) document: String,
+    sha256: String,
+    way: Way,
+}
+
+impl Named {
+    pub(super) fn of(add: &Add, way: Way) -> Result<Self, LibraryError> {
+        Ok(Self {
+            document: document_name(add)?,
+            sha256: sha256(&add.bytes),
+            way,
+        })
+    }
+
+    /// The version that this file is already; a document of another base is refused.
+    pub(super) fn known(
+        &self,
+        connection: &Connection,
+        add: &Add,
+    ) -> Result<Option<VersionRow>, LibraryError> {
+        must_have_base(connection, &add.base)?;
+        let Some(newest) = newest(connection, &self.document)? else {
+            return Ok(None);
+        };
+        if newest.base != add.base {
+            let message = format!(
+                "文件名（document）“{}”已用于知识库“{}”，请换一个名称",
+                self.document, newest.base
+            );
+            return Err(LibraryError::bad("document", message));
+        }
+        match self.way {
+            Way::Folder => Ok(of_file(connection, &self.document, &self.sha256)?),
+            Way::Person => {
+                let same = newest.file.sha256 == self.sha256 && newest.stage != Stage::Withdrawn;
+                Ok(same.then_some(newest))
+            }
+        }
+    }
+}
+
+/// What a file says, read away from the desk.
+pub(super) struct Told {
+    extract: Extract,
+    head: Head,
+    sketch: Sketch,
+}
+
+impl Told {
+    pub(super) fn of(add: &Add) -> Result<Self, LibraryError> {
+        let extract = read(&add.name, &add.bytes).map_err(|fault| LibraryError::Unreadable {
+            name: add.name.clone(),
+            code: fault.code,
+            offset: fault.offset,
+            message: fault.message,
+        })?;
+        Ok(Self {
+            head: read_head(&extract),
+            sketch: Sketch::of(&extract.text),
+            extract,
+        })
     }
 }
 
@@ -81,38 +168,25 @@ impl Added {
     }
 }
 
-/// Reads, judges and keeps a file; true where it was there already.
+/// Judges and keeps a file that was read, as the next version of its document.
 pub(super) fn put(
     connection: &Connection,
     known: &[Known],
     add: &Add,
-) -> Result<(VersionRow, bool), LibraryError> {
-    must_make(&add.person)?;
-    must_have_base(connection, &add.base)?;
-    let document = document_name(add)?;
-    let sha256 = sha256(&add.bytes);
-    let before = newest(connection, &document)?;
-    if let Some(before) = &before {
-        if before.base != add.base {
-            let message = format!(
-                "文件名（document）“{document}”已用于知识库“{}”，请换一个名称",
-                before.base
-            );
-            return Err(LibraryError::bad("document", message));
-        }
-        if before.file.sha256 == sha256 && before.stage != Stage::Withdrawn {
-            return Ok((before.clone(), true));
-        }
-    }
-    let extract = read(&add.name, &add.bytes).map_err(|fault| LibraryError::Unreadable {
-        name: add.name.clone(),
-        code: fault.code,
-        offset: fault.offset,
-        message: fault.message,
-    })?;
-    let number = before.map_or(1, |before| before.id.number.saturating_add(1));
-    let id = VersionId { document, number };
-    let head = named(read_head(&extract), &id);
+    named: &Named,
+    told: Told,
+) -> Result<VersionRow, LibraryError> {
+    let Told {
+        extract,
+        head,
+        sketch,
+    } = told;
+    let before = newest(connection, &named.document)?;
+    let id = VersionId {
+        document: named.document.clone(),
+        number: before.map_or(1, |before| before.id.number.saturating_add(1)),
+    };
+    let head = titled(head, &id);
     let findings = examine_version(&extract, &head, known, &id.document);
     let row = VersionRow {
         base: add.base.clone(),
@@ -121,10 +195,10 @@ pub(super) fn put(
             name: add.name.clone(),
             format: extract.format,
             bytes: add.bytes.len() as u64,
-            sha256: sha256.clone(),
+            sha256: named.sha256.clone(),
         },
         layout: Layout::of(&extract),
-        sketch: Sketch::of(&extract.text),
+        sketch,
         text: extract.text,
         head,
         repairs: Vec::new(),
@@ -137,10 +211,14 @@ pub(super) fn put(
         note: String::new(),
         id,
     };
-    keep_raw(connection, &sha256, &add.bytes)?;
+    keep_raw(connection, &named.sha256, &add.bytes)?;
     row.insert(connection)?;
-    deed(&row, &add.person, "add", add.now_ms).write(connection)?;
-    Ok((row, false))
+    let action = match named.way {
+        Way::Person => "add",
+        Way::Folder => "import",
+    };
+    deed(&row, &add.person, action, add.now_ms).write(connection)?;
+    Ok(row)
 }
 
 /// What the history and the chain keep of a change of a version.
@@ -176,7 +254,7 @@ pub(super) fn stage(findings: &[Finding]) -> Stage {
 }
 
 /// A text without a title goes by its document's name.
-fn named(mut head: Head, id: &VersionId) -> Head {
+fn titled(mut head: Head, id: &VersionId) -> Head {
     if head.title.trim().is_empty() {
         head.title.clone_from(&id.document);
     }

@@ -76,7 +76,8 @@ impl Library {
     }
 
     /// Says that a document is out of force from a day on: a new version with that date, which a
-    /// checker publishes.
+    /// checker publishes. What the text declares of itself stays: until that day it is what it was.
+    /// A draft was never in force.
     pub fn repeal(
         &self,
         version: &VersionId,
@@ -85,9 +86,12 @@ impl Library {
         now_ms: i64,
     ) -> Result<Added, LibraryError> {
         self.change(version, person, "repeal", now_ms, |row| {
+            if row.head.declared == Declared::Draft {
+                let message = format!("{} 是草案，从未生效，不能宣布失效；不再需要就撤下", row.id);
+                return Err(LibraryError::bad("version", message));
+            }
             row.head.repealed = Some(from);
-            row.head.declared = Declared::Repealed;
-            Ok(())
+            check_head(&row.head)
         })
     }
 

@@ -4,19 +4,18 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-use jiff::{Timestamp, tz};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::error::LibraryError;
 use crate::audit::{canonical, sm3_hex};
+use crate::calendar::china_day;
 use crate::kb::head::head_end;
 use crate::kb::known::{Known, Stage};
 use crate::kb::passages;
 use crate::kb::published::Published;
-use crate::kb::quality::repaired_extract;
-use crate::kb::store::bases::{has_base, put_base};
+use crate::kb::quality::{shown_extract, shown_repair};
+use crate::kb::store::bases::{has_base, home, put_base};
 use crate::kb::store::rows::{VersionRow, WITHOUT_TEXT};
 use crate::kb::store::versions::{known, version, versions};
 use crate::kb::store::words::{closed_themes, synonyms};
@@ -98,7 +97,9 @@ impl Desk {
         person: &Person,
         now_ms: i64,
     ) -> Result<(), LibraryError> {
-        must_make(person)?;
+        if !person.maker {
+            must_check(person)?;
+        }
         let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
         if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
             let message = "知识库名（base）只用小写字母、数字和连字符，1 至 40 个";
@@ -142,17 +143,16 @@ fn build(
         .iter()
         .map(|row| Standing {
             id: &row.id,
+            file: &row.file.sha256,
             head: &row.head,
-            published: day(row.published_ms.unwrap_or(row.added_ms)),
+            published: china_day(row.published_ms.unwrap_or(row.added_ms)),
         })
         .collect();
     let days = days(&standing);
     let mut found = Vec::with_capacity(rows.len());
     for (row, days) in rows.iter().zip(days) {
         let known = built.get(&row.id);
-        let same = known.filter(|known| {
-            (known.replaces_from, known.replaced_from) == (days.replaces_from, days.replaced_from)
-        });
+        let same = known.filter(|known| known.days() == days);
         if let Some(same) = same {
             found.push(Arc::clone(same));
             continue;
@@ -166,9 +166,7 @@ fn build(
     }
     let mut published = Published {
         base: base.to_owned(),
-        hand_over: found
-            .iter()
-            .find_map(|version| version.head.hand_over.clone()),
+        home: home(connection, base)?,
         versions: found,
         synonyms: synonyms(connection, base)?,
         closed_themes: closed_themes(connection, base)?,
@@ -184,7 +182,7 @@ fn whole(connection: &Connection, id: &VersionId) -> Result<VersionRow, LibraryE
 
 /// A version as answers use it.
 pub(super) fn build_version(row: &VersionRow) -> Result<Version, LibraryError> {
-    let (extract, _) = repaired_extract(&row.extract(), &row.repairs)?;
+    let extract = shown_extract(&row.extract(), &row.repairs)?;
     let passages = passages(&extract.text, &extract.blocks, head_end(&extract));
     Ok(Version {
         id: row.id.clone(),
@@ -192,11 +190,12 @@ pub(super) fn build_version(row: &VersionRow) -> Result<Version, LibraryError> {
         file: row.file.clone(),
         text_sha256: super::add::sha256(extract.text.as_bytes()),
         text: extract.text.into(),
-        repairs: row.repairs.clone(),
+        repairs: row.repairs.iter().map(shown_repair).collect(),
         blocks: extract.blocks,
         passages,
         replaces_from: None,
         replaced_from: None,
+        corrected_by: None,
         findings: row.findings.clone(),
         published_ms: row.published_ms.unwrap_or(row.added_ms),
     })
@@ -214,22 +213,18 @@ fn digest(published: &Published) -> String {
                 "head": version.head,
                 "replaces_from": version.replaces_from,
                 "replaced_from": version.replaced_from,
+                "corrected_by": version.corrected_by,
             })
         })
         .collect();
     let all = json!({
         "base": published.base,
+        "home": published.home,
         "versions": versions,
         "synonyms": published.synonyms,
         "closed_themes": published.closed_themes,
     });
     sm3_hex(canonical(&all).as_bytes())
-}
-
-/// The day in China of a moment.
-pub(super) fn day(at_ms: i64) -> Date {
-    let moment = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    moment.to_zoned(tz::TimeZone::fixed(tz::offset(8))).date()
 }
 
 pub(super) fn must_have_base(connection: &Connection, base: &str) -> Result<(), LibraryError> {

@@ -54,6 +54,12 @@ pub enum LibraryError {
         /// What they made.
         what: String,
     },
+    /// It is not what the person looked at any more.
+    #[error("{what} 在您查看之后有改动，没有办理；请重新打开核对后再办")]
+    Changed {
+        /// What was changed.
+        what: String,
+    },
     /// The quality gate forbids it.
     #[error("{version} 有 {count} 项必须先处理的问题，不能发布。第一项：{first}")]
     Blocked {
@@ -97,6 +103,7 @@ impl LibraryError {
             Self::BadField { .. } => "bad_field",
             Self::NotAllowed { .. } => "kb_not_allowed",
             Self::SamePerson { .. } => "kb_same_person",
+            Self::Changed { .. } => "kb_changed",
             Self::Blocked { .. } => "kb_blocked",
             Self::WrongStage { .. } => "kb_wrong_stage",
             Self::Repair(fault) => fault.code(),

@@ -1,15 +1,18 @@
 //! Bringing in a folder: clean texts are published, suspicious ones wait, unreadable ones are told.
 
-use std::fs::{self, File};
+use std::collections::HashMap;
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::add::{Add, put};
+use super::add::{Add, Named, Told, Way, put};
+use super::desk::{Desk, must_make};
+use super::second::needs_second;
 use super::{Library, LibraryError};
-use crate::kb::finding::Severity;
-use crate::kb::known::Stage;
+use crate::kb::finding::{Finding, Severity};
+use crate::kb::known::{Known, Stage};
 use crate::kb::store::rows::VersionRow;
 use crate::kb::version::VersionId;
 use crate::staff::Person;
@@ -31,6 +34,9 @@ pub struct Imported {
     pub published: Vec<VersionId>,
     /// Versions that wait for a checker, each with how many findings are suspicious.
     pub quarantined: Vec<(VersionId, usize)>,
+    /// Clean versions that would take the place of a text that is or was law: a person publishes
+    /// them.
+    pub waiting: Vec<VersionId>,
     /// Files that were there already.
     pub unchanged: usize,
     /// Files that were left out.
@@ -61,7 +67,9 @@ impl Library {
         person: &Person,
         now_ms: i64,
     ) -> Result<Imported, LibraryError> {
+        must_make(person)?;
         let mut imported = Imported::default();
+        let mut names = HashMap::new();
         let mut paths = Vec::new();
         walk(folder, folder, 0, &mut paths, &mut imported.left_out).map_err(|error| {
             let message = format!(
@@ -84,64 +92,135 @@ impl Library {
                 .iter()
                 .filter_map(|path| imported.open(folder, path, base, person, now_ms))
                 .collect();
-            for row in self.import_group(&files, &mut imported)? {
-                let waiting = row.stage == Stage::Ready && !row.changed;
-                if waiting {
-                    ready.push(row.id);
-                }
-            }
+            let files = imported.apart(files, &mut names);
+            ready.extend(self.import_group(files, &mut imported)?);
         }
-        self.publish_all(&ready, person, now_ms)?;
+        self.publish_way(&ready, None, person, now_ms, Way::Folder)?;
         imported.published = ready;
         Ok(imported)
     }
 
-    /// Brings files in as one transaction; a file that is refused does not hold up the others.
+    /// Brings files in as one transaction; a file that is refused does not hold up the others. The
+    /// answer is what may be published with no second person.
     fn import_group(
         &self,
-        files: &[Add],
+        files: Vec<(Add, Named)>,
         imported: &mut Imported,
-    ) -> Result<Vec<VersionRow>, LibraryError> {
+    ) -> Result<Vec<VersionId>, LibraryError> {
+        let files = self.read_new(files, imported)?;
         let mut desk = self.desk();
-        let desk = &mut *desk;
-        let mut known = desk.known.clone();
-        let rows = desk.store.change(|transaction| {
-            let mut rows = Vec::new();
-            for add in files {
-                match put(transaction, &known, add) {
-                    Ok((row, unchanged)) => {
-                        let grave = row.findings.iter();
-                        let grave = grave.filter(|f| f.severity >= Severity::Suspicious).count();
-                        if unchanged {
-                            imported.unchanged += 1;
-                        } else if grave > 0 {
-                            imported.quarantined.push((row.id.clone(), grave));
-                        }
-                        known.retain(|known| known.id != row.id);
-                        known.push(crate::kb::known::Known::of(
-                            row.id.clone(),
-                            &row.head,
-                            row.sketch.clone(),
-                        ));
-                        rows.push(row);
-                    }
-                    Err(
-                        error @ (LibraryError::Unreadable { .. } | LibraryError::BadField { .. }),
-                    ) => {
-                        imported.left_out.push(LeftOut::of(&add.name, &error));
-                    }
-                    Err(error) => return Err(error),
+        let Desk { store, known, .. } = &mut *desk;
+        let before = known.len();
+        let done = store.change(|transaction| {
+            let mut ready = Vec::new();
+            for File { add, named, told } in files {
+                // Somebody else may have brought it in since it was looked up.
+                let (row, new) = match (named.known(transaction, &add)?, told) {
+                    (Some(row), _) => (row, false),
+                    (None, Some(told)) => (put(transaction, known, &add, &named, told)?, true),
+                    (None, None) => continue,
+                };
+                let open = row.stage == Stage::Ready && !row.changed;
+                let second = needs_second(transaction, &row)?;
+                if open && !second {
+                    ready.push(row.id.clone());
+                }
+                imported.count(&row, new, open && second);
+                if new {
+                    let id = row.id.clone();
+                    known.push(Known::of(id, &row.head, row.sketch));
                 }
             }
-            Ok(rows)
-        })?;
-        desk.known = known;
+            Ok::<_, LibraryError>(ready)
+        });
+        if done.is_err() {
+            // Nothing of the group was kept.
+            known.truncate(before);
+        }
+        let ready = done?;
         self.tell_chain(&desk.store)?;
-        Ok(rows)
+        Ok(ready)
+    }
+
+    /// Reads the files that are not there already, while others may use the library.
+    fn read_new(
+        &self,
+        files: Vec<(Add, Named)>,
+        imported: &mut Imported,
+    ) -> Result<Vec<File>, LibraryError> {
+        let mut found = Vec::with_capacity(files.len());
+        for (add, named) in files {
+            let known = named.known(self.desk().store.read(), &add);
+            let told = known.and_then(|known| match known {
+                Some(_) => Ok(None),
+                None => Told::of(&add).map(Some),
+            });
+            match told {
+                Ok(told) => found.push(File { add, named, told }),
+                Err(error @ (LibraryError::Unreadable { .. } | LibraryError::BadField { .. })) => {
+                    imported.left_out.push(LeftOut::of(&add.name, &error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
     }
 }
 
+/// A file of a folder; read, unless it is there already.
+struct File {
+    add: Add,
+    named: Named,
+    told: Option<Told>,
+}
+
 impl Imported {
+    /// Each file with its document; a second file of the same document is left out, for the two
+    /// would take each other's place.
+    fn apart(&mut self, files: Vec<Add>, names: &mut HashMap<String, String>) -> Vec<(Add, Named)> {
+        let mut apart = Vec::with_capacity(files.len());
+        for add in files {
+            let named = match Named::of(&add, Way::Folder) {
+                Ok(named) => named,
+                Err(error) => {
+                    self.left_out.push(LeftOut::of(&add.name, &error));
+                    continue;
+                }
+            };
+            if let Some(first) = names.get(&named.document) {
+                let reason = format!(
+                    "与“{first}”同名，都是文件“{}”，只取前一个；请改名或移走其中一个",
+                    named.document
+                );
+                self.left_out.push(LeftOut {
+                    file: add.name,
+                    offset: None,
+                    code: "same_name",
+                    reason,
+                });
+                continue;
+            }
+            names.insert(named.document.clone(), add.name.clone());
+            apart.push((add, named));
+        }
+        apart
+    }
+
+    /// Counts what became of a file.
+    fn count(&mut self, row: &VersionRow, new: bool, waits: bool) {
+        if !new {
+            self.unchanged += 1;
+            return;
+        }
+        let grave = |finding: &&Finding| finding.severity >= Severity::Suspicious;
+        let grave = row.findings.iter().filter(grave).count();
+        if grave > 0 {
+            self.quarantined.push((row.id.clone(), grave));
+        } else if waits {
+            self.waiting.push(row.id.clone());
+        }
+    }
+
     fn leave_out(&mut self, folder: &Path, path: &Path, code: &'static str, reason: String) {
         self.left_out.push(LeftOut {
             file: relative(folder, path),
@@ -200,7 +279,7 @@ impl LeftOut {
 /// A file's bytes; none if there are too many.
 fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    File::open(path)?
+    fs::File::open(path)?
         .take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= MAX_BYTES).then_some(bytes))

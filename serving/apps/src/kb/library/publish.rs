@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::add::deed;
+use super::add::{Way, deed};
 use super::desk::{find, must_check};
+use super::second::may_publish;
 use super::{Library, LibraryError};
 use crate::kb::finding::Severity;
 use crate::kb::known::Stage;
@@ -12,9 +13,9 @@ use crate::kb::version::VersionId;
 use crate::staff::Person;
 
 impl Library {
-    /// Publishes a version. A clean file may be published by whoever brought it in; what is
-    /// suspicious, repaired or whose head was edited needs a checker who had no hand in it; what
-    /// is blocked is never published.
+    /// Publishes a version. A clean file of a new document may be published by whoever brought it
+    /// in; what is suspicious, repaired, whose head was edited, or what takes the place of another
+    /// text needs a checker who had no hand in it; what is blocked is never published.
     pub fn publish(
         &self,
         version: &VersionId,
@@ -31,24 +32,65 @@ impl Library {
         person: &Person,
         now_ms: i64,
     ) -> Result<(), LibraryError> {
+        self.publish_way(versions, None, person, now_ms, Way::Person)
+    }
+
+    /// Publishes a version as it was looked at ([`super::VersionInfo::seen`]); one that was changed
+    /// since is refused.
+    pub fn publish_seen(
+        &self,
+        version: &VersionId,
+        seen: &str,
+        person: &Person,
+        now_ms: i64,
+    ) -> Result<(), LibraryError> {
+        let versions = std::slice::from_ref(version);
+        self.publish_way(versions, Some(seen), person, now_ms, Way::Person)
+    }
+
+    pub(super) fn publish_way(
+        &self,
+        versions: &[VersionId],
+        seen: Option<&str>,
+        person: &Person,
+        now_ms: i64,
+        way: Way,
+    ) -> Result<(), LibraryError> {
         let mut desk = self.desk();
         let Some(first) = versions.first() else {
             return Ok(());
         };
         let base = find(desk.store.read(), first)?.base;
         let ((), published) = desk.change_published(&base, |connection| {
+            let mut rows = Vec::with_capacity(versions.len());
+            // All are judged by what was published before any of them.
             for version in versions {
-                let mut row = find(connection, version)?;
+                let row = find(connection, version)?;
                 if row.base != base {
                     let message = format!("{version} 不在知识库“{base}”里，请分库发布");
                     return Err(LibraryError::bad("version", message));
                 }
-                may_publish(&row, person)?;
+                must_be_open(&row)?;
+                may_publish(connection, &row, person)?;
+                if let Some(looked_at) = seen
+                    && looked_at != super::info::seen(&row)?
+                {
+                    return Err(LibraryError::Changed {
+                        what: row.id.to_string(),
+                    });
+                }
+                rows.push(row);
+            }
+            for mut row in rows {
                 row.stage = Stage::Published;
                 row.checker = Some(person.id.clone());
                 row.published_ms = Some(now_ms);
                 row.update_stage(connection)?;
-                deed(&row, person, "publish", now_ms).write(connection)?;
+                let mut deed = deed(&row, person, "publish", now_ms);
+                if way == Way::Folder {
+                    deed.detail["way"] = "folder".into();
+                }
+                deed.write(connection)?;
             }
             Ok(())
         })?;
@@ -92,7 +134,8 @@ impl Library {
     }
 }
 
-fn may_publish(row: &VersionRow, person: &Person) -> Result<(), LibraryError> {
+/// Refuses what is published or withdrawn already, and what the gate forbids.
+fn must_be_open(row: &VersionRow) -> Result<(), LibraryError> {
     if !matches!(row.stage, Stage::Quarantined | Stage::Ready) {
         return Err(wrong(row, "发布"));
     }
@@ -106,17 +149,6 @@ fn may_publish(row: &VersionRow, person: &Person) -> Result<(), LibraryError> {
             version: row.id.to_string(),
             count: blocking.len(),
             first: first.message.clone(),
-        });
-    }
-    if row.stage == Stage::Ready && !row.changed && person.maker {
-        return Ok(());
-    }
-    must_check(person)?;
-    let own = row.makers.contains(&person.id);
-    if own && (row.changed || row.stage == Stage::Quarantined) {
-        return Err(LibraryError::SamePerson {
-            person: person.name.clone(),
-            what: row.id.to_string(),
         });
     }
     Ok(())

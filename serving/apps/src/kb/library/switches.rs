@@ -1,11 +1,17 @@
 //! Synonyms, which another person checks, and themes that are switched off and on.
 
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
 use serde_json::json;
 
-use super::desk::{must_check, must_have_base, must_make};
+use super::desk::{list, must_check, must_have_base, must_make};
 use super::{Library, LibraryError};
 use crate::audit::{canonical, sm3_hex};
+use crate::kb::known::Stage;
 use crate::kb::published::Synonym;
+use crate::kb::script::bare;
+use crate::kb::store::bases::set_home;
 use crate::kb::store::words::{
     closed_themes, proposal, propose_synonym, proposed_synonyms, settle_synonym, switch_theme,
 };
@@ -46,16 +52,18 @@ impl Library {
         self.tell_chain(&desk.store)
     }
 
-    /// Accepts or refuses a proposed synonym; never one's own.
+    /// Accepts or refuses a proposed synonym as it was looked at; never one's own, and not another
+    /// proposal that took its place since.
     pub fn settle_synonym(
         &self,
         base: &str,
-        word: &str,
+        seen: &Synonym,
         accept: bool,
         person: &Person,
         now_ms: i64,
     ) -> Result<(), LibraryError> {
         must_check(person)?;
+        let word = seen.word.as_str();
         let mut desk = self.desk();
         let ((), published) = desk.change_published(base, |connection| {
             let proposed = proposal(connection, base, word)?
@@ -63,6 +71,11 @@ impl Library {
             if accept && proposed.maker == person.id {
                 return Err(LibraryError::SamePerson {
                     person: person.name.clone(),
+                    what: format!("同义词“{word}”"),
+                });
+            }
+            if accept && proposed.synonym.means != seen.means {
+                return Err(LibraryError::Changed {
                     what: format!("同义词“{word}”"),
                 });
             }
@@ -77,6 +90,38 @@ impl Library {
     /// Synonyms that wait for a checker.
     pub fn proposed_synonyms(&self, base: &str) -> Result<Vec<ProposedSynonym>, LibraryError> {
         Ok(proposed_synonyms(self.desk().store.read(), base)?)
+    }
+
+    /// Tells a base the place that it speaks for: questions that name none are about it. No place
+    /// leaves that to its texts. It changes answers, so a checker does it.
+    pub fn set_home(
+        &self,
+        base: &str,
+        place: Option<&str>,
+        person: &Person,
+        now_ms: i64,
+    ) -> Result<(), LibraryError> {
+        must_check(person)?;
+        let place = place.map(str::trim).filter(|place| !place.is_empty());
+        if let Some(place) = place {
+            check_word("place", place)?;
+        }
+        let mut desk = self.desk();
+        let ((), published) = desk.change_published(base, |connection| {
+            must_have_base(connection, base)?;
+            set_home(connection, base, place)?;
+            let deed = Deed {
+                at_ms: now_ms,
+                base,
+                person: &person.id,
+                action: "home",
+                object: place.unwrap_or_default().to_owned(),
+                detail: json!({}),
+            };
+            deed.write(connection)?;
+            Ok(())
+        })?;
+        self.shelve(&desk.store, base, published)
     }
 
     /// Switches a theme off, at once, or on again: off stops answers about it, so one person is
@@ -98,11 +143,21 @@ impl Library {
         let mut desk = self.desk();
         let ((), published) = desk.change_published(base, |connection| {
             must_have_base(connection, base)?;
-            let known = closed_themes(connection, base)?;
-            if !closed && !known.iter().any(|other| other == theme) {
+            if closed {
+                must_be_a_theme(connection, base, theme)?;
+            }
+            let mut known = closed_themes(connection, base)?;
+            // A theme may be written in both scripts.
+            known.retain(|other| bare(other) == bare(theme));
+            if !closed && known.is_empty() {
                 return Err(LibraryError::not_found("已关闭的主题", theme));
             }
-            switch_theme(connection, base, theme, &person.id, now_ms, closed)?;
+            if known.is_empty() {
+                known.push(theme.to_owned());
+            }
+            for written in &known {
+                switch_theme(connection, base, written, &person.id, now_ms, closed)?;
+            }
             let deed = Deed {
                 at_ms: now_ms,
                 base,
@@ -116,6 +171,22 @@ impl Library {
         })?;
         self.shelve(&desk.store, base, published)
     }
+}
+
+/// Refuses a theme that no text has: closing it would close nothing.
+fn must_be_a_theme(connection: &Connection, base: &str, theme: &str) -> Result<(), LibraryError> {
+    let rows = list(connection, base, None)?;
+    let there = rows.iter().filter(|row| row.stage != Stage::Withdrawn);
+    let themes: BTreeSet<&str> = there.filter_map(|row| row.head.theme.as_deref()).collect();
+    if themes.iter().any(|known| bare(known) == bare(theme)) {
+        return Ok(());
+    }
+    let known: Vec<&str> = themes.into_iter().take(30).collect();
+    let message = format!(
+        "没有文件的主题（theme）是“{theme}”，没有关闭任何主题。现有的主题：{}",
+        known.join("、")
+    );
+    Err(LibraryError::bad("theme", message))
 }
 
 fn check_word(field: &'static str, word: &str) -> Result<(), LibraryError> {

@@ -116,9 +116,10 @@ impl Library {
         Ok(feedback(self.desk().store.read(), base, most)?)
     }
 
-    /// Closes work, saying what was done; a correction is kept as a question whose answer must stay.
+    /// Closes work of a base, saying what was done; a correction is kept as a question whose answer must stay.
     pub fn close_work(
         &self,
+        base: &str,
         id: i64,
         outcome: &str,
         correction: Option<&Correction<'_>>,
@@ -132,8 +133,8 @@ impl Library {
             check("expected", correction.expected, 1)?;
         }
         self.desk().store.change(|transaction| {
-            let item =
-                work_item(transaction, id)?.ok_or_else(|| LibraryError::not_found("工单", &id))?;
+            let item = work_item(transaction, id)?.filter(|item| item.base == base);
+            let item = item.ok_or_else(|| LibraryError::not_found("工单", &id))?;
             if !close_work(transaction, id, &person.id, outcome, now_ms)? {
                 let message = format!("工单 {id} 已经办结");
                 return Err(LibraryError::bad("id", message));

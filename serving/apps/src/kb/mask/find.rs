@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::check::{is_credit_code, is_identity, is_luhn, is_old_identity};
+use crate::kb::script::half_width;
 
 /// What kind of personal number was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -55,14 +56,13 @@ impl MaskedKind {
     }
 }
 
-/// Words after which a published text gives a number for people to use.
-const ANNOUNCING: [&str; 16] = [
+/// Words after which a published text gives a number for people to use. 手机 alone is none: it
+/// stands before the numbers of applicants.
+const ANNOUNCING: [&str; 14] = [
     "电话",
     "電話",
     "热线",
     "熱線",
-    "手机",
-    "手機",
     "传真",
     "傳真",
     "邮箱",
@@ -75,8 +75,59 @@ const ANNOUNCING: [&str; 16] = [
     "发送至",
 ];
 
-/// All personal numbers, in order, without overlap.
+/// People whose numbers no text announces.
+const PRIVATE: [&str; 20] = [
+    "申请人",
+    "申請人",
+    "当事人",
+    "當事人",
+    "投诉人",
+    "投訴人",
+    "举报人",
+    "舉報人",
+    "来电人",
+    "来访人",
+    "报案人",
+    "申诉人",
+    "户主",
+    "业主",
+    "家属",
+    "患者",
+    "学生",
+    "村民",
+    "居民姓名",
+    "本人",
+];
+
+/// All personal numbers, in order, without overlap. Full-width digits, letters and signs count as
+/// what they stand for.
 pub(super) fn find(text: &str) -> Vec<(MaskedKind, Range<usize>)> {
+    let narrow = |char: char| match char {
+        '０'..='９' | 'Ａ'..='Ｚ' | 'ａ'..='ｚ' | '＠' | '＋' | '．' | '＿' | '－' => {
+            half_width(char)
+        }
+        other => other,
+    };
+    if !text.contains(|char| narrow(char) != char) {
+        return find_half(text);
+    }
+    let mut half = String::with_capacity(text.len());
+    // For every byte of the half-width text the byte of the text that it came of.
+    let mut places = Vec::with_capacity(text.len() + 1);
+    for (at, char) in text.char_indices() {
+        let narrow = narrow(char);
+        places.extend(at..at + narrow.len_utf8());
+        half.push(narrow);
+    }
+    places.push(text.len());
+    let place = |at: usize| places.get(at).copied().unwrap_or(text.len());
+    let found = find_half(&half).into_iter();
+    found
+        .map(|(kind, range)| (kind, place(range.start)..place(range.end)))
+        .collect()
+}
+
+fn find_half(text: &str) -> Vec<(MaskedKind, Range<usize>)> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
@@ -121,7 +172,8 @@ pub(super) fn is_announced(text: &str, start: usize) -> bool {
     let near = text.floor_char_boundary(start.saturating_sub(60));
     let near = text.get(near..start).unwrap_or_default();
     let near = near.rsplit('\n').next().unwrap_or_default();
-    ANNOUNCING.iter().any(|word| near.contains(word))
+    let near_has = |words: &[&str]| words.iter().any(|word| near.contains(word));
+    near_has(&ANNOUNCING) && !near_has(&PRIVATE)
 }
 
 /// A number that begins with a letter or digit at `at`.
@@ -148,6 +200,9 @@ fn token(text: &str, at: usize) -> Option<(MaskedKind, Range<usize>)> {
         return None;
     }
     let (digits, end) = spaced_digits(bytes, at);
+    if let Some(end) = spaced_identity(&digits, bytes, end) {
+        return Some((MaskedKind::Identity, at..end));
+    }
     let kind = kind_of(&digits, bytes.get(at..end)?)?;
     let inside_word = end < bytes.len() && bytes[end].is_ascii_alphanumeric();
     (!inside_word).then_some((kind, at..end))
@@ -176,6 +231,18 @@ fn spaced_digits(bytes: &[u8], at: usize) -> (Vec<u8>, usize) {
         at += mark;
     }
     (digits, end)
+}
+
+/// The end of an identity number that is written in groups: `110105 19491231 002X`.
+fn spaced_identity(digits: &[u8], bytes: &[u8], end: usize) -> Option<usize> {
+    match digits.len() {
+        18 => is_identity(digits).then_some(end),
+        17 => {
+            let last = bytes.get(end).filter(|byte| matches!(byte, b'X' | b'x'))?;
+            is_identity(&[digits, &[last.to_ascii_uppercase()]].concat()).then_some(end + 1)
+        }
+        _ => None,
+    }
 }
 
 /// Bytes of a mark that people put between groups of digits.

@@ -2,8 +2,8 @@
 
 use super::Looked;
 use crate::kb::finding::{Finding, FindingKind, Severity};
-use crate::kb::head::top_lines;
-use crate::kb::head::{Declared, declares_state};
+use crate::kb::head::{Declared, declares_state, draft_word, is_title, top_lines};
+use crate::kb::script::simplified;
 
 /// Words in the title or at the top that only drafts have.
 const MARKS: [&str; 7] = [
@@ -35,14 +35,19 @@ pub(super) fn find(looked: &Looked<'_>) -> Vec<Finding> {
 fn marked(looked: &Looked<'_>) -> Option<Finding> {
     let mut places = Vec::new();
     for line in top_lines(looked.extract) {
-        let mark = MARKS
-            .iter()
-            .filter_map(|mark| Some((line.text.find(mark)?, *mark)))
-            .min();
-        if let Some((at, mark)) = mark {
-            let start = line.range.start + at;
-            places.push(start..start + mark.len());
+        let marks = MARKS.iter().filter_map(|mark| {
+            let at = line.text.find(mark)?;
+            Some(at..at + mark.len())
+        });
+        let titled = is_title(&line.text).then(|| draft_word(&line.text));
+        let mark = marks.chain(titled.flatten()).min_by_key(|mark| mark.start);
+        if let Some(mark) = mark {
+            places.push(line.range.start + mark.start..line.range.start + mark.end);
         }
+    }
+    // A title that only a file's properties tell.
+    if places.is_empty() && draft_word(&simplified(&looked.head.title)).is_some() {
+        places.push(0..0);
     }
     let first = places.first()?.clone();
     let (severity, message) = match looked.head.declared {
@@ -52,16 +57,16 @@ fn marked(looked: &Looked<'_>) -> Option<Finding> {
         ),
         Declared::Draft => (
             Severity::Suspicious,
-            "题名或开头写着征求意见，已按草案对待，但来源没有注明效力；请核对是否已有正式文本，没有就确认按草案发布".to_owned(),
+            "题名或开头写着草案或征求意见，已按草案对待，但来源没有注明效力；请核对是否已有正式文本，没有就确认按草案发布".to_owned(),
         ),
         Declared::InForce => (
             Severity::Suspicious,
-            "题名或开头写着征求意见，来源却注明有效；请核对这是征求意见稿还是正式文本，并更正状态".to_owned(),
+            "题名或开头写着草案或征求意见，来源却注明有效；请核对这是草案、征求意见稿还是正式文本，并更正状态".to_owned(),
         ),
         Declared::Repealed => return None,
         Declared::Unstated => (
             Severity::Suspicious,
-            "开头有征求意见的字样，却没有注明是草案；请核对并写明状态".to_owned(),
+            "开头有草案或征求意见的字样，却没有注明是草案；请核对并写明状态".to_owned(),
         ),
     };
     let sample = looked.around(&first);

@@ -52,6 +52,11 @@ pub(super) fn find(looked: &Looked<'_>) -> Vec<Finding> {
                 Severity::Note,
                 format!("文件里有 {count} 处脚本或宏，已全部略去，没有运行"),
             ),
+            ReadFaultKind::HiddenSheets => (
+                FindingKind::HiddenContent,
+                Severity::Suspicious,
+                format!("工作簿里有 {count} 张隐藏的工作表，没有读取；请核对它们是否属于正文，是就取消隐藏后重新入库"),
+            ),
         };
         let sample = looked.around(&range);
         Finding::new(kind, severity, range, count, &sample, message)

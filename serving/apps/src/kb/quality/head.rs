@@ -2,7 +2,9 @@
 
 use super::Looked;
 use crate::kb::finding::{Finding, FindingKind, Severity};
-use crate::kb::head::{Declared, issuer_of_title, place_of, unknown_keys, unread_fields};
+use crate::kb::head::{
+    Declared, issuer_of_title, place_of, unknown_keys, unread_fields, unread_term,
+};
 use crate::kb::script::{bare, simplified};
 
 pub(super) fn find(looked: &Looked<'_>) -> Vec<Finding> {
@@ -29,6 +31,7 @@ pub(super) fn find(looked: &Looked<'_>) -> Vec<Finding> {
         let message = format!("公开日期 {published} 早于成文日期 {written}；请核对原件更正其一");
         found.push((Severity::Suspicious, published.to_string(), message));
     }
+    found.extend(term(looked));
     found.extend(year_of_number(looked));
     found.extend(places(looked));
     found.extend(missing(looked));
@@ -49,6 +52,17 @@ pub(super) fn find(looked: &Looked<'_>) -> Vec<Finding> {
 }
 
 type Told = (Severity, String, String);
+
+/// A term whose end is not known: the text would be told as in force for ever.
+fn term(looked: &Looked<'_>) -> Option<Told> {
+    let place = unread_term(looked.head, &looked.words)?;
+    let rest = looked.text.get(place.start..)?;
+    let sample: String = rest.split(['。', '\n']).next()?.chars().take(30).collect();
+    let message = format!(
+        "写明了有效期（“{sample}”），但读不出哪一天失效；请核对原件，在文件信息里填写失效日期"
+    );
+    Some((Severity::Suspicious, sample, message))
+}
 
 /// A number of another year than the text.
 fn year_of_number(looked: &Looked<'_>) -> Option<Told> {

@@ -16,6 +16,7 @@ mod sketch;
 mod words;
 
 pub use repair::{RepairFault, Repaired, repair, repaired, repaired_extract};
+pub(crate) use repair::{shown_extract, shown_finding, shown_repair};
 pub use sketch::Sketch;
 
 use std::ops::Range;
@@ -24,6 +25,7 @@ use super::extract::{BlockKind, Extract};
 use super::finding::{Finding, Repair};
 use super::head::Head;
 use super::known::Known;
+use super::mask::mask_published;
 use super::script::simplified;
 
 /// A finding names and repairs at most so many places of a text, so that a text made to be hostile
@@ -58,6 +60,10 @@ pub(crate) fn examine_version(
     found.extend(page::find(&looked));
     found.extend(head::find(&looked));
     found.extend(words::find(&looked));
+    for finding in &mut found {
+        finding.sample = mask_published(&finding.sample).text;
+        finding.message = mask_published(&finding.message).text;
+    }
     keep_apart(&mut found);
     found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.range.start));
     found

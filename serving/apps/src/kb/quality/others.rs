@@ -1,19 +1,24 @@
 //! What another text has already: the same words, or the same number.
 
+use super::sketch::Sieve;
 use super::{Looked, Sketch};
 use crate::kb::finding::{Finding, FindingKind, Severity};
 use crate::kb::known::Known;
 use crate::kb::script::bare;
+use crate::kb::timeline::Claim;
 
 /// Likeness in thousandths from which two texts are the same.
 const SAME: u32 = 900;
-/// From which they are much alike.
+/// From which they are much alike; what the sieve lets through.
 const ALIKE: u32 = 600;
 
 pub(super) fn find(looked: &Looked<'_>, known: &[Known], document: &str) -> Vec<Finding> {
     let sketch = Sketch::of(looked.text);
     let others = || known.iter().filter(|other| other.id.document != document);
-    let nearest = others()
+    let sieve = Sieve::of(&sketch);
+    let nearest = known
+        .iter()
+        .filter(|other| sieve.may_be_alike(&other.sketch) && other.id.document != document)
         .map(|other| (sketch.likeness(&other.sketch), other))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by_key(|(likeness, _)| *likeness);
@@ -30,7 +35,39 @@ pub(super) fn find(looked: &Looked<'_>, known: &[Known], document: &str) -> Vec<
     let claimed =
         number.and_then(|number| others().find(|other| other.number_key.as_ref() == Some(&number)));
     found.extend(claimed.map(|other| claims(looked, other)));
+    let claim = Claim::of(looked.head);
+    let replaced = claim.and_then(|claim| {
+        others().find(|other| {
+            claim.hits(
+                &other.title,
+                other.number.as_deref(),
+                other.place.as_deref(),
+            )
+        })
+    });
+    found.extend(replaced.map(|other| replaces(looked, other)));
     found
+}
+
+/// A text that says that it takes another one out of force.
+fn replaces(looked: &Looked<'_>, other: &Known) -> Finding {
+    let start = looked.text.find(&other.title).unwrap_or(0);
+    let end = match start {
+        0 => 0,
+        start => start + other.title.len(),
+    };
+    let message = format!(
+        "文中写明代替或废止已有的《{}》（{}）；发布后那一份将被视为已被替代，请核对是否属实，不属实就在文件信息里删去“代替”",
+        other.title, other.id
+    );
+    Finding::new(
+        FindingKind::ReplacesAnother,
+        Severity::Suspicious,
+        start..end,
+        1,
+        &other.title,
+        message,
+    )
 }
 
 fn duplicate(looked: &Looked<'_>, likeness: u32, other: &Known) -> Finding {

@@ -10,6 +10,8 @@ use crate::kb::script::{lines, trimmed};
 
 /// Lines of a flattened table are at most so long, in characters.
 const CELL: usize = 24;
+/// So many tables are named one by one.
+const MOST_NAMED: usize = 20;
 /// A table is told from so many cells on.
 const LEAST_CELLS: usize = 10;
 
@@ -84,6 +86,7 @@ fn stacked(looked: &Looked<'_>) -> Option<Finding> {
     let range = tables.first()?.0.clone();
     let places: Vec<String> = tables
         .iter()
+        .take(MOST_NAMED)
         .map(|(range, count)| format!("第 {} 段起 {count} 行", looked.paragraph(range.start)))
         .collect();
     let count = tables.len();

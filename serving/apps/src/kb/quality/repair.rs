@@ -5,7 +5,8 @@ use std::ops::Range;
 use thiserror::Error;
 
 use crate::kb::extract::{Block, Extract, ReadFault};
-use crate::kb::finding::Repair;
+use crate::kb::finding::{Finding, Repair};
+use crate::kb::mask::{mask, mask_published};
 
 /// Why repairs cannot be applied; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -168,6 +169,33 @@ pub fn repaired_extract(
             .push(ReadFault::new(fault.kind, range, fault.count));
     }
     Ok((moved, done))
+}
+
+/// An extract as it is indexed and shown: with its repairs, and with every personal number masked
+/// that the text does not announce, whether or not a person accepted that. Masks are as long as what
+/// they hide, so that blocks and citations stay where they are.
+pub(crate) fn shown_extract(extract: &Extract, repairs: &[Repair]) -> Result<Extract, RepairFault> {
+    let (mut shown, _) = repaired_extract(extract, repairs)?;
+    shown.text = mask_published(&shown.text).text;
+    Ok(shown)
+}
+
+/// A repair as it is shown: what it hides must not stand beside it.
+pub(crate) fn shown_repair(repair: &Repair) -> Repair {
+    Repair {
+        start: repair.start,
+        before: mask(&repair.before).text,
+        after: mask_published(&repair.after).text,
+        reason: repair.reason.clone(),
+    }
+}
+
+/// A finding as it is shown: what its repairs hide does not stand beside them.
+pub(crate) fn shown_finding(finding: &Finding) -> Finding {
+    Finding {
+        proposed: finding.proposed.iter().map(shown_repair).collect(),
+        ..finding.clone()
+    }
 }
 
 /// A range without blanks at its ends.

@@ -9,6 +9,11 @@ use crate::kb::script::{half_width, is_han, simple};
 const SHINGLE: usize = 8;
 /// Hashes kept.
 const KEPT: usize = 256;
+/// Words of a sieve: 16384 bits, of which a sketch sets one in 64.
+const SIEVE_WORDS: usize = 256;
+/// Hashes of another sketch that a sieve looks at, and how many of them it must have.
+const SIEVED: usize = 32;
+const SIEVED_LEAST: usize = 4;
 
 /// The smallest hashes of a text's shingles, ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,6 +93,49 @@ impl Sketch {
     }
 }
 
+/// Tells quickly that most other sketches are nothing like one: a base has thousands.
+#[derive(Debug)]
+pub(super) struct Sieve {
+    /// A bit for each hash of the sketch, by its lowest bits.
+    bits: [u64; SIEVE_WORDS],
+    full: bool,
+}
+
+impl Sieve {
+    pub(super) fn of(sketch: &Sketch) -> Self {
+        let mut bits = [0; SIEVE_WORDS];
+        for hash in &sketch.hashes {
+            if let Some(word) = bits.get_mut(word(*hash)) {
+                *word |= 1 << (hash % 64);
+            }
+        }
+        let full = sketch.hashes.len() == KEPT;
+        Self { bits, full }
+    }
+
+    /// False for sketches whose likeness to this one is below 600.
+    ///
+    /// Of two texts that much alike each of the smallest hashes of one is the other's too with a
+    /// chance of at least 0.6: that fewer than [`SIEVED_LEAST`] of [`SIEVED`] are happens once in
+    /// ten thousand million pairs.
+    pub(super) fn may_be_alike(&self, other: &Sketch) -> bool {
+        if !self.full || other.hashes.len() < KEPT {
+            return true;
+        }
+        let has = |hash: &&u64| {
+            let word = self.bits.get(word(**hash)).copied().unwrap_or_default();
+            word >> (**hash % 64) & 1 == 1
+        };
+        let first = other.hashes.iter().take(SIEVED);
+        first.filter(has).count() >= SIEVED_LEAST
+    }
+}
+
+/// The word of a sieve in which a hash has its bit.
+fn word(hash: u64) -> usize {
+    (hash / 64) as usize % SIEVE_WORDS
+}
+
 /// FNV-1a over the characters, mixed once more (the finalizer of splitmix64), so that the smallest
 /// hashes are a fair sample.
 fn hash(chars: &[char]) -> u64 {
@@ -102,7 +150,7 @@ fn hash(chars: &[char]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Sketch;
+    use super::{Sieve, Sketch};
 
     #[test]
     fn likeness_follows_the_share_of_equal_text() {
@@ -119,11 +167,31 @@ mod tests {
         let nearly = Sketch::of(&lines[..57].join("\n"));
         assert!(whole.likeness(&nearly) > 850);
         let half = Sketch::of(&lines[..30].join("\n"));
+        assert!(Sieve::of(&whole).may_be_alike(&nearly) && Sieve::of(&nearly).may_be_alike(&whole));
         let share = whole.likeness(&half);
         assert!((300..700).contains(&share), "{share}");
         let other = Sketch::of("完全不同的一篇文字，讲的是婚姻登记需要带哪些证件和照片。");
         assert!(whole.likeness(&other) < 50);
         assert_eq!(Sketch::of("短").likeness(&whole), 0);
         assert_eq!(Sketch::from_bytes(&whole.to_bytes()), whole);
+    }
+
+    #[test]
+    fn the_sieve_keeps_all_that_is_alike_and_little_else() {
+        let text = |from: usize, to: usize| {
+            let lines =
+                (from..to).map(|n| format!("第{n}条材料{}号须经核对并公示。", n * 7919 % 1000));
+            Sketch::of(&lines.collect::<String>())
+        };
+        let whole = text(0, 100);
+        let sieve = Sieve::of(&whole);
+        let mut kept = 0;
+        for shift in 0..300 {
+            let other = text(shift, shift + 100);
+            let may = sieve.may_be_alike(&other);
+            assert!(may || whole.likeness(&other) < 600, "{shift}");
+            kept += usize::from(may);
+        }
+        assert!(kept < 150, "{kept}");
     }
 }

@@ -121,6 +121,9 @@ pub(crate) fn erase_answer(connection: &Connection, id: &str) -> Result<bool, St
     connection
         .prepare_cached("UPDATE feedback SET comment = '' WHERE answer = ?")?
         .execute([id])?;
+    connection
+        .prepare_cached("UPDATE work SET question = '', note = '' WHERE answer = ?")?
+        .execute([id])?;
     let changed = connection
         .prepare_cached("UPDATE answer SET salt = NULL, body = NULL WHERE id = ?")?
         .execute([id])?;

@@ -47,12 +47,14 @@ pub struct BaseInfo {
     pub title: String,
     /// Who may ask it.
     pub audience: Audience,
+    /// The place that it speaks for; none where nobody told it.
+    pub home: Option<String>,
 }
 
 /// All bases by name.
 pub(crate) fn bases(connection: &Connection) -> Result<Vec<BaseInfo>, StoreError> {
     let mut statement = connection
-        .prepare_cached("SELECT name, title, audience, people FROM base ORDER BY name")?;
+        .prepare_cached("SELECT name, title, audience, people, home FROM base ORDER BY name")?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -68,6 +70,7 @@ pub(crate) fn bases(connection: &Connection) -> Result<Vec<BaseInfo>, StoreError
             name: row.get(0)?,
             title: row.get(1)?,
             audience,
+            home: row.get(4)?,
         });
     }
     Ok(found)
@@ -96,6 +99,24 @@ pub(crate) fn put_base(
             audience.name(),
             to_json("people", &people)?
         ])?;
+    Ok(())
+}
+
+/// The place that a base speaks for.
+pub(crate) fn home(connection: &Connection, base: &str) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT home FROM base WHERE name = ?")?;
+    let found: Option<Option<String>> = optional(statement.query_row([base], |row| row.get(0)))?;
+    Ok(found.flatten())
+}
+
+/// Tells a base the place that it speaks for.
+pub(crate) fn set_home(
+    connection: &Connection,
+    base: &str,
+    place: Option<&str>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached("UPDATE base SET home = ? WHERE name = ?")?;
+    statement.execute(params![place, base])?;
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub struct Entry {
     pub base: String,
     /// Id of the person.
     pub person: String,
-    /// Stable verb: `add`, `repair`, `edit_head`, `publish`, `withdraw`, `repeal`, `synonym`,
+    /// Stable verb: `add`, `import` (from a folder), `repair`, `edit_head`, `publish`, `withdraw`, `repeal`, `synonym`,
     /// `close_theme`, `open_theme`, `base`, `erase`.
     pub action: String,
     /// What it was done to.

@@ -103,7 +103,7 @@ fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreErro
     serde_json::from_str(text).map_err(|error| damaged(what, &error))
 }
 
-fn damaged(what: &str, cause: &dyn std::fmt::Display) -> StoreError {
+pub(crate) fn damaged(what: &str, cause: &dyn std::fmt::Display) -> StoreError {
     StoreError::Damaged {
         what: what.to_owned(),
         cause: cause.to_string(),

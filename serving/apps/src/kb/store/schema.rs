@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const CREATE: &str = "
 CREATE TABLE base (
@@ -129,6 +129,9 @@ CREATE TABLE outbox (
 ) STRICT;
 ";
 
+/// What each version of the schema changes in the one before it; the first creates it.
+const STEPS: [&str; VERSION as usize] = [CREATE, "ALTER TABLE base ADD COLUMN home TEXT"];
+
 /// Brings a database to the current schema, or refuses one from a newer program.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -138,10 +141,13 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             known: VERSION,
         });
     }
-    if found == 0 {
+    for (version, step) in (1_i64..)
+        .zip(STEPS)
+        .skip_while(|(version, _)| *version <= found)
+    {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(CREATE)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
     Ok(())

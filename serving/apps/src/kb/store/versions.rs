@@ -1,5 +1,7 @@
 //! Finding versions in the file.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, params};
 
 use super::rows::{COLUMNS, VersionRow};
@@ -78,6 +80,42 @@ pub(crate) fn newest(
     let mut statement = connection.prepare_cached(&statement)?;
     let mut rows = statement.query([document])?;
     rows.next()?.map(VersionRow::read).transpose()
+}
+
+/// The newest version of a document that was read from a file, in whatever stage.
+pub(crate) fn of_file(
+    connection: &Connection,
+    document: &str,
+    sha256: &str,
+) -> Result<Option<VersionRow>, StoreError> {
+    let statement = format!(
+        "SELECT {COLUMNS} FROM version WHERE document = ? AND sha256 = ? \
+         ORDER BY number DESC LIMIT 1"
+    );
+    let mut statement = connection.prepare_cached(&statement)?;
+    let mut rows = statement.query([document, sha256])?;
+    rows.next()?.map(VersionRow::read).transpose()
+}
+
+/// Whether some version of a document was published, be it withdrawn since.
+pub(crate) fn was_published(connection: &Connection, document: &str) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM version WHERE document = ? AND published_ms IS NOT NULL LIMIT 1",
+    )?;
+    let found: Option<i64> = optional(statement.query_row([document], |row| row.get(0)))?;
+    Ok(found.is_some())
+}
+
+/// Documents of a base of which some version was published, be it withdrawn since.
+pub(crate) fn once_published(
+    connection: &Connection,
+    base: &str,
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT document FROM version WHERE base = ? AND published_ms IS NOT NULL",
+    )?;
+    let rows = statement.query_map([base], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Keeps raw bytes; those that are there already stay as they are.

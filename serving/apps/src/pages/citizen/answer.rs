@@ -15,9 +15,12 @@ use crate::pages::{Site, href, shell};
 /// A kept answer at its own address.
 pub(crate) async fn page(State(site): State<Site>, Path(id): Path<String>) -> Page {
     match site.qa.kept(&id).await {
-        Some(answer) => shell::page("回答", "")
-            .trail("/qa", "提问")
-            .body(part(&answer, site.hand_over().as_ref())),
+        Some(answer) => shell::page("回答", "").trail("/qa", "提问").body(html! {
+            @for notice in site.since(&answer) {
+                (parts::alert(Tone::Warn, "在这份回答之后", notice.message.as_str()))
+            }
+            (part(&answer, site.hand_over().as_ref()))
+        }),
         None => unknown(),
     }
 }
@@ -37,6 +40,7 @@ pub(crate) fn unknown() -> Page {
 pub(crate) fn part(answer: &Answer, base_hand_over: Option<&HandOver>) -> Markup {
     let hand_over = answer.hand_over.as_ref().or(base_hand_over);
     let answered = answer.outcome.is_answer();
+    let said = apart(answer);
     html! {
         article.card.answer aria-label="回答" {
             p.question { (answer.question) }
@@ -46,11 +50,10 @@ pub(crate) fn part(answer: &Answer, base_hand_over: Option<&HandOver>) -> Markup
                 (parts::alert(Tone::Warn, notice_title(&notice.code), notice.message.as_str()))
             }
             @for conflict in &answer.conflicts { (conflict_part(conflict, answer)) }
-            (sentence_part(answer))
+            (sentence_part(&said, answer))
             @if !answer.sentences.is_empty() {
                 p.made-end { (shell::mark(&answer.made_by)) "。" (answer.label) }
-                h2 { "出处" }
-                (source_part(answer))
+                @if !said.is_empty() { h2 { "出处" } (source_part(&said, answer)) }
                 (exports(answer))
             }
             @if !answer.choices.is_empty() { (choices(answer)) }
@@ -76,7 +79,7 @@ fn told(answer: &Answer) -> Markup {
         Outcome::Clarify => (Tone::Info, "请问是哪一项？"),
         Outcome::NoEvidence => (Tone::Info, "没有找到可靠来源"),
         Outcome::Conflict => (Tone::Warn, "文件之间说法不一致"),
-        Outcome::NotInForce => (Tone::Warn, "那一天没有有效的文件"),
+        Outcome::NotInForce => (Tone::Warn, "没有有效的规定"),
         Outcome::OutOfScope => (Tone::Info, "不在本知识库的范围"),
         Outcome::NeedsIdentity => (Tone::Info, "要凭本人身份查询"),
         Outcome::Blocked => (Tone::Warn, "这个问题不能在这里回答"),
@@ -96,16 +99,31 @@ fn notice_title(code: &str) -> &'static str {
         "superseded" => "已被替代",
         "unstated" => "效力未注明",
         "part_missing" => "有一部分没有查到",
+        "part_not_in_force" => "有一部分没有现行依据",
         "period_over" => "规划期已过",
         "repaired" => "原文经过修正",
         _ => "请注意",
     }
 }
 
-/// The sources of an answer in the order of their first use; their numbers are their positions.
-pub(crate) fn numbered(answer: &Answer) -> Vec<&Citation> {
+/// What is said besides the contradictions. A sentence that is one side of one is shown there,
+/// beside the other side; shown again alone it would look like the answer.
+pub(crate) fn apart(answer: &Answer) -> Vec<&Sentence> {
+    let is_side = |citation: &Citation| {
+        let mut sides = answer.conflicts.iter().flat_map(|one| &one.sides);
+        sides.any(|side| {
+            same_text(&side.citation, citation) && side.citation.quote == citation.quote
+        })
+    };
+    let said = answer.sentences.iter();
+    said.filter(|said| !said.citations.iter().any(is_side))
+        .collect()
+}
+
+/// The sources of sentences in the order of their first use; their numbers are their positions.
+pub(crate) fn numbered<'a>(said: impl IntoIterator<Item = &'a Sentence>) -> Vec<&'a Citation> {
     let mut found: Vec<&Citation> = Vec::new();
-    for citation in answer.sentences.iter().flat_map(|said| &said.citations) {
+    for citation in said.into_iter().flat_map(|said| &said.citations) {
         if !found.iter().any(|known| same_text(known, citation)) {
             found.push(citation);
         }
@@ -123,9 +141,9 @@ fn same_text(a: &Citation, b: &Citation) -> bool {
     a.document == b.document && a.version == b.version
 }
 
-fn sentence_part(answer: &Answer) -> Markup {
-    let sources = numbered(answer);
-    let groups = answer.sentences.chunk_by(|a, b| a.section == b.section);
+fn sentence_part(said: &[&Sentence], answer: &Answer) -> Markup {
+    let sources = numbered(said.iter().copied());
+    let groups = said.chunk_by(|a, b| a.section == b.section);
     html! {
         @for group in groups {
             @if let Some(first) = group.first().filter(|first| !first.section.is_empty()) {
@@ -141,7 +159,7 @@ fn sentence_part(answer: &Answer) -> Markup {
 }
 
 /// Sentences that the source itself numbers.
-fn is_steps(group: &[Sentence]) -> bool {
+fn is_steps(group: &[&Sentence]) -> bool {
     let numbered = |said: &Sentence| {
         said.text
             .trim_start()
@@ -167,10 +185,10 @@ fn sentence(said: &Sentence, sources: &[&Citation], answer: &Answer) -> Markup {
     }
 }
 
-fn source_part(answer: &Answer) -> Markup {
+fn source_part(said: &[&Sentence], answer: &Answer) -> Markup {
     html! {
         ol.sources {
-            @for citation in numbered(answer) {
+            @for citation in numbered(said.iter().copied()) {
                 li { (source(citation, answer)) }
             }
         }

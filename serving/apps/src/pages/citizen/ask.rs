@@ -94,14 +94,15 @@ fn field(site: &Site, asked: &Question) -> Markup {
     }
 }
 
-/// The places that texts of the base apply to.
+/// The places that texts of the base apply to, each in one script.
 fn places(published: &Published) -> Vec<String> {
     let heads = published.versions.iter().map(|version| &version.head);
-    let mut places: Vec<String> = heads.filter_map(|head| head.place.clone()).collect();
+    let places = heads.filter_map(|head| head.place.clone());
+    let mut places: Vec<(String, String)> = places.map(|place| (fold(&place), place)).collect();
     places.sort();
-    places.dedup();
+    places.dedup_by(|later, kept| later.0 == kept.0);
     places.truncate(50);
-    places
+    places.into_iter().map(|(_, place)| place).collect()
 }
 
 fn guided() -> Markup {

@@ -7,15 +7,19 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use sm3::{Digest as _, Sm3};
 
-use super::answer::{number_of, numbered, unknown};
-use crate::answer::Answer;
+use super::answer::{apart, number_of, numbered, unknown};
+use crate::answer::{Answer, Citation, Notice};
 use crate::pages::{Site, href, shell};
 
 /// The answer as text.
 pub(crate) async fn text(State(site): State<Site>, Path(id): Path<String>) -> Response {
     match site.qa.kept(&id).await {
-        Some(answer) => file(&answer, "txt", "text/plain; charset=utf-8", plain(&answer)),
+        Some(answer) => file(&answer, "txt", "text/plain; charset=utf-8", {
+            let since = site.since(&answer);
+            plain(&answer, &since)
+        }),
         None => unknown().into_response(),
     }
 }
@@ -24,7 +28,7 @@ pub(crate) async fn text(State(site): State<Site>, Path(id): Path<String>) -> Re
 pub(crate) async fn json(State(site): State<Site>, Path(id): Path<String>) -> Response {
     match site.qa.kept(&id).await {
         Some(answer) => {
-            let body = Json(labelled(&answer)).into_response();
+            let body = Json(told_since(&site, &answer)).into_response();
             let name = disposition(&answer, "json");
             ([(CONTENT_DISPOSITION, name)], body).into_response()
         }
@@ -50,15 +54,29 @@ fn disposition(answer: &Answer, extension: &str) -> String {
 
 /// The implicit label of GB 45438-2025 for an answer.
 pub(crate) fn aigc(answer: &Answer) -> Value {
+    implicit(&answer.id, &answer.hashes.answer)
+}
+
+/// The implicit label of something that a machine made, by its name and its digest.
+fn implicit(id: &str, digest: &str) -> Value {
     json!({
         "Label": "1",
         "ContentProducer": "zhisuan",
-        "ProduceID": answer.id,
-        "ReservedCode1": answer.hashes.answer,
+        "ProduceID": id,
+        "ReservedCode1": digest,
         "ContentPropagator": "",
         "PropagateID": "",
         "ReservedCode2": "",
     })
+}
+
+/// A JSON object that a machine made, with the visible label and the implicit one in it.
+pub(crate) fn stamped(mut value: Value, label: &str) -> Value {
+    let digest = hex::encode(Sm3::digest(value.to_string().as_bytes()));
+    let id = digest.get(..32).unwrap_or(&digest);
+    value["aigc"] = implicit(id, &digest);
+    value["label"] = label.into();
+    value
 }
 
 /// The answer with its implicit label beside it.
@@ -68,13 +86,24 @@ pub(crate) fn labelled(answer: &Answer) -> Value {
     value
 }
 
+/// A kept answer with its label, and what readers must know of the time since.
+pub(crate) fn told_since(site: &Site, answer: &Answer) -> Value {
+    let mut value = labelled(answer);
+    value["since"] = json!(site.since(answer));
+    value
+}
+
 /// The answer as people pass it on; the label is its first line and its last.
-pub(crate) fn plain(answer: &Answer) -> String {
-    let sources = numbered(answer);
+pub(crate) fn plain(answer: &Answer, since: &[Notice]) -> String {
+    let said = apart(answer);
+    let sources = numbered(said.iter().copied());
     let mark = shell::mark(&answer.made_by);
     let mut text = format!("【{mark}】{}\n\n", answer.label);
     let _ = writeln!(text, "问：{}", answer.question);
     let _ = writeln!(text, "按 {} 的规定回答\n", shell::day(answer.as_of));
+    for notice in since {
+        let _ = writeln!(text, "在这份回答之后：{}", notice.message);
+    }
     if !answer.outcome.is_answer() {
         let _ = writeln!(text, "{}", answer.message);
     }
@@ -84,11 +113,13 @@ pub(crate) fn plain(answer: &Answer) -> String {
     for conflict in &answer.conflicts {
         let _ = writeln!(text, "关于“{}”，文件说法不一：", conflict.about);
         for side in &conflict.sides {
-            let _ = writeln!(text, "  《{}》：{}", side.citation.title, side.value);
+            let quote = side.citation.quote.trim();
+            let _ = writeln!(text, "  {}：{quote}", side.value);
+            let _ = writeln!(text, "    {}", source(&side.citation, answer));
         }
     }
     let mut section = "";
-    for said in &answer.sentences {
+    for said in said {
         if said.section != section {
             section = &said.section;
             let _ = writeln!(text, "\n{section}");
@@ -103,16 +134,7 @@ pub(crate) fn plain(answer: &Answer) -> String {
         text.push_str("\n出处\n");
     }
     for (at, citation) in sources.iter().enumerate() {
-        let number = citation.number.as_deref().unwrap_or("");
-        let issuer = citation.issuer.as_str();
-        let state = citation.state.label();
-        let link = href::cited(citation, answer.as_of);
-        let _ = writeln!(
-            text,
-            "[{}] 《{}》 {issuer} {number}（{state}） {link}",
-            at + 1,
-            citation.title
-        );
+        let _ = writeln!(text, "[{}] {}", at + 1, source(citation, answer));
     }
     if let Some(to) = &answer.hand_over {
         let counter = to.counter.as_deref().unwrap_or("");
@@ -121,4 +143,13 @@ pub(crate) fn plain(answer: &Answer) -> String {
     let _ = writeln!(text, "\n【{mark}】{}", answer.label);
     let _ = writeln!(text, "AIGC: {}", aigc(answer));
     text
+}
+
+/// A source in one line: title, body, number, state on the day asked for, and where it is shown.
+fn source(citation: &Citation, answer: &Answer) -> String {
+    let number = citation.number.as_deref().unwrap_or("");
+    let (title, issuer) = (&citation.title, &citation.issuer);
+    let state = citation.state.label();
+    let link = href::cited(citation, answer.as_of);
+    format!("《{title}》 {issuer} {number}（{state}） {link}")
 }

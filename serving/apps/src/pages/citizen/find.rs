@@ -10,9 +10,12 @@ use serde_json::json;
 use zhisuan_web::parts;
 use zhisuan_web::{Markup, html};
 
-use crate::guide::{Choice, Feature, Item, Path, Step, items, next};
+use super::export::stamped;
+use crate::guide::{Choice, Feature, Item, Path, Step, next};
 use crate::pages::{Site, href, shell};
 
+/// The visible label of the dialogue's data (GB 45438-2025).
+const MADE: &str = "以下选项由机器按公开文件整理，以来源原文和经办机构答复为准。";
 /// In place of a value: the asker does not know.
 const UNKNOWN: &str = "-";
 
@@ -23,10 +26,10 @@ pub(crate) async fn page(
 ) -> Response {
     let today = site.qa.today();
     let path = path_of(&query);
-    let step = next(&items(&site.qa.published(), today), &path);
+    let step = next(&site.items(), &path);
     if query.get("format").is_some_and(|format| format == "json") {
         let body = json!({"schema": "zhisuan.guide/1", "path": told(&path), "next": step});
-        return Json(body).into_response();
+        return Json(stamped(body, MADE)).into_response();
     }
     let guide = |item: &Item| href::guide(&item.document, today);
     let body = match &step {
@@ -97,7 +100,10 @@ fn pick(items: &[Item], guide: impl Fn(&Item) -> String) -> Markup {
             h2 id="question" { "要办的是哪一项？" }
             ul.picks {
                 @for item in items {
-                    li { a.pick href=(guide(item)) { (item.title) span.count { (item.issuer) } } }
+                    li { a.pick href=(guide(item)) {
+                        (item.title)
+                        span.count { (item.place().unwrap_or_default()) " " (item.issuer) }
+                    } }
                 }
             }
         }

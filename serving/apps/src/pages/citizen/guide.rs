@@ -9,7 +9,7 @@ use zhisuan_web::parts;
 use zhisuan_web::{Markup, Page, html};
 
 use super::source::version_of;
-use crate::guide::{Feature, Item, Section, items, sheet};
+use crate::guide::{Feature, Item, Section, sheet};
 use crate::kb::{SectionKind, Version};
 use crate::pages::{Site, href, shell};
 use crate::retrieve::fold;
@@ -17,7 +17,7 @@ use crate::retrieve::fold;
 /// The list.
 pub(crate) async fn list(State(site): State<Site>) -> Page {
     let today = site.qa.today();
-    let items = items(&site.qa.published(), today);
+    let items = site.items();
     let mut themes: BTreeMap<String, (&str, Vec<&Item>)> = BTreeMap::new();
     for item in &items {
         let theme = item
@@ -40,7 +40,10 @@ pub(crate) async fn list(State(site): State<Site>) -> Page {
                         h3 { (theme) }
                         ul {
                             @for item in items {
-                                li { a href=(href::guide(&item.document, today)) { (item.title) } }
+                                li {
+                                    a href=(href::guide(&item.document, today)) { (item.title) }
+                                    @if let Some(place) = item.place() { " " span.count { (place) } }
+                                }
                             }
                         }
                     }
@@ -82,9 +85,10 @@ fn part(version: &Version, as_of: Date, hand_over: Option<&crate::kb::HandOver>)
     let head = &version.head;
     let sheet = sheet(version);
     html! {
-        (parts::machine_made("AI 生成合成 · 原文摘录", "本页由机器按原文分段整理，文字未改动；以原文和经办机构答复为准。"))
+        (parts::machine_made("AI 生成合成 · 原文摘录", &made(version.repairs.len())))
         p.facts {
             span { "按 " (shell::day(as_of)) " 的规定：" (parts::badge(shell::tone(state), state.label())) }
+            @if let Some(place) = &head.place { span { "适用地区：" (place) } }
             span { "发布机构：" (head.issuer.as_deref().unwrap_or("未注明")) }
             @if let Some(number) = &head.number { span { "文号：" (number) } }
             a href=(href::whole(&version.id.document, version.id.number, as_of)) { "看原文" }
@@ -107,6 +111,15 @@ fn part(version: &Version, as_of: Date, hand_over: Option<&crate::kb::HandOver>)
         }
         section.card.help { h2 { "需要帮忙？" } (shell::hand_over(head.hand_over.as_ref().or(hand_over))) }
     }
+}
+
+/// What a machine did to the text of a guide, and what people did before.
+pub(crate) fn made(repairs: usize) -> String {
+    let changed = match repairs {
+        0 => "文字未改动".to_owned(),
+        count => format!("其中 {count} 处是经人工核准的修正，其余文字未改动"),
+    };
+    format!("本页由机器按原文分段整理，{changed}；以原文和经办机构答复为准。")
 }
 
 fn lines(section: &Section, version: &Version, as_of: Date) -> Markup {

@@ -23,8 +23,10 @@ pub(crate) struct Shown<'a> {
     pub(crate) runs: Vec<Run<'a>>,
     /// Whether the cited range is one of this text.
     pub(crate) found: bool,
-    /// Whether something before or after is left out.
-    pub(crate) cut: bool,
+    /// Whether something before is left out.
+    pub(crate) headless: bool,
+    /// Whether something after is left out.
+    pub(crate) tailless: bool,
 }
 
 /// The runs of a version around a cited range.
@@ -32,8 +34,8 @@ pub(crate) fn shown(version: &Version, cited: Option<Range<usize>>) -> Shown<'_>
     let text: &str = &version.text;
     let cited = cited.filter(|range| text.get(range.clone()).is_some_and(|said| !said.is_empty()));
     let found = cited.is_some();
-    let window = window(version, cited.as_ref());
-    let cut = window.end < text.len() || window.len() > WINDOW;
+    let (first, window) = window(version, cited.as_ref());
+    let (headless, tailless) = (window.start > first, window.end < text.len());
     let repairs = repaired(&version.repairs);
     let framed = |kind| matches!(kind, BlockKind::Heading(_) | BlockKind::Furniture);
     let blocks: Vec<_> = version
@@ -75,22 +77,23 @@ pub(crate) fn shown(version: &Version, cited: Option<Range<usize>>) -> Shown<'_>
     Shown {
         runs: runs.collect(),
         found,
-        cut,
+        headless,
+        tailless,
     }
 }
 
-/// From the first block on: what stands before it is the file's own head. A long text is shown
-/// around the citation.
-fn window(version: &Version, cited: Option<&Range<usize>>) -> Range<usize> {
+/// Where the text begins, and what is shown of it. It begins with the first block: what stands
+/// before it is the file's own head. A long text is shown around the citation.
+fn window(version: &Version, cited: Option<&Range<usize>>) -> (usize, Range<usize>) {
     let text: &str = &version.text;
     let first = version.blocks.first().map_or(0, |block| block.range.start);
     let first = cited.map_or(first, |range| first.min(range.start));
     if text.len() - first <= WINDOW {
-        return first..text.len();
+        return (first, first..text.len());
     }
     let middle = cited.map_or(first, |range| range.start);
     let start = floor(text, middle.saturating_sub(WINDOW / 2).max(first));
-    start..floor(text, (start + WINDOW).min(text.len()))
+    (first, start..floor(text, (start + WINDOW).min(text.len())))
 }
 
 /// The nearest start of a character at or before a byte.

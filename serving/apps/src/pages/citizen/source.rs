@@ -180,7 +180,7 @@ fn text_part(version: &Version, cited: Option<std::ops::Range<usize>>) -> Markup
             (parts::alert(Tone::Warn, "没有标出引文", "链接里的位置不在这份文件的正文中。"))
         }
         h2 { "原文" }
-        @if shown.cut { p.muted { "文件很长，这里只显示引文前后的部分。" } }
+        @if shown.headless { p.muted { "文件很长，前面的部分没有显示，下面从引文附近开始。" } }
         div.source-text {
             @for run in &shown.runs {
                 @if run.cited {
@@ -189,6 +189,7 @@ fn text_part(version: &Version, cited: Option<std::ops::Range<usize>>) -> Markup
                 } @else { (inside(run)) }
             }
         }
+        @if shown.tailless { p.muted { "文件很长，后面的部分没有显示。" } }
     }
 }
 

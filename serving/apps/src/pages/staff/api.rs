@@ -6,14 +6,17 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::deeds::{self, Fields, added};
+use super::deeds::{self, added};
+use super::diff::{Change, changes};
+use super::fields::Fields;
 use super::frame;
 use super::visitor::Caller;
-use crate::kb::{Add, LibraryError, Stage, VersionId};
+use crate::kb::{Add, LibraryError, Stage, VersionId, VersionInfo};
 use crate::pages::api::error;
 use crate::service::now_ms;
 
@@ -53,7 +56,14 @@ pub(crate) async fn versions(
         let message = "stage 应为 quarantined、ready、published 或 withdrawn".to_owned();
         return error(StatusCode::BAD_REQUEST, "bad_field", Some("stage"), message);
     }
-    let found = frame::asked(&desk, move |desk| desk.library.versions(&desk.base, chosen)).await;
+    let found = frame::asked(&desk, move |desk| {
+        let found = desk.library.versions(&desk.base, chosen)?;
+        Ok(found
+            .into_iter()
+            .map(VersionInfo::shown)
+            .collect::<Vec<_>>())
+    })
+    .await;
     told(found.map(|items| json!({"schema": "zhisuan.kb-versions/1", "items": items})))
 }
 
@@ -74,10 +84,10 @@ pub(crate) async fn version(
         };
         let number = number.map_or_else(newest, Ok)?;
         let document = document.clone();
-        desk.library.version(&VersionId { document, number })
+        desk.version(&VersionId { document, number })
     });
     told(found.await.map(|opened| {
-        let mut value = json!(opened.info);
+        let mut value = json!(opened.info.shown());
         value["schema"] = "zhisuan.kb-version/1".into();
         if with_text {
             value["text"] = opened.text.into();
@@ -140,6 +150,78 @@ pub(crate) async fn words(State(desk): State<Desk>, _caller: Caller) -> Response
         }))
     });
     told(found.await)
+}
+
+/// The file of a version as it came in.
+pub(crate) async fn raw(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
+    let id = named(&query, "number");
+    let found = frame::asked(&desk, move |desk| {
+        let id = id?;
+        desk.version(&id)?;
+        desk.library.raw(&id)
+    });
+    match found.await {
+        Ok(bytes) => {
+            let head = [
+                (CONTENT_TYPE, "application/octet-stream"),
+                (CONTENT_DISPOSITION, "attachment"),
+            ];
+            (head, bytes).into_response()
+        }
+        Err(fault) => refused(&fault),
+    }
+}
+
+/// The lines that two versions of a document do not share.
+pub(crate) async fn differences(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
+    let (from, to) = (named(&query, "from"), named(&query, "to"));
+    let found = frame::asked(&desk, move |desk| {
+        let (old, new) = (desk.version(&from?)?, desk.version(&to?)?);
+        let line = |change: Change<'_>| match change {
+            Change::Same(lines) => json!({"change": "same", "lines": lines}),
+            Change::Gone(text) => json!({"change": "gone", "text": text}),
+            Change::New(text) => json!({"change": "new", "text": text}),
+        };
+        let items = changes(&old.text, &new.text).into_iter();
+        let items = items.filter(|change| *change != Change::Same(0));
+        Ok(items.map(line).collect::<Vec<_>>())
+    });
+    let found = found.await;
+    told(found.map(|items| json!({"schema": "zhisuan.kb-diff/1", "items": items})))
+}
+
+/// The version of `document` whose number stands in a field.
+fn named(query: &HashMap<String, String>, field: &'static str) -> Result<VersionId, LibraryError> {
+    let number = query.get(field).and_then(|number| number.parse().ok());
+    let number = number.ok_or_else(|| LibraryError::BadField {
+        field,
+        message: format!("版本号（{field}）应是从 1 开始的数字"),
+    })?;
+    let document = query.get("document").cloned().unwrap_or_default();
+    Ok(VersionId { document, number })
+}
+
+/// The base of this desk: its name, who may ask it, the place that it speaks for.
+pub(crate) async fn base(State(desk): State<Desk>, _caller: Caller) -> Response {
+    let info = desk.library.bases().into_iter();
+    let info = info.filter(|info| info.name == desk.base).next_back();
+    let found = info.ok_or_else(|| LibraryError::NotFound {
+        what: "知识库",
+        name: desk.base.clone(),
+    });
+    told(found.map(|info| {
+        let mut value = json!(info);
+        value["schema"] = "zhisuan.kb-base/1".into();
+        value
+    }))
 }
 
 /// What was done to the base, the newest first.

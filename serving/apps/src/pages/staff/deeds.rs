@@ -5,22 +5,20 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use jiff::civil::Date;
 use serde_json::{Value, json};
 use zhisuan_web::parts::{self, Tone};
 
 use super::Desk;
+use super::fields::{Fields, audience, bad, day, head, id, sent, synonym, text};
 use super::frame::{self, refused, version_href};
 use super::visitor::Visitor;
+use crate::calendar::china_today;
 use crate::kb::{
-    Added, Correction, Declared, Head, LibraryError, Repair, Synonym, VersionId, VersionInfo, mask,
+    Added, Correction, LibraryError, Repair, VersionId, VersionInfo, mask, shown_finding,
 };
 use crate::pages::guard;
 use crate::service::now_ms;
 use crate::staff::Person;
-
-/// The fields of a form, in order; a name may come again.
-pub(super) type Fields = Vec<(String, String)>;
 
 /// A form of one of our pages.
 pub(super) async fn form(
@@ -81,40 +79,69 @@ pub(super) fn perform(
                 .map_err(|_| bad("id", "工单编号（id）应是数字"))?;
             let expected = get("expected").trim();
             let question = mask(get("question")).text;
-            let as_of = day("as_of", get("as_of"))?.unwrap_or_else(|| jiff::Zoned::now().date());
+            let as_of = day("as_of", get("as_of"))?.unwrap_or_else(china_today);
             let correction = Correction {
                 question: &question,
                 as_of,
                 expected,
             };
             let correction = (!expected.is_empty()).then_some(&correction);
-            library.close_work(number, get("outcome"), correction, person, now)?;
+            library.close_work(base, number, get("outcome"), correction, person, now)?;
             Ok(json!({"id": number}))
         }
+        "erase" => {
+            if library.answer(get("id"))?.base != base {
+                return Err(bad("id", "这份回答（id）不在这个知识库里"));
+            }
+            library.erase_answer(get("id"), person, now)?;
+            Ok(json!({"id": get("id")}))
+        }
+        "audience" => {
+            let audience = audience(get("audience"))?;
+            library.set_audience(base, &audience, person, now)?;
+            Ok(json!({"base": base, "audience": audience}))
+        }
+        "home" => {
+            let place = get("place").trim();
+            library.set_home(base, Some(place), person, now)?;
+            Ok(json!({"place": place}))
+        }
+        "propose_synonym" | "settle_synonym" | "switch_theme" => {
+            of_words(desk, person, deed, fields)
+        }
+        _ => of_version(desk, person, deed, fields),
+    }
+}
+
+/// Does what is done to synonyms and themes.
+fn of_words(
+    desk: &Desk,
+    person: &Person,
+    deed: &str,
+    fields: &Fields,
+) -> Result<Value, LibraryError> {
+    let (library, base, now) = (&desk.library, desk.base.as_str(), now_ms());
+    let get = |name: &str| text(fields, name);
+    match deed {
         "propose_synonym" => {
-            let means = get("means").split(['、', ',', '，', ' ', ';', '；']);
-            let synonym = Synonym {
-                word: get("word").trim().to_owned(),
-                means: means
-                    .map(str::trim)
-                    .filter(|m| !m.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
-            };
+            let synonym = synonym(fields);
             library.propose_synonym(base, &synonym, person, now)?;
             Ok(json!(synonym))
         }
         "settle_synonym" => {
             let accept = get("accept") == "true";
-            library.settle_synonym(base, get("word"), accept, person, now)?;
+            if accept && !sent(fields, "means") {
+                let message = "接受同义词要写明看到的说法（means），以免接受了后来改过的";
+                return Err(bad("means", message));
+            }
+            library.settle_synonym(base, &synonym(fields), accept, person, now)?;
             Ok(json!({"word": get("word"), "accepted": accept}))
         }
-        "switch_theme" => {
+        _ => {
             let closed = get("closed") == "true";
             library.switch_theme(base, get("theme").trim(), closed, person, now)?;
             Ok(json!({"theme": get("theme").trim(), "closed": closed}))
         }
-        _ => of_version(desk, person, deed, fields),
     }
 }
 
@@ -129,64 +156,63 @@ fn of_version(
     let get = |name: &str| text(fields, name);
     match deed {
         "publish" => {
-            let id = id(fields)?;
-            library.publish(&id, person, now)?;
+            let id = own(desk, fields)?;
+            publish(desk, person, &id, get("seen"))?;
             Ok(version(&id))
         }
         "withdraw" => {
-            let id = id(fields)?;
+            let id = own(desk, fields)?;
             library.withdraw(&id, get("reason"), person, now)?;
             Ok(version(&id))
         }
         "repair" => {
-            let id = id(fields)?;
-            let info = library.version(&id)?.info;
+            let id = own(desk, fields)?;
+            let info = desk.version(&id)?.info;
             let repairs = picked(&info, fields)?;
             Ok(added(&library.accept_repairs(&id, &repairs, person, now)?))
         }
-        "drop_repairs" => Ok(added(&library.drop_repairs(&id(fields)?, person, now)?)),
+        "drop_repairs" => Ok(added(&library.drop_repairs(
+            &own(desk, fields)?,
+            person,
+            now,
+        )?)),
         "head" => {
-            let id = id(fields)?;
-            let head = head(library.version(&id)?.info.head, fields)?;
+            let id = own(desk, fields)?;
+            let head = head(desk.version(&id)?.info.head, fields)?;
             Ok(added(&library.edit_head(&id, head, person, now)?))
         }
         "repeal" => {
             let from = day("from", get("from"))?;
             let from = from.ok_or_else(|| bad("from", "请写明从哪一天起失效（from）"))?;
-            Ok(added(&library.repeal(&id(fields)?, from, person, now)?))
+            Ok(added(&library.repeal(
+                &own(desk, fields)?,
+                from,
+                person,
+                now,
+            )?))
         }
         _ => Err(bad("deed", "没有这种操作")),
     }
 }
 
-fn text<'a>(fields: &'a Fields, name: &str) -> &'a str {
-    let found = fields.iter().find(|(known, _)| known == name);
-    found.map_or("", |(_, value)| value.as_str())
-}
-
-fn bad(field: &'static str, message: &str) -> LibraryError {
-    LibraryError::BadField {
-        field,
-        message: message.to_owned(),
+/// Publishes a version as it was looked at; only a clean one of a new document may go out unseen.
+fn publish(desk: &Desk, person: &Person, id: &VersionId, seen: &str) -> Result<(), LibraryError> {
+    if !seen.is_empty() {
+        return desk.library.publish_seen(id, seen, person, now_ms());
     }
-}
-
-fn id(fields: &Fields) -> Result<VersionId, LibraryError> {
-    let number = text(fields, "number").parse();
-    let number = number.map_err(|_| bad("number", "版本号（number）应是从 1 开始的数字"))?;
-    Ok(VersionId {
-        document: text(fields, "document").to_owned(),
-        number,
-    })
-}
-
-fn day(field: &'static str, value: &str) -> Result<Option<Date>, LibraryError> {
-    let value = value.trim();
-    if value.is_empty() {
-        return Ok(None);
+    if desk.version(id)?.info.needs_checker() {
+        let message =
+            "发布这一版要带上查看时的核对码（seen）：先看 zhisuan kb show，再用 --seen 写明";
+        return Err(bad("seen", message));
     }
-    let day = value.parse().map(Some);
-    day.map_err(|_| bad(field, "日期应写成 2025-01-31 这样"))
+    desk.library.publish(id, person, now_ms())
+}
+
+/// The version that the fields name, of this desk's base.
+fn own(desk: &Desk, fields: &Fields) -> Result<VersionId, LibraryError> {
+    let id = id(fields)?;
+    desk.version(&id)?;
+    Ok(id)
 }
 
 /// The proposed repairs that were picked: `finding.repair.start`, or `all`. A pick that no longer
@@ -218,61 +244,19 @@ fn picked(info: &VersionInfo, fields: &Fields) -> Result<Vec<Repair>, LibraryErr
     found.ok_or_else(|| bad("pick", "这一版在您打开页面后有改动，请刷新后重新勾选"))
 }
 
-/// The head with the fields that were sent; an empty one says that the text does not tell.
-fn head(mut head: Head, fields: &Fields) -> Result<Head, LibraryError> {
-    let sent = |name: &str| fields.iter().any(|(known, _)| known == name);
-    let given = |name: &str| {
-        let value = text(fields, name).trim();
-        (!value.is_empty()).then(|| value.to_owned())
-    };
-    if sent("title") {
-        head.title = given("title").unwrap_or_default();
-    }
-    for (name, slot) in [
-        ("head_number", &mut head.number),
-        ("issuer", &mut head.issuer),
-        ("place", &mut head.place),
-        ("theme", &mut head.theme),
-    ] {
-        if sent(name) {
-            *slot = given(name);
-        }
-    }
-    if sent("effective") {
-        head.effective = day("effective", text(fields, "effective"))?;
-    }
-    if sent("repealed") {
-        head.repealed = day("repealed", text(fields, "repealed"))?;
-    }
-    if sent("declared") {
-        head.declared = match text(fields, "declared") {
-            "draft" => Declared::Draft,
-            "in_force" => Declared::InForce,
-            "repealed" => Declared::Repealed,
-            "unstated" => Declared::Unstated,
-            _ => {
-                return Err(bad(
-                    "declared",
-                    "效力（declared）应为 draft、in_force、repealed 或 unstated",
-                ));
-            }
-        };
-    }
-    Ok(head)
-}
-
 fn version(id: &VersionId) -> Value {
     json!({"document": id.document, "number": id.number})
 }
 
 /// A version as it was brought in or changed, with what the gate found.
 pub(super) fn added(added: &Added) -> Value {
+    let findings: Vec<_> = added.findings.iter().map(shown_finding).collect();
     json!({
         "document": added.version.document,
         "number": added.version.number,
         "stage": added.stage,
         "title": added.head.title,
         "unchanged": added.unchanged,
-        "findings": added.findings,
+        "findings": findings,
     })
 }

@@ -61,7 +61,7 @@ pub(super) fn table(caption: &str, versions: &[&VersionInfo], none: &str, hint: 
         .column("发布机构")
         .column("入库")
         .empty(none, hint);
-    let today = jiff::Zoned::now().date();
+    let today = crate::calendar::china_today();
     for version in versions {
         let force = TextState::on(today, &version.head, None);
         table = table.row(vec![

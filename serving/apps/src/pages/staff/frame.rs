@@ -2,13 +2,13 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::spawn_blocking;
 use zhisuan_web::parts::{self, Tone};
 use zhisuan_web::{Markup, Page, html};
 
 use super::Desk;
 use super::visitor::Visitor;
+use crate::calendar::china_time;
 use crate::kb::{LibraryError, Severity, Stage, VersionId};
 use crate::pages::href;
 
@@ -91,7 +91,9 @@ pub(super) fn status(error: &LibraryError) -> StatusCode {
         LibraryError::NotFound { .. } => StatusCode::NOT_FOUND,
         LibraryError::NotAllowed { .. } | LibraryError::SamePerson { .. } => StatusCode::FORBIDDEN,
         LibraryError::BadField { .. } | LibraryError::Unreadable { .. } => StatusCode::BAD_REQUEST,
-        LibraryError::Blocked { .. } | LibraryError::WrongStage { .. } => StatusCode::CONFLICT,
+        LibraryError::Blocked { .. }
+        | LibraryError::WrongStage { .. }
+        | LibraryError::Changed { .. } => StatusCode::CONFLICT,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -126,11 +128,8 @@ pub(super) fn version_href(id: &VersionId) -> String {
 
 /// A moment as people here write it.
 pub(super) fn when(ms: i64) -> String {
-    match Timestamp::from_millisecond(ms) {
-        Ok(at) => at
-            .to_zoned(TimeZone::system())
-            .strftime("%Y-%m-%d %H:%M")
-            .to_string(),
-        Err(_) => "—".to_owned(),
+    match china_time(ms) {
+        Some(at) => at.strftime("%Y-%m-%d %H:%M").to_string(),
+        None => "—".to_owned(),
     }
 }

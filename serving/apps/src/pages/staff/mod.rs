@@ -5,6 +5,8 @@ pub(crate) mod api;
 mod deeds;
 mod diff;
 pub(crate) mod documents;
+mod fields;
+mod forms;
 mod frame;
 pub(crate) mod overview;
 mod report;
@@ -23,7 +25,7 @@ use axum::http::HeaderMap;
 use axum::routing::{get, post};
 
 use super::Site;
-use crate::kb::{Library, MAX_FILE_BYTES};
+use crate::kb::{Library, LibraryError, MAX_FILE_BYTES, Opened, VersionId};
 use crate::staff::{Door, Person};
 use visitor::Sessions;
 
@@ -49,6 +51,26 @@ impl Desk {
             door,
             sessions: Arc::default(),
         }
+    }
+
+    /// Whether the base is there for a person of the staff.
+    fn admits(&self, person: &Person) -> bool {
+        self.library.admits(&self.base, Some(person))
+    }
+
+    /// A version of this desk's base; those of other bases are not there.
+    fn version(&self, id: &VersionId) -> Result<Opened, LibraryError> {
+        let opened = self.library.version(id);
+        let own = opened
+            .as_ref()
+            .is_ok_and(|opened| opened.info.base == self.base);
+        if own {
+            return opened;
+        }
+        Err(LibraryError::NotFound {
+            what: "版本",
+            name: id.to_string(),
+        })
     }
 }
 
@@ -79,6 +101,9 @@ pub(crate) fn router(desk: &Desk) -> Router<Site> {
         .route("/api/kb/work", get(api::work))
         .route("/api/kb/words", get(api::words))
         .route("/api/kb/history", get(api::history))
+        .route("/api/kb/base", get(api::base))
+        .route("/api/kb/raw", get(api::raw))
+        .route("/api/kb/diff", get(api::differences))
         .route("/api/kb/do/{deed}", post(api::perform))
         .with_state(state)
         .merge(upload)
@@ -86,12 +111,12 @@ pub(crate) fn router(desk: &Desk) -> Router<Site> {
 
 /// Whether a request comes of somebody who may ask this base.
 pub(crate) async fn knows(desk: &Desk, headers: &HeaderMap) -> bool {
-    let admits = |person: &Person| desk.library.admits(&desk.base, Some(person));
-    if let Some(visitor) = desk.sessions.visitor(headers) {
-        return admits(&visitor.person);
+    if let Some(visitor) = visitor::visitor(desk, headers).await {
+        return desk.admits(&visitor.person);
     }
-    match visitor::key(headers) {
-        Some(key) => desk.door.enter(key).await.as_ref().is_some_and(admits),
-        None => false,
-    }
+    let person = match visitor::key(headers) {
+        Some(key) => desk.door.enter(key).await,
+        None => None,
+    };
+    person.is_some_and(|person| desk.admits(&person))
 }

@@ -6,7 +6,7 @@ use zhisuan_web::{Markup, html};
 
 use super::frame::{form, named, severity};
 use super::visitor::Visitor;
-use crate::kb::{Finding, Opened, Repair, Stage, VersionInfo};
+use crate::kb::{Finding, Opened, Repair, Stage, VersionInfo, shown_repair};
 
 /// Characters of text shown around a finding.
 const AROUND: usize = 60;
@@ -53,6 +53,9 @@ fn excerpt(opened: &Opened, finding: &Finding) -> Markup {
     let Some(marked) = text.get(start..end) else {
         return html! {};
     };
+    if end == 0 {
+        return html! { p.muted { "整份文件" } };
+    }
     let before: String = text
         .get(..start)
         .unwrap_or_default()
@@ -100,6 +103,7 @@ fn proposals(at: usize, finding: &Finding) -> Markup {
 
 /// What becomes of what, and why; long pieces are cut in the middle.
 fn replacement(repair: &Repair) -> Markup {
+    let repair = shown_repair(repair);
     html! {
         del { (cut(&repair.before)) } " → "
         @if repair.after.is_empty() { em { "删去" } } @else { ins { (cut(&repair.after)) } }

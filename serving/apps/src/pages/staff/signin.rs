@@ -53,13 +53,14 @@ pub(crate) async fn enter(
     if !guard::own_form(&headers) {
         return refused("这次登录不是从本页发出的", StatusCode::BAD_REQUEST);
     }
-    let Some(person) = desk.door.enter(given.key.trim()).await else {
+    let known = desk.door.enter(given.key.trim()).await;
+    if !known.is_some_and(|person| desk.admits(&person)) {
         return refused(
             "密钥不对、已失效，或者没有知识库的权限",
             StatusCode::UNAUTHORIZED,
         );
-    };
-    match desk.sessions.open(person) {
+    }
+    match desk.sessions.open(given.key.trim()) {
         Some(cookie) => {
             let set = cookie_line(&cookie, SESSION_S);
             (AppendHeaders([(SET_COOKIE, set)]), Redirect::to("/kb")).into_response()

@@ -9,7 +9,7 @@ use zhisuan_web::parts::{self, Tone};
 use zhisuan_web::{Markup, html};
 
 use super::frame;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, admitted};
 use crate::hotline::{Class, MAX_TICKET_CHARS, Proposal};
 use crate::pages::api::propose;
 use crate::pages::{Site, guard, href};
@@ -20,16 +20,16 @@ pub(crate) struct Ticket {
     text: String,
 }
 
-#[expect(clippy::result_large_err, reason = "the refusal is the response")]
-fn visitor(site: &Site, headers: &HeaderMap) -> Result<Visitor, Response> {
-    let desk = site.desk.as_ref();
-    let known = desk.and_then(|desk| desk.sessions.visitor(headers));
-    known.ok_or_else(|| Redirect::to("/kb/signin").into_response())
+async fn visitor(site: &Site, headers: &HeaderMap) -> Result<Visitor, Response> {
+    match &site.desk {
+        Some(desk) => admitted(desk, headers).await,
+        None => Err(Redirect::to("/kb/signin").into_response()),
+    }
 }
 
 /// The form.
 pub(crate) async fn ask(State(site): State<Site>, headers: HeaderMap) -> Response {
-    match visitor(&site, &headers) {
+    match visitor(&site, &headers).await {
         Ok(visitor) => page(&visitor, "", StatusCode::OK, &html! {}),
         Err(refused) => refused,
     }
@@ -60,7 +60,7 @@ pub(crate) async fn take(
     headers: HeaderMap,
     Form(ticket): Form<Ticket>,
 ) -> Response {
-    let visitor = match visitor(&site, &headers) {
+    let visitor = match visitor(&site, &headers).await {
         Ok(visitor) => visitor,
         Err(refused) => return refused,
     };

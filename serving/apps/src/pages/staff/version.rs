@@ -9,10 +9,11 @@ use zhisuan_web::{Markup, Table, html};
 
 use super::Desk;
 use super::diff::{Change, changes};
-use super::frame::{self, form, named, refused, stage_tone, version_href, when};
+use super::forms::deeds;
+use super::frame::{self, refused, stage_tone, version_href, when};
 use super::report::{findings, repairs};
 use super::visitor::Visitor;
-use crate::kb::{Entry, Stage, VersionId, VersionInfo};
+use crate::kb::{Entry, VersionId, VersionInfo};
 use crate::pages::{href, shell};
 
 pub(crate) async fn page(
@@ -22,7 +23,7 @@ pub(crate) async fn page(
 ) -> Response {
     let id = VersionId { document, number };
     let looked = frame::asked(&desk, move |desk| {
-        let opened = desk.library.version(&id)?;
+        let opened = desk.version(&id)?;
         let all = desk.library.versions(&desk.base, None)?;
         let object = id.to_string();
         let history = desk.library.history(&desk.base, Some(&object), 50)?;
@@ -54,7 +55,7 @@ fn facts(info: &VersionInfo) -> Markup {
         let written = day.map_or_else(|| "未注明".to_owned(), shell::day);
         html! { (written) }
     };
-    let force = crate::kb::State::on(jiff::Zoned::now().date(), head, None);
+    let force = crate::kb::State::on(crate::calendar::china_today(), head, None);
     let rows = [
         (
             "状态",
@@ -68,7 +69,12 @@ fn facts(info: &VersionInfo) -> Markup {
         ("发布机构", text(head.issuer.as_deref())),
         ("文号", text(head.number.as_deref())),
         ("适用地区", text(head.place.as_deref())),
+        (
+            "代替",
+            html! { @if head.supersedes.is_empty() { "无" } @else { (head.supersedes.join("、")) } },
+        ),
         ("成文日期", day(head.written)),
+        ("公开日期", day(head.published)),
         ("生效日期", day(head.effective)),
         ("失效日期", day(head.repealed)),
         (
@@ -89,98 +95,6 @@ fn facts(info: &VersionInfo) -> Markup {
         section.card { (parts::definitions(&rows)) }
         @if !info.note.is_empty() { (parts::alert(Tone::Info, "撤下理由", info.note.as_str())) }
     }
-}
-
-/// What may be done now, and why something may not.
-fn deeds(visitor: &Visitor, info: &VersionInfo) -> Markup {
-    let open = matches!(info.stage, Stage::Quarantined | Stage::Ready);
-    let own = info.makers.contains(&visitor.person.id);
-    html! {
-        section.card aria-label="办理" {
-            h2 { "办理" }
-            @if open && info.is_blocked() {
-                (parts::alert(Tone::Bad, "不能发布", "有阻断级问题。请接受修正，或者换一份完好的文件重新入库。"))
-            } @else if open && info.needs_checker() && own {
-                (parts::alert(Tone::Info, "须由另一人发布", "这一版有可疑之处或经过修改，您是经手人，要由没有经手的同事核对后发布。"))
-            } @else if open {
-                (form(visitor, "publish", &html! {
-                    (named(&info.id))
-                    @if info.needs_checker() {
-                        label.radio { input type="checkbox" name="looked" value="1" required; "我已逐条核对下面的质量报告" }
-                    }
-                    button type="submit" { "发布" }
-                }))
-            }
-            @if info.stage != Stage::Withdrawn {
-                details.more {
-                    summary { "撤下这一版" }
-                    (form(visitor, "withdraw", &html! {
-                        (named(&info.id))
-                        div.field {
-                            label for="reason" { "理由" }
-                            input id="reason" type="text" name="reason" maxlength="500" required;
-                        }
-                        button type="submit" { "撤下" }
-                    }))
-                }
-                details.more {
-                    summary { "更正文件信息" }
-                    (head_form(visitor, info))
-                }
-            }
-        }
-    }
-}
-
-fn head_form(visitor: &Visitor, info: &VersionInfo) -> Markup {
-    let head = &info.head;
-    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
-    let fields = [
-        ("title", "标题", "text", head.title.clone()),
-        (
-            "head_number",
-            "文号",
-            "text",
-            head.number.clone().unwrap_or_default(),
-        ),
-        (
-            "issuer",
-            "发布机构",
-            "text",
-            head.issuer.clone().unwrap_or_default(),
-        ),
-        (
-            "place",
-            "适用地区",
-            "text",
-            head.place.clone().unwrap_or_default(),
-        ),
-        (
-            "theme",
-            "主题",
-            "text",
-            head.theme.clone().unwrap_or_default(),
-        ),
-        ("effective", "生效日期", "date", day(head.effective)),
-        ("repealed", "失效日期", "date", day(head.repealed)),
-    ];
-    form(
-        visitor,
-        "head",
-        &html! {
-            (named(&info.id))
-            div.grid-fields {
-                @for (name, label, kind, value) in &fields {
-                    div.field {
-                        label for={ "head-" (name) } { (label) }
-                        input id={ "head-" (name) } type=(kind) name=(name) value=(value);
-                    }
-                }
-            }
-            p.hint { "已发布的版本不变，更正会成为新的一版，由另一人核对后发布。" }
-            button type="submit" { "保存更正" }
-        },
-    )
 }
 
 fn versions(info: &VersionInfo, others: &[VersionInfo]) -> Markup {
@@ -228,6 +142,7 @@ fn past(history: &[Entry]) -> Markup {
 fn deed_word(action: &str) -> &str {
     match action {
         "add" => "入库",
+        "import" => "目录导入",
         "repair" => "修正",
         "edit_head" => "更正文件信息",
         "publish" => "发布",
@@ -244,7 +159,12 @@ pub(crate) async fn raw(
     Path((number, document)): Path<(u32, String)>,
 ) -> Response {
     let id = VersionId { document, number };
-    match frame::asked(&desk, move |desk| desk.library.raw(&id)).await {
+    match frame::asked(&desk, move |desk| {
+        desk.version(&id)?;
+        desk.library.raw(&id)
+    })
+    .await
+    {
         Ok(bytes) => {
             let head = [
                 (CONTENT_TYPE, "application/octet-stream"),
@@ -266,7 +186,7 @@ pub(crate) async fn differences(
     let looked = frame::asked(&desk, move |desk| {
         let open = |number| {
             let document = name.clone();
-            desk.library.version(&VersionId { document, number })
+            desk.version(&VersionId { document, number })
         };
         Ok((open(from)?, open(to)?))
     });

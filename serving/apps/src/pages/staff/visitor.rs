@@ -1,15 +1,18 @@
-//! Who looks: a session's cookie for pages, a key for programs.
+//! Who looks: a session's cookie for pages, a key for programs. The door is asked about the key
+//! every time, so that a key that was taken back does nothing more, and then the base.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::Desk;
+use zhisuan_web::parts::{self, Tone};
+
+use super::{Desk, frame};
 use crate::pages::api;
 use crate::service::now_ms;
 use crate::staff::Person;
@@ -20,6 +23,9 @@ pub(super) const COOKIE_NAME: &str = "zhisuan_kb";
 pub(super) const SESSION_S: i64 = 12 * 3600;
 /// Most sessions at once; the oldest ends for a new one.
 const MAX_SESSIONS: usize = 1000;
+
+/// Said to people of the staff whom the base does not admit.
+const NOT_ADMITTED: &str = "这个知识库没有对您开放。请联系它的管理人员。";
 
 /// A member of the staff at a page.
 #[derive(Clone)]
@@ -36,14 +42,17 @@ pub(crate) struct Caller(pub(crate) Person);
 #[derive(Default)]
 pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
 
+/// What a session remembers: the key, never what it may do.
+#[derive(Clone)]
 struct Session {
-    visitor: Visitor,
+    key: String,
+    token: String,
     until_ms: i64,
 }
 
 impl Sessions {
     /// Opens a session; the answer is the cookie's value.
-    pub(super) fn open(&self, person: Person) -> Option<String> {
+    pub(super) fn open(&self, key: &str) -> Option<String> {
         let (cookie, token) = (random()?, random()?);
         let now = now_ms();
         let mut sessions = self.lock();
@@ -54,7 +63,8 @@ impl Sessions {
             oldest.map(|cookie| sessions.remove(&cookie));
         }
         let session = Session {
-            visitor: Visitor { person, token },
+            key: key.to_owned(),
+            token,
             until_ms: now + SESSION_S * 1000,
         };
         sessions.insert(cookie.clone(), session);
@@ -65,14 +75,12 @@ impl Sessions {
         self.lock().remove(cookie);
     }
 
-    /// The visitor whose cookie the browser sent.
-    pub(crate) fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
+    /// The session whose cookie the browser sent.
+    fn of(&self, headers: &HeaderMap) -> Option<Session> {
         let cookie = cookie(headers)?;
         let sessions = self.lock();
-        let session = sessions
-            .get(cookie)
-            .filter(|session| session.until_ms > now_ms())?;
-        Some(session.visitor.clone())
+        let session = sessions.get(cookie);
+        session.filter(|open| open.until_ms > now_ms()).cloned()
     }
 
     /// Each call leaves the map whole, so a poisoned lock is used on.
@@ -106,12 +114,31 @@ pub(crate) fn key(headers: &HeaderMap) -> Option<&str> {
         .filter(|key| !key.is_empty())
 }
 
+/// The member of the staff whose session the browser names, as the door knows them now.
+pub(super) async fn visitor(desk: &Desk, headers: &HeaderMap) -> Option<Visitor> {
+    let session = desk.sessions.of(headers)?;
+    let person = desk.door.enter(&session.key).await?;
+    let token = session.token;
+    Some(Visitor { person, token })
+}
+
+/// The visitor of a page of the staff, or what the browser is told instead.
+pub(super) async fn admitted(desk: &Desk, headers: &HeaderMap) -> Result<Visitor, Response> {
+    match visitor(desk, headers).await {
+        Some(visitor) if desk.admits(&visitor.person) => Ok(visitor),
+        Some(visitor) => Err(frame::page(&visitor, "没有权限", "")
+            .status(StatusCode::FORBIDDEN)
+            .body(parts::alert(Tone::Warn, "没有权限", NOT_ADMITTED))
+            .into_response()),
+        None => Err(Redirect::to("/kb/signin").into_response()),
+    }
+}
+
 impl FromRequestParts<Desk> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Response> {
-        let visitor = desk.sessions.visitor(&parts.headers);
-        visitor.ok_or_else(|| Redirect::to("/kb/signin").into_response())
+        admitted(desk, &parts.headers).await
     }
 }
 
@@ -124,15 +151,22 @@ impl FromRequestParts<Desk> for Caller {
             Some(key) => desk.door.enter(key).await,
             None => None,
         };
-        person.map(Self).ok_or_else(|| {
-            let message =
-                "请用 Authorization: Bearer 给出操作员或知识库管理员（clerk）的密钥".to_owned();
-            api::error(
-                axum::http::StatusCode::UNAUTHORIZED,
-                "ZS-AUTH-KEY",
-                None,
-                message,
-            )
-        })
+        match person {
+            Some(person) if desk.admits(&person) => Ok(Self(person)),
+            Some(_) => {
+                let message = NOT_ADMITTED.to_owned();
+                Err(api::error(StatusCode::FORBIDDEN, "ZS-AUTH", None, message))
+            }
+            None => {
+                let message =
+                    "请用 Authorization: Bearer 给出操作员或知识库管理员（clerk）的密钥".to_owned();
+                Err(api::error(
+                    StatusCode::UNAUTHORIZED,
+                    "ZS-AUTH-KEY",
+                    None,
+                    message,
+                ))
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Synonyms that a second person checks, and themes that are switched off.
+//! Synonyms that a second person checks, themes that are switched off, and the base's own place.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response
     let published = desk.library.published(&desk.base).unwrap_or_default();
     match waiting {
         Ok(waiting) => frame::page(&visitor, "同义词与主题", "/kb/words")
-            .body(html! { (proposed(&visitor, &waiting)) (synonyms(&visitor, &published)) (themes(&visitor, &published)) })
+            .body(html! { (proposed(&visitor, &waiting)) (synonyms(&visitor, &published)) (themes(&visitor, &published)) (home(&visitor, &published)) })
             .into_response(),
         Err(error) => refused(&visitor, &error),
     }
@@ -38,6 +38,7 @@ fn proposed(visitor: &Visitor, waiting: &[ProposedSynonym]) -> Markup {
                             @for (accept, label) in [("true", "接受"), ("false", "不接受")] {
                                 (form(visitor, "settle_synonym", &html! {
                                     input type="hidden" name="word" value=(one.synonym.word);
+                                    input type="hidden" name="means" value=(one.synonym.means.join("、"));
                                     input type="hidden" name="accept" value=(accept);
                                     button.plain type="submit" { (label) }
                                 }))
@@ -74,6 +75,25 @@ fn synonyms(visitor: &Visitor, published: &Published) -> Markup {
                 }
                 button type="submit" { "提出" }
                 p.hint { "另一人接受后生效。" }
+            }))
+        }
+    }
+}
+
+/// The place that the base speaks for.
+fn home(visitor: &Visitor, published: &Published) -> Markup {
+    html! {
+        section.card {
+            h2 { "本地" }
+            p.muted {
+                "没有写明地区的问题按本地的规定回答。不填则由文件推定；推不出来、"
+                "又有几个地区的规定时，请市民先选地区。"
+            }
+            (form(visitor, "home", &html! {
+                div.field { label for="home" { "本地（如云麓市）" }
+                    input id="home" type="text" name="place" maxlength="40"
+                        value=(published.home.as_deref().unwrap_or_default()); }
+                button type="submit" { "保存" }
             }))
         }
     }

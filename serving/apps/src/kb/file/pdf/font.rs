@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use encoding_rs::{BIG5, Encoding, GB18030, SHIFT_JIS};
 use lopdf::{Dictionary, Document, Object};
 
-use super::cmap::ToUnicode;
+use super::cmap::{Budget, ToUnicode};
 
 /// Most bytes that a ToUnicode map may unpack to.
 const MAX_MAP_BYTES: usize = 4 << 20;
@@ -48,24 +48,30 @@ pub(super) struct Font {
 }
 
 impl Font {
-    pub(super) fn read(document: &Document, font: &Dictionary) -> Self {
+    /// Reads a font within what the fonts of its file may still cost.
+    pub(super) fn read(document: &Document, font: &Dictionary, budget: &mut Budget) -> Self {
         let map = font
             .get_deref(b"ToUnicode", document)
             .and_then(Object::as_stream)
             .and_then(|stream| stream.decompressed_content_with_limit(MAX_MAP_BYTES))
-            .map(|bytes| ToUnicode::read(&bytes))
+            .map(|bytes| ToUnicode::read(&bytes, budget))
             .ok();
         let subtype = font
             .get_deref(b"Subtype", document)
             .and_then(Object::as_name);
         if matches!(subtype, Ok(b"Type0")) {
-            Self::composite(document, font, map)
+            Self::composite(document, font, map, budget)
         } else {
             Self::simple(document, font, map, matches!(subtype, Ok(b"Type3")))
         }
     }
 
-    fn composite(document: &Document, font: &Dictionary, map: Option<ToUnicode>) -> Self {
+    fn composite(
+        document: &Document,
+        font: &Dictionary,
+        map: Option<ToUnicode>,
+        budget: &mut Budget,
+    ) -> Self {
         let encoding = font
             .get_deref(b"Encoding", document)
             .and_then(Object::as_name);
@@ -91,7 +97,7 @@ impl Font {
         let default = descendant.and_then(|font| float(font.get_deref(b"DW", document).ok()?));
         let widths = match (descendant, codes) {
             // Widths are by glyph number, which only these codes are.
-            (Some(font), Codes::Glyphs) => composite_widths(document, font),
+            (Some(font), Codes::Glyphs) => composite_widths(document, font, budget),
             _ => HashMap::new(),
         };
         Self {
@@ -262,7 +268,11 @@ fn characters(document: &Document, font: &Dictionary) -> Vec<String> {
 }
 
 /// The widths of a composite font (9.7.4.3): `code [w …]` or `first last w`.
-fn composite_widths(document: &Document, font: &Dictionary) -> HashMap<u32, f64> {
+fn composite_widths(
+    document: &Document,
+    font: &Dictionary,
+    budget: &mut Budget,
+) -> HashMap<u32, f64> {
     let mut widths = HashMap::new();
     let Ok(listed) = font.get_deref(b"W", document).and_then(Object::as_array) else {
         return widths;
@@ -275,16 +285,21 @@ fn composite_widths(document: &Document, font: &Dictionary) -> HashMap<u32, f64>
         };
         if let Ok(list) = second.as_array() {
             for (code, object) in (first..=0xffff).zip(list) {
-                if let Some(width) = resolved(object).and_then(float) {
+                if let Some(width) = resolved(object).and_then(float)
+                    && budget.entry()
+                {
                     widths.insert(code, width);
                 }
             }
         } else if let (Ok(last), Some(width)) = (second.as_i64(), rest.next().and_then(float)) {
             for code in first..=(last.clamp(0, 0xffff) as u32) {
+                if !budget.entry() {
+                    break;
+                }
                 widths.insert(code, width);
             }
         }
-        if widths.len() > MAX_WIDTHS {
+        if widths.len() > MAX_WIDTHS || budget.is_spent() {
             break;
         }
     }

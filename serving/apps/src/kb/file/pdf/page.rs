@@ -6,6 +6,7 @@ use std::rc::Rc;
 use lopdf::content::{Content, Operation};
 use lopdf::{Dictionary, Document, Object, ObjectId};
 
+use super::cmap::Budget;
 use super::font::Font;
 use super::glyphs::{Matrix, Piece, State};
 use super::{MAX_STREAM_BYTES, bomb};
@@ -37,7 +38,10 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(super) struct Pages<'a> {
     document: &'a Document,
-    fonts: HashMap<ObjectId, Rc<Font>>,
+    /// By the address of the dictionary in the document: one that stands within a page's resources
+    /// has no number.
+    fonts: HashMap<usize, Rc<Font>>,
+    budget: Budget,
     operations: usize,
     bytes: usize,
     text_bytes: usize,
@@ -51,6 +55,7 @@ impl<'a> Pages<'a> {
         Self {
             document,
             fonts: HashMap::new(),
+            budget: Budget::default(),
             operations: 0,
             bytes: 0,
             text_bytes: 0,
@@ -102,7 +107,7 @@ impl<'a> Pages<'a> {
                 "Q" => state = saved.pop().unwrap_or(state),
                 "Tf" => {
                     state.size = state.number(&operation, 1);
-                    state.font = self.font(resources, &operation);
+                    state.font = self.font(resources, &operation)?;
                 }
                 "Do" => {
                     found.painted = true;
@@ -146,17 +151,29 @@ impl<'a> Pages<'a> {
         self.text_bytes += shown.iter().map(|piece| piece.text.len()).sum::<usize>();
     }
 
-    fn font(&mut self, resources: &Resources<'a>, operation: &Operation) -> Option<Rc<Font>> {
-        let name = operation.operands.first()?.as_name().ok()?;
-        let (id, object) = self.resource(resources, b"Font", name)?;
-        if let Some(known) = id.and_then(|id| self.fonts.get(&id)) {
-            return Some(Rc::clone(known));
+    fn font(
+        &mut self,
+        resources: &Resources<'a>,
+        operation: &Operation,
+    ) -> Result<Option<Rc<Font>>, Unreadable> {
+        let name = operation
+            .operands
+            .first()
+            .and_then(|name| name.as_name().ok());
+        let object = name.and_then(|name| self.resource(resources, b"Font", name));
+        let Some(font) = object.and_then(|object| object.as_dict().ok()) else {
+            return Ok(None);
+        };
+        let address = std::ptr::from_ref(font).addr();
+        if let Some(known) = self.fonts.get(&address) {
+            return Ok(Some(Rc::clone(known)));
         }
-        let font = Rc::new(Font::read(self.document, object.as_dict().ok()?));
-        if let Some(id) = id {
-            self.fonts.insert(id, Rc::clone(&font));
+        let font = Rc::new(Font::read(self.document, font, &mut self.budget));
+        if self.budget.is_spent() {
+            return Err(bomb());
         }
-        Some(font)
+        self.fonts.insert(address, Rc::clone(&font));
+        Ok(Some(font))
     }
 
     /// Shows a form; what is no form is a picture.
@@ -173,7 +190,7 @@ impl<'a> Pages<'a> {
             .first()
             .and_then(|name| name.as_name().ok());
         let object = name.and_then(|name| self.resource(resources, b"XObject", name));
-        let Some(stream) = object.and_then(|(_, object)| object.as_stream().ok()) else {
+        let Some(stream) = object.and_then(|object| object.as_stream().ok()) else {
             return Ok(());
         };
         let subtype = stream.dict.get(b"Subtype").and_then(Object::as_name);
@@ -200,19 +217,15 @@ impl<'a> Pages<'a> {
     }
 
     /// A named resource of the nearest dictionary that has it.
-    fn resource(
-        &self,
-        resources: &Resources<'a>,
-        kind: &[u8],
-        name: &[u8],
-    ) -> Option<(Option<ObjectId>, &'a Object)> {
+    fn resource(&self, resources: &Resources<'a>, kind: &[u8], name: &[u8]) -> Option<&'a Object> {
         resources.iter().find_map(|dictionary| {
             let named = dictionary
                 .get_deref(kind, self.document)
                 .ok()?
                 .as_dict()
                 .ok()?;
-            self.document.dereference(named.get(name).ok()?).ok()
+            let (_, object) = self.document.dereference(named.get(name).ok()?).ok()?;
+            Some(object)
         })
     }
 }

@@ -1,0 +1,69 @@
+//! What people change in a version before another one publishes it, and who may ask the base.
+
+use super::{done, named, one, show};
+use crate::args::{KbAudienceArgs, KbHeadArgs, KbRepairArgs, KbRepealArgs};
+use crate::commands::Context;
+use crate::error::Result;
+use crate::gateway::Gateway;
+use serde_json::json;
+
+pub(super) async fn repair(context: &Context, gateway: &Gateway, args: KbRepairArgs) -> Result<()> {
+    let mut body = named(gateway, &args.version).await?;
+    let deed = if args.drop {
+        "/api/kb/do/drop_repairs"
+    } else {
+        "/api/kb/do/repair"
+    };
+    body["pick"] = if args.all {
+        json!(["all"])
+    } else {
+        json!(args.pick)
+    };
+    let added = gateway.post_json(deed, &body).await?;
+    one(context, "zhisuan.kb-added/1", added, show::added)
+}
+
+/// Sends the fields that were given; the others stay as they are.
+pub(super) async fn head(context: &Context, gateway: &Gateway, args: KbHeadArgs) -> Result<()> {
+    let mut body = named(gateway, &args.version).await?;
+    for (name, value) in [
+        ("title", args.title),
+        ("head_number", args.number),
+        ("issuer", args.issuer),
+        ("place", args.place),
+        ("theme", args.theme),
+        ("declared", args.declared),
+        ("supersedes", args.supersedes),
+        ("written", args.written),
+        ("published", args.published),
+        ("effective", args.effective),
+        ("repealed", args.repealed),
+    ] {
+        if let Some(value) = value {
+            body[name] = value.into();
+        }
+    }
+    let added = gateway.post_json("/api/kb/do/head", &body).await?;
+    one(context, "zhisuan.kb-added/1", added, show::added)
+}
+
+pub(super) async fn repeal(context: &Context, gateway: &Gateway, args: KbRepealArgs) -> Result<()> {
+    let mut body = named(gateway, &args.version).await?;
+    body["from"] = args.from.into();
+    let added = gateway.post_json("/api/kb/do/repeal", &body).await?;
+    one(context, "zhisuan.kb-added/1", added, show::added)
+}
+
+pub(super) async fn audience(
+    context: &Context,
+    gateway: &Gateway,
+    args: KbAudienceArgs,
+) -> Result<()> {
+    let Some(audience) = args.audience else {
+        let base = gateway.get_json("/api/kb/base", &[]).await?;
+        return one(context, "zhisuan.kb-base/1", base, show::base);
+    };
+    let body = json!({"audience": audience});
+    let changed = gateway.post_json("/api/kb/do/audience", &body).await?;
+    done(context, changed)
+}

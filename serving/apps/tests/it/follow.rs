@@ -1,0 +1,164 @@
+//! The service follows its library at once, whatever the models do.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use zhisuan_apps::answer::{Base, Outcome};
+use zhisuan_apps::kb::{Library, VersionId};
+use zhisuan_apps::service::{Helper, ModelServer, Qa, Question};
+
+use crate::library::{NOW, add, checker, guide, library, maker};
+use crate::support::{DAY, ask};
+
+/// Longest wait for what must happen; the time that a model server may take is far longer.
+const SOON: Duration = Duration::from_secs(8);
+
+fn published(folder: &TempDir) -> (Library, VersionId) {
+    let library = library(folder);
+    let added = add(&library, "parking.txt", &guide("2024-01-01", "80"));
+    library.publish(&added.version, &maker(), NOW).unwrap();
+    (library, added.version)
+}
+
+fn helper(address: std::net::SocketAddr) -> Helper {
+    // The binary does so at its start.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Helper {
+        server: ModelServer::new(&format!("http://{address}/v1"), "key").unwrap(),
+        embedder: "vectors".to_owned(),
+        writer: None,
+        every: Duration::from_millis(30),
+    }
+}
+
+async fn until(mut there: impl AsyncFnMut() -> bool, what: &str) {
+    let looked = tokio::time::timeout(SOON, async {
+        while !there().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(looked.await.is_ok(), "{what}");
+}
+
+async fn outcome(qa: &Qa) -> Outcome {
+    let question = Question::plain("停车证每个月多少钱");
+    qa.ask(&question).await.unwrap().outcome
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_never_answers_keeps_nothing_alive() {
+    let folder = tempfile::tempdir().unwrap();
+    let (library, version) = published(&folder);
+    let qa = Qa::over_on(&library, "city", Arc::new(|| DAY)).unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let following = qa.follow(&library, "city", Some(helper(silent.local_addr().unwrap())));
+    assert_eq!(outcome(&qa).await, Outcome::Answered);
+    let (connection, _) = silent.accept().await.unwrap();
+    library.withdraw(&version, "印错了", &maker(), NOW).unwrap();
+    until(
+        async || outcome(&qa).await == Outcome::NoEvidence,
+        "withdrawn",
+    )
+    .await;
+    drop(connection);
+    following.abort();
+}
+
+/// A server whose models come and go; it counts the passages that it was asked for.
+#[derive(Default)]
+struct Served {
+    models: Vec<&'static str>,
+    passages: usize,
+}
+
+type Shared = Arc<Mutex<Served>>;
+
+async fn models(State(served): State<Shared>) -> Json<Value> {
+    let data = served.lock().unwrap().models.clone();
+    let data: Vec<Value> = data.iter().map(|id| json!({"id": id})).collect();
+    Json(json!({"data": data}))
+}
+
+async fn embeddings(State(served): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
+    let texts = asked["input"].as_array().unwrap();
+    let passages = texts
+        .iter()
+        .filter(|text| text.as_str().unwrap().starts_with("passage"));
+    served.lock().unwrap().passages += passages.count();
+    let rows: Vec<Value> = texts
+        .iter()
+        .map(|_| json!({"embedding": [1.0, 0.5]}))
+        .collect();
+    Json(json!({"data": rows}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_is_new_is_embedded_and_a_model_that_goes_is_not_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (library, _) = published(&folder);
+    let qa = Qa::over_on(&library, "city", Arc::new(|| DAY)).unwrap();
+    let served = Shared::default();
+    let router = Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/embeddings", post(embeddings))
+        .with_state(Arc::clone(&served));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let helper = helper(listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let following = qa.follow(&library, "city", Some(helper));
+    let named = async || qa.status().helpers.embedder.is_some();
+    assert!(!named().await);
+    served.lock().unwrap().models = vec!["vectors"];
+    until(named, "the model helps").await;
+    let first = served.lock().unwrap().passages;
+    assert_eq!(first, qa.status().passages);
+    let kite = "---\n标题: 风筝许可办事指南\n状态: 现行\n---\n# 风筝许可办事指南\n\n## 收费标准\n\n每只3元。\n";
+    let added = add(&library, "kite.md", kite);
+    library.publish(&added.version, &checker(), NOW).unwrap();
+    until(
+        async || qa.status().versions == 2 && named().await,
+        "both have vectors",
+    )
+    .await;
+    assert_eq!(served.lock().unwrap().passages, qa.status().passages);
+    served.lock().unwrap().models.clear();
+    until(async || !named().await, "the model is gone").await;
+    assert_eq!(outcome(&qa).await, Outcome::Answered);
+    following.abort();
+}
+
+#[test]
+fn a_base_that_cannot_be_built_anew_loses_what_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (library, version) = published(&folder);
+    let base = Base::build(library.published("city").unwrap(), None).unwrap();
+    assert_eq!(ask(&base, "停车证每个月多少钱").outcome, Outcome::Answered);
+    let kite = "---\n标题: 风筝许可办事指南\n状态: 现行\n---\n# 风筝许可办事指南\n\n## 收费标准\n\n风筝许可每只3元。\n";
+    let added = add(&library, "a-kite.md", kite);
+    library.publish(&added.version, &checker(), NOW).unwrap();
+    let both = Base::build(library.published("city").unwrap(), None).unwrap();
+    library.withdraw(&version, "印错了", &maker(), NOW).unwrap();
+    let narrowed = both.narrowed(&library.published("city").unwrap());
+    assert_eq!(
+        ask(&narrowed, "停车证每个月多少钱").outcome,
+        Outcome::NoEvidence
+    );
+    assert_eq!(
+        ask(&narrowed, "风筝许可每只多少钱").outcome,
+        Outcome::Answered
+    );
+    assert_ne!(narrowed.published().digest, both.published().digest);
+    assert!(
+        narrowed
+            .published()
+            .versions
+            .iter()
+            .all(|v| v.id != version)
+    );
+}
