@@ -8,7 +8,7 @@ use crate::output::{Format, Printer};
 use crate::words::tr;
 use serde_json::json;
 use tokio::runtime::Handle;
-use zhisuan_apps::answer::{Answer, Base, Drafts, Maker};
+use zhisuan_apps::answer::{Answer, Base, Drafts, Maker, Writer};
 use zhisuan_apps::eval::{Case, WrittenReport, run_written};
 use zhisuan_apps::service::{ModelServer, PATIENCE, RemoteWriter};
 
@@ -55,7 +55,7 @@ pub(super) fn measure(
     };
     for (name, base) in bases {
         let own = of_base(&cases, name);
-        let by = (writer, PATIENCE, runtime);
+        let by: (&dyn Writer, _, _) = (writer, PATIENCE, runtime);
         run_written(base, &own, args.as_of, by, &mut report, &mut seen);
     }
     if out.format() != Format::Table {
