@@ -7,17 +7,20 @@
 
 A file may have a weight for its questions behind `=`. Logistic regression with an L2 penalty;
 questions whose best text is the same document are held out together, ten folds. The bar is set
-where one near miss in twelve passes in the held-out folds. Python's standard library alone.
+where one near miss in fourteen passes in the held-out folds. Python's standard library alone.
 """
 
 import json
 import math
 import sys
 
-NAMES = ["lacking", "lacking share", "asked", "specific", "near", "titled", "matter", "asked matter"]
+NAMES = [
+    "lacks nothing", "lacking", "lacking share", "asked", "specific", "near", "titled", "matter",
+    "asked matter",
+]
 FOLDS = 10
 PENALTY = 3.3
-PASSING = 1 / 12
+PASSING = 1 / 14
 
 
 def solve(matrix, right):

@@ -116,7 +116,7 @@ impl Rooms {
             port: Arc::new(desk),
             access: self.kept.access.clone(),
             now: self.now.clone(),
-            secure_cookie: url.starts_with("https:"),
+            public_url: url.to_owned(),
         }
     }
 }

@@ -68,7 +68,7 @@ fn write(receiver: &Receiver<String>, file: File) {
 }
 
 /// Readable by its owner alone.
-pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options

@@ -13,6 +13,7 @@ use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use futures::{StreamExt as _, stream};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -80,11 +81,12 @@ impl State {
 
 /// What one connection is doing; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Presence(Arc<Mutex<State>>);
+pub(crate) struct Presence(Arc<Mutex<State>>, Option<SocketAddr>);
 
 impl Presence {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new(State::new(Instant::now()))))
+        let state = State::new(Instant::now());
+        Self(Arc::new(Mutex::new(state)), None)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -127,6 +129,10 @@ pub(crate) async fn attended(
     let Some(ConnectInfo(presence)) = presence.cloned() else {
         return next.run(request).await;
     };
+    // Application pages know the address in the usual form, and nothing of this listener.
+    if let Some(from) = presence.1 {
+        request.extensions_mut().insert(ConnectInfo(from));
+    }
     let serving = presence.serve(request.version() == Version::HTTP_2);
     let response = next.run(request).await;
     if response.body().size_hint().exact().is_some() {
@@ -197,12 +203,13 @@ where
     }
 }
 
-impl<L: Listener> Connected<IncomingStream<'_, Watching<L>>> for Presence
+impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, Watching<L>>> for Presence
 where
     L::Io: Sync,
 {
     fn connect_info(stream: IncomingStream<'_, Watching<L>>) -> Self {
-        stream.io().presence.clone()
+        let Presence(state, _) = &stream.io().presence;
+        Self(Arc::clone(state), Some(*stream.remote_addr()))
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod assets;
 pub mod chart;
+pub mod cookie;
 pub mod headers;
 mod page;
 pub mod parts;

@@ -62,6 +62,12 @@ pub(super) fn xlsx(text: &str) -> Result<Vec<u8>> {
     let links = format!("{office}/officeDocument/2006/relationships");
     archive(&[
         (
+            "_rels/.rels",
+            &format!(
+                "<Relationships xmlns=\"{office}/package/2006/relationships\"><Relationship Id=\"rId1\" Type=\"{links}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+            ),
+        ),
+        (
             "xl/workbook.xml",
             &format!(
                 "<workbook xmlns=\"{main}\" xmlns:r=\"{links}\"><sheets><sheet name=\"1\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"

@@ -4,7 +4,8 @@ use crate::none;
 use crate::tree::Tree;
 
 /// Crate, and what it may use of ours. The two last may use everything.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
+    ("zhisuan-chain", &[]),
     ("zhisuan-proto", &[]),
     ("zhisuan-core", &[]),
     ("zhisuan-engine", &[]),
@@ -15,8 +16,8 @@ const EDGES: [(&str, &[&str]); 10] = [
         &["zhisuan-core", "zhisuan-proto", "zhisuan-web"],
     ),
     ("zhisuan-worker", &["zhisuan-engine", "zhisuan-proto"]),
-    ("zhisuan-serving", &["zhisuan-engine", "zhisuan-proto"]),
-    ("zhisuan-apps", &["zhisuan-web"]),
+    ("zhisuan-serving", &["zhisuan-chain", "zhisuan-engine", "zhisuan-proto"]),
+    ("zhisuan-apps", &["zhisuan-chain", "zhisuan-web"]),
     (
         "zhisuan-fuzz",
         &["zhisuan-apps", "zhisuan-engine", "zhisuan-serving"],

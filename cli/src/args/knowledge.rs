@@ -44,6 +44,8 @@ pub(crate) enum KbVerb {
     Search(KbSearchArgs),
     #[command(about = tr("待办:没答上来的、评价低的", "work: unanswered questions, low ratings"))]
     Items(KbItemsArgs),
+    #[command(about = tr("冲突:现行文件里说法不一的句子", "contradictions between texts in force"))]
+    Conflicts(KbConflictsArgs),
     #[command(about = tr("同义词:查看、提出、核对", "synonyms: see, propose, settle"))]
     Synonyms(KbSynonymsArgs),
     #[command(about = tr("关闭或打开一个主题", "switch a theme off or on"))]
@@ -194,6 +196,14 @@ pub(crate) struct KbItemsArgs {
     pub(crate) expected: Option<String>,
     #[arg(long, value_name = "TEXT", requires = "expected", help = tr("回归题的问题", "the regression's question"))]
     pub(crate) question: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KbConflictsArgs {
+    #[arg(long, value_name = "DATE", help = tr("按哪一天,默认今天", "as of this day, today by default"))]
+    pub(crate) as_of: Option<String>,
+    #[arg(long, value_name = "ID", help = tr("把这一处转为待办", "make work of this one"))]
+    pub(crate) work: Option<String>,
 }
 
 #[derive(Args)]

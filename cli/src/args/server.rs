@@ -5,6 +5,10 @@ use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// Days for which answers are kept: a little more than the six months that logs of a network
+/// service must be kept at least (网络安全法).
+const KEEP_DAYS: u32 = 190;
+
 #[derive(Args)]
 pub(crate) struct UpArgs {
     #[arg(long, value_name = "DIR", help = tr("数据文件夹,默认 ~/.local/share/zhisuan", "data folder, ~/.local/share/zhisuan by default"))]
@@ -15,6 +19,10 @@ pub(crate) struct UpArgs {
     pub(crate) gateway_listen: SocketAddr,
     #[arg(long, value_name = "DIR", help = tr("知识库文件夹,默认 ./examples/knowledge(如有)", "knowledge folder, ./examples/knowledge if present"))]
     pub(crate) knowledge: Option<PathBuf>,
+    #[arg(long, value_name = "DAYS", default_value_t = KEEP_DAYS, help = tr("问答存档保留几天,0 为一直保留", "days for which answers are kept, 0 for ever"))]
+    pub(crate) keep_answers: u32,
+    #[arg(long, value_name = "URL", help = tr("从外部打开网关页面的地址;https 时会话 Cookie 只走加密连接", "address of the gateway's pages as seen from outside; with https the session cookie is Secure"))]
+    pub(crate) gateway_public_url: Option<String>,
     #[arg(long, help = tr("允许运行用户自己的程序", "allow users' own programs"))]
     pub(crate) allow_commands: bool,
     #[arg(long, value_name = "KIND:COUNT:MIB", help = tr("加上模拟设备(没有真卡,只供试用调度)", "add simulated devices (no real cards, to try scheduling)"))]
@@ -83,6 +91,10 @@ pub(crate) struct GatewayArgs {
     pub(crate) knowledge: Option<PathBuf>,
     #[arg(long, value_name = "DIR", help = tr("保存知识库的数据文件夹;不给则用临时文件夹", "data folder that keeps the knowledge base; a temporary one by default"))]
     pub(crate) data_dir: Option<PathBuf>,
+    #[arg(long, value_name = "DAYS", default_value_t = KEEP_DAYS, help = tr("问答存档保留几天,0 为一直保留", "days for which answers are kept, 0 for ever"))]
+    pub(crate) keep_answers: u32,
+    #[arg(long, value_name = "URL", help = tr("从外部打开页面的地址;https 时会话 Cookie 只走加密连接", "address of the pages as seen from outside; with https the session cookie is Secure"))]
+    pub(crate) public_url: Option<String>,
     #[arg(long, value_name = "N", default_value_t = 256, help = tr("同时处理的请求数", "requests in flight"))]
     pub(crate) max_inflight: usize,
     #[arg(long, value_name = "FILE", help = tr("运维设置(限额、排队、过滤、标识、审计、追踪),见 docs/gateway.md", "operations: limits, queue, filter, labels, audit, traces; see docs/gateway.md"))]

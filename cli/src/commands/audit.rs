@@ -6,12 +6,22 @@ use crate::error::{Exit, Failure, Result};
 use crate::output::Document;
 use crate::words::{say, tr};
 use serde_json::json;
-use zhisuan_serving::verify_audit;
+use zhisuan_serving::{Verified, VerifyError, verify_audit};
 
 pub(super) fn run(context: &Context, args: AuditArgs) -> Result<Exit> {
     let AuditVerb::Verify(args) = args.verb;
-    let verified = verify_audit(&args.path)
-        .map_err(|error| Failure::new(Exit::Failed, error.code(), error.to_string()))?;
+    tell(context, "zhisuan.audit/1", verify_audit(&args.path))?;
+    Ok(Exit::Done)
+}
+
+/// Says whether a chain of events holds.
+pub(super) fn tell(
+    context: &Context,
+    schema: &'static str,
+    verified: std::result::Result<Verified, VerifyError>,
+) -> Result<()> {
+    let verified =
+        verified.map_err(|error| Failure::new(Exit::Failed, error.code(), error.to_string()))?;
     context.out.note(&say!(
         "{} 条记录,链条完整",
         "{} events, and the chain holds",
@@ -29,12 +39,11 @@ pub(super) fn run(context: &Context, args: AuditArgs) -> Result<Exit> {
         "keep this hash elsewhere: it proves later that nothing was cut off",
     ));
     context.out.document(Document {
-        schema: "zhisuan.audit/1",
+        schema,
         value: json!({
             "events": verified.events, "first": verified.first, "head": verified.head,
         }),
         tables: Vec::new(),
-        name: verified.head.clone(),
-    })?;
-    Ok(Exit::Done)
+        name: verified.head,
+    })
 }

@@ -5,7 +5,9 @@ mod look;
 mod show;
 
 use super::{Context, text_or_stdin};
-use crate::args::{KbAddArgs, KbArgs, KbItemsArgs, KbSearchArgs, KbSynonymsArgs, KbVerb};
+use crate::args::{
+    KbAddArgs, KbArgs, KbConflictsArgs, KbItemsArgs, KbSearchArgs, KbSynonymsArgs, KbVerb,
+};
 use crate::error::{Exit, Failure, Result};
 use crate::gateway::Gateway;
 use crate::output::table::Table;
@@ -33,14 +35,7 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
             one(context, "zhisuan.kb-findings/1", version, show::findings)?;
         }
         KbVerb::Repair(args) => change::repair(context, &gateway, args).await?,
-        KbVerb::Publish(args) => {
-            let mut body = named(&gateway, &args.version).await?;
-            body["seen"] = args.seen.unwrap_or_default().into();
-            done(
-                context,
-                gateway.post_json("/api/kb/do/publish", &body).await?,
-            )?;
-        }
+        KbVerb::Publish(args) => change::publish(context, &gateway, args).await?,
         KbVerb::Withdraw(args) => {
             let mut body = named(&gateway, &args.version).await?;
             body["reason"] = args.reason.into();
@@ -61,6 +56,7 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
         KbVerb::Audience(args) => change::audience(context, &gateway, args).await?,
         KbVerb::Search(args) => search(context, &gateway, args).await?,
         KbVerb::Items(args) => items(context, &gateway, args).await?,
+        KbVerb::Conflicts(args) => conflicts(context, &gateway, args).await?,
         KbVerb::Synonyms(args) => synonyms(context, &gateway, args).await?,
         KbVerb::Theme(args) => {
             let body = json!({"theme": args.theme, "closed": args.close});
@@ -79,7 +75,10 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
             }
         }
         #[cfg(feature = "server")]
-        KbVerb::Verify(args) => verify(context, &args.path)?,
+        KbVerb::Verify(args) => {
+            let verified = zhisuan_apps::audit::verify(&args.path);
+            super::audit::tell(context, "zhisuan.kb-audit/1", verified)?;
+        }
         KbVerb::Replay(args) => {
             let path = format!("/api/qa/answers/{}/replay", plain(&args.id)?);
             let replayed = gateway.get_json(&path, &[]).await?;
@@ -173,6 +172,25 @@ async fn items(context: &Context, gateway: &Gateway, args: KbItemsArgs) -> Resul
     list(context, "zhisuan.kb-work-list/1", &found, show::work)
 }
 
+async fn conflicts(context: &Context, gateway: &Gateway, args: KbConflictsArgs) -> Result<()> {
+    let day = args.as_of.unwrap_or_default();
+    if let Some(id) = args.work {
+        let body = json!({"id": id, "as_of": day});
+        return done(
+            context,
+            gateway.post_json("/api/kb/do/conflict_work", &body).await?,
+        );
+    }
+    let query = [("as_of", day.as_str())];
+    let found = gateway.get_json("/api/kb/conflicts", &query).await?;
+    list(
+        context,
+        "zhisuan.kb-conflict-list/1",
+        &found,
+        show::conflicts,
+    )
+}
+
 async fn synonyms(context: &Context, gateway: &Gateway, args: KbSynonymsArgs) -> Result<()> {
     if let Some(proposed) = args.propose {
         let (word, means) = proposed.split_once('=').unwrap_or((&proposed, ""));
@@ -202,25 +220,6 @@ async fn synonyms(context: &Context, gateway: &Gateway, args: KbSynonymsArgs) ->
     }
     let found = gateway.get_json("/api/kb/words", &[]).await?;
     one(context, "zhisuan.kb-words/1", found, show::words)
-}
-
-#[cfg(feature = "server")]
-fn verify(context: &Context, path: &std::path::Path) -> Result<()> {
-    let verified = zhisuan_apps::audit::verify(path)
-        .map_err(|error| Failure::new(Exit::Failed, error.code(), error.to_string()))?;
-    context.out.note(&say!(
-        "{} 条记录,链条完整",
-        "{} events, and the chain holds",
-        verified.events
-    ));
-    context.out.document(Document {
-        schema: "zhisuan.kb-audit/1",
-        value: json!({
-            "events": verified.events, "first": verified.first, "head": verified.head,
-        }),
-        tables: Vec::new(),
-        name: verified.head,
-    })
 }
 
 fn text(value: &Value) -> &str {

@@ -15,6 +15,7 @@ mod deploy;
 mod embedder;
 #[cfg(feature = "server")]
 mod eval;
+#[cfg(feature = "server")]
 mod kb;
 mod key;
 mod list;

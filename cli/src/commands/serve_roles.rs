@@ -4,7 +4,7 @@ use super::{Context, submit};
 use crate::args::{GatewayArgs, SchedulerArgs, WorkerArgs};
 use crate::config::As;
 use crate::error::{Exit, Failure, Result};
-use crate::roles::knowledge::Knowledge;
+use crate::roles::knowledge::{Knowledge, KnowledgeOptions};
 use crate::roles::{self, not_started};
 use crate::stop;
 use crate::units;
@@ -143,7 +143,15 @@ async fn own_knowledge(
     };
     let ca = Some(context.settings.get("ca")).filter(|ca| !ca.is_empty());
     let scheduler = context.settings.get("scheduler");
-    let knowledge = Knowledge::open(&data, args.knowledge.as_deref(), scheduler, ca).await?;
+    let knowledge = Knowledge::open(KnowledgeOptions {
+        data: &data,
+        folder: args.knowledge.as_deref(),
+        keep_days: args.keep_answers,
+        public_url: args.public_url.as_deref(),
+        scheduler,
+        ca,
+    })
+    .await?;
     Ok(Some((knowledge, kept)))
 }
 

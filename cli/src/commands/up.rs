@@ -58,6 +58,8 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
             Some(folder) => Some(folder),
             None => examples::provide("knowledge", data.path())?,
         },
+        keep_days: args.keep_answers,
+        public_url: args.gateway_public_url,
         catalogue: args.catalogue,
         allow_commands: args.allow_commands,
         simulated: devices,

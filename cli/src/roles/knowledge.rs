@@ -9,8 +9,9 @@ use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
 use jiff::Timestamp;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use zhisuan_apps::audit::Chain;
 use zhisuan_apps::kb::{Audience, Library};
@@ -28,42 +29,64 @@ const CONTEXT: u32 = 8192;
 /// Used as soon as somebody serves it.
 const EMBEDDER: &str = "multilingual-e5-small";
 
+/// Between looks for answers that were kept long enough.
+const DAILY: Duration = Duration::from_hours(24);
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+/// What the service is told.
+pub(crate) struct KnowledgeOptions<'a> {
+    /// Folder that keeps the library and the log of answers.
+    pub(crate) data: &'a Path,
+    /// Texts to bring in.
+    pub(crate) folder: Option<&'a Path>,
+    /// Days for which answers are kept; 0 for ever.
+    pub(crate) keep_days: u32,
+    /// Where people reach the pages, if that is not the gateway's own address.
+    pub(crate) public_url: Option<&'a str>,
+    /// Knows the staff's keys.
+    pub(crate) scheduler: &'a str,
+    pub(crate) ca: Option<&'a str>,
+}
+
 /// The service.
 pub(crate) struct Knowledge {
     library: Library,
     qa: Qa,
     site: Site,
     secret: String,
+    /// Brought in as soon as pages are reached.
+    folder: Option<PathBuf>,
+    keep_days: u32,
     following: Option<JoinHandle<()>>,
+    /// Reads the folder, and later forgets old answers.
+    keeping: Option<JoinHandle<()>>,
 }
 
 impl Knowledge {
-    /// Opens the library below a data folder and brings a folder's texts in: clean ones are
-    /// published, suspicious ones wait for a person.
-    pub(crate) async fn open(
-        data: &Path,
-        folder: Option<&Path>,
-        scheduler: &str,
-        ca: Option<&str>,
-    ) -> Result<Self> {
-        let (data, folder) = (data.to_owned(), folder.map(Path::to_owned));
-        let opened = spawn_blocking(move || library(&data, folder.as_deref())).await;
+    /// Opens the library below a data folder. Texts are read when [`Knowledge::follow`] says that
+    /// somebody listens; until then and meanwhile the service says so.
+    pub(crate) async fn open(options: KnowledgeOptions<'_>) -> Result<Self> {
+        let data = options.data.to_owned();
+        let opened = spawn_blocking(move || library(&data)).await;
         let (library, qa) = opened.map_err(|error| broken(&error))??;
         let secret = secret()?;
-        let desk = Desk::new(
-            library.clone(),
-            BASE,
-            Arc::new(SchedulerDoor::new(scheduler, ca)),
-        );
+        let door = SchedulerDoor::new(options.scheduler, options.ca);
+        let desk = Desk::new(library.clone(), BASE, Arc::new(door));
         let site = Site::new(qa.clone())
             .with_desk(desk)
             .behind_gateway(&secret);
+        if let Some(url) = options.public_url {
+            site.published_at(url);
+        }
         Ok(Self {
             library,
             qa,
             site,
             secret,
+            folder: options.folder.map(Path::to_owned),
+            keep_days: options.keep_days,
             following: None,
+            keeping: None,
         })
     }
 
@@ -97,6 +120,11 @@ impl Knowledge {
         let following = self.qa.follow(&self.library, BASE, helper);
         if let Some(earlier) = self.following.replace(following) {
             earlier.abort();
+        }
+        if self.keeping.is_none() {
+            let (library, qa) = (self.library.clone(), self.qa.clone());
+            let kept = keep(library, qa, self.folder.take(), self.keep_days);
+            self.keeping = Some(tokio::spawn(kept));
         }
         Ok(())
     }
@@ -138,45 +166,84 @@ impl Knowledge {
 
 impl Drop for Knowledge {
     fn drop(&mut self) {
-        if let Some(following) = &self.following {
-            following.abort();
+        for task in self.following.iter().chain(&self.keeping) {
+            task.abort();
         }
     }
 }
 
-fn library(data: &Path, folder: Option<&Path>) -> Result<(Library, Qa)> {
+/// Brings a folder in: clean texts are published, suspicious ones wait for a person. Then forgets
+/// answers that were kept long enough, once a day.
+async fn keep(library: Library, qa: Qa, folder: Option<PathBuf>, keep_days: u32) {
+    if let Some(folder) = folder {
+        let into = library.clone();
+        let read = spawn_blocking(move || import(&into, &folder)).await;
+        match read.map_err(|error| broken(&error)) {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) | Err(failure) => {
+                tracing::error!(%failure, "the folder was not brought in; the base stays as it was");
+            }
+        }
+    }
+    qa.caught_up(&library, BASE).await;
+    qa.reading(false);
+    if keep_days == 0 {
+        return;
+    }
+    loop {
+        let into = library.clone();
+        let now_ms = Timestamp::now().as_millisecond();
+        let before_ms = now_ms - i64::from(keep_days) * DAY_MS;
+        let dropped = spawn_blocking(move || into.drop_answers(BASE, before_ms, now_ms)).await;
+        match dropped {
+            Ok(Ok(0)) => {}
+            Ok(Ok(dropped)) => tracing::info!(dropped, keep_days, "old answers were forgotten"),
+            Ok(Err(error)) => tracing::error!(%error, "old answers are not forgotten yet"),
+            Err(error) => tracing::error!(%error, "old answers are not forgotten yet"),
+        }
+        tokio::time::sleep(DAILY).await;
+    }
+}
+
+fn library(data: &Path) -> Result<(Library, Qa)> {
     std::fs::create_dir_all(data)?;
     let chain = Chain::open(&data.join("answers"))?;
     let library = Library::open_with(&data.join("library.sqlite"), Some(chain))
         .map_err(|error| broken(&error))?;
-    let now_ms = Timestamp::now().as_millisecond();
-    let person = Person::both("import", "目录导入");
     if library.bases().iter().all(|base| base.name != BASE) {
+        let now_ms = Timestamp::now().as_millisecond();
         library
-            .put_base(BASE, "政务知识库", &Audience::Public, &person, now_ms)
+            .put_base(BASE, "政务知识库", &Audience::Public, &importer(), now_ms)
             .map_err(|error| broken(&error))?;
     }
-    if let Some(folder) = folder {
-        let imported = library
-            .import_folder(BASE, folder, &person, now_ms)
-            .map_err(|error| broken(&error))?;
-        tracing::info!(
-            published = imported.published.len(),
-            unchanged = imported.unchanged,
-            "texts of the folder"
-        );
-        for (version, findings) in &imported.quarantined {
-            tracing::warn!(%version, findings, "waits for a person: see the knowledge console");
-        }
-        for version in &imported.waiting {
-            tracing::warn!(%version, "a new version of a text that is law: another person publishes it");
-        }
-        for left_out in &imported.left_out {
-            tracing::warn!(file = %left_out.file, reason = %left_out.reason, "left out");
-        }
-    }
-    let qa = Qa::over(&library, BASE).map_err(|error| broken(&error))?;
+    let qa = Qa::before_reading(&library, BASE).map_err(|error| broken(&error))?;
     Ok((library, qa))
+}
+
+fn importer() -> Person {
+    Person::both("import", "目录导入")
+}
+
+fn import(library: &Library, folder: &Path) -> Result<()> {
+    let now_ms = Timestamp::now().as_millisecond();
+    let imported = library
+        .import_folder(BASE, folder, &importer(), now_ms)
+        .map_err(|error| broken(&error))?;
+    tracing::info!(
+        published = imported.published.len(),
+        unchanged = imported.unchanged,
+        "texts of the folder"
+    );
+    for (version, findings) in &imported.quarantined {
+        tracing::warn!(%version, findings, "waits for a person: see the knowledge console");
+    }
+    for version in &imported.waiting {
+        tracing::warn!(%version, "a new version of a text that is law: another person publishes it");
+    }
+    for left_out in &imported.left_out {
+        tracing::warn!(file = %left_out.file, reason = %left_out.reason, "left out");
+    }
+    Ok(())
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Failure {

@@ -1,6 +1,6 @@
 //! Scheduler, worker and gateway in one process, started and stopped in order.
 
-use super::knowledge::Knowledge;
+use super::knowledge::{Knowledge, KnowledgeOptions};
 use super::operations::with_audit;
 use super::{cache_dir, hub, node_name, not_started};
 use crate::client::Client;
@@ -21,6 +21,10 @@ pub(crate) struct StackOptions {
     pub(crate) listen: SocketAddr,
     pub(crate) gateway_listen: SocketAddr,
     pub(crate) knowledge: Option<PathBuf>,
+    /// Days for which answers are kept; 0 for ever.
+    pub(crate) keep_days: u32,
+    /// Where people reach the gateway's pages, if that is not its own address.
+    pub(crate) public_url: Option<String>,
     pub(crate) catalogue: Option<PathBuf>,
     pub(crate) allow_commands: bool,
     pub(crate) simulated: Vec<SimulatedDevice>,
@@ -60,8 +64,15 @@ impl Stack {
         .await
         .map_err(|error| not_started(tr("工作节点", "the worker"), error.code(), &error))?;
         let folder = options.data_dir.join("knowledge");
-        let mut knowledge =
-            Knowledge::open(&folder, options.knowledge.as_deref(), &url, None).await?;
+        let mut knowledge = Knowledge::open(KnowledgeOptions {
+            data: &folder,
+            folder: options.knowledge.as_deref(),
+            keep_days: options.keep_days,
+            public_url: options.public_url.as_deref(),
+            scheduler: &url,
+            ca: None,
+        })
+        .await?;
         let gateway = zhisuan_serving::start(zhisuan_serving::Options {
             listen: options.gateway_listen,
             scheduler_url: url,

@@ -30,8 +30,8 @@ pub(crate) struct Console {
     pub(crate) port: Arc<dyn ConsolePort>,
     pub(crate) access: Access,
     pub(crate) now: NowMs,
-    /// Whether browsers come by HTTPS: the cookie is then kept off plain connections.
-    pub(crate) secure_cookie: bool,
+    /// Where browsers come: by HTTPS the cookie is kept off plain connections.
+    pub(crate) public_url: String,
 }
 
 /// The pages, their assets and their headers; has no fallback, so it can be merged with others.

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 use zhisuan_web::parts::{self, Tone};
-use zhisuan_web::{Page, html};
+use zhisuan_web::{Page, cookie, html};
 
 const SESSION_S: i64 = 12 * 3600;
 
@@ -70,10 +70,5 @@ pub(super) async fn leave(State(console): State<Console>, headers: HeaderMap) ->
 }
 
 fn cookie_line(console: &Console, value: &str, seconds: i64) -> String {
-    let secure = if console.secure_cookie {
-        "; Secure"
-    } else {
-        ""
-    };
-    format!("{COOKIE_NAME}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+    cookie::session(COOKIE_NAME, value, seconds, &console.public_url)
 }

@@ -213,7 +213,7 @@ pub(super) fn bench() -> Bench {
         port: Arc::new(FakePort),
         access: access.clone(),
         now: clock.now(),
-        secure_cookie: false,
+        public_url: String::new(),
     };
     Bench {
         router: router(console),

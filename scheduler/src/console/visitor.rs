@@ -3,7 +3,7 @@
 use super::{Console, frame};
 use crate::access::{Caller, Denied, Role};
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -68,12 +68,7 @@ fn identify(headers: &HeaderMap, console: &Console) -> Result<Caller, Denied> {
 
 /// The session cookie that the browser sent.
 pub(super) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
+    zhisuan_web::cookie::sent(headers, COOKIE_NAME)
 }
 
 pub(super) fn wants_json(uri: &Uri) -> bool {

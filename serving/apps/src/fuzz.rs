@@ -93,13 +93,17 @@ pub fn docx(data: &[u8]) {
 
 /// An XLSX file, or its [`XLSX_PARTS`].
 pub fn xlsx(data: &[u8]) {
-    let types = br#"<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="xml" ContentType="application/xml"/></Types>"#;
+    office("a.xlsx", &XLSX_PARTS, &xlsx_links(), data);
+}
+
+/// The parts that lead from the package to the [`XLSX_PARTS`].
+fn xlsx_links() -> [(&'static str, &'static [u8]); 2] {
+    let package = br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#;
     let links = br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings" Target="sharedStrings.xml"/><Relationship Id="rId3" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/></Relationships>"#;
-    let fixed: [(&str, &[u8]); 2] = [
-        ("[Content_Types].xml", types),
+    [
+        ("_rels/.rels", package),
         ("xl/_rels/workbook.xml.rels", links),
-    ];
-    office("a.xlsx", &XLSX_PARTS, &fixed, data);
+    ]
 }
 
 /// Reads an archive as it is; other input is the parts of one with NUL bytes between them, so that

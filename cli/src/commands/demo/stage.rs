@@ -52,6 +52,8 @@ impl Stage {
             listen: any,
             gateway_listen: any,
             knowledge: Some(found("knowledge", data.path())?),
+            keep_days: 0,
+            public_url: None,
             catalogue: None,
             allow_commands: false,
             simulated: Vec::new(),

@@ -1,11 +1,22 @@
 //! What people change in a version before another one publishes it, and who may ask the base.
 
 use super::{done, named, one, show};
-use crate::args::{KbAudienceArgs, KbHeadArgs, KbRepairArgs, KbRepealArgs};
+use crate::args::{KbAudienceArgs, KbHeadArgs, KbPublishArgs, KbRepairArgs, KbRepealArgs};
 use crate::commands::Context;
 use crate::error::Result;
 use crate::gateway::Gateway;
 use serde_json::json;
+
+pub(super) async fn publish(
+    context: &Context,
+    gateway: &Gateway,
+    args: KbPublishArgs,
+) -> Result<()> {
+    let mut body = named(gateway, &args.version).await?;
+    body["seen"] = args.seen.unwrap_or_default().into();
+    let published = gateway.post_json("/api/kb/do/publish", &body).await?;
+    done(context, published)
+}
 
 pub(super) async fn repair(context: &Context, gateway: &Gateway, args: KbRepairArgs) -> Result<()> {
     let mut body = named(gateway, &args.version).await?;

@@ -236,6 +236,35 @@ pub(super) fn work(items: &[Value]) -> Table {
     table
 }
 
+/// A row for each side; the work stands beside the first.
+pub(super) fn conflicts(items: &[Value]) -> Table {
+    let mut table = Table::new(&[
+        tr("编号", "ID"),
+        tr("数值", "VALUE"),
+        tr("版本", "VERSION"),
+        tr("句子", "SENTENCE"),
+        tr("待办", "WORK"),
+    ]);
+    for item in items {
+        let mut id = cell(&item["id"]);
+        let mut work = match item["work"].as_i64() {
+            Some(work) => work.to_string().into(),
+            None => Cell::from(String::new()),
+        };
+        for side in each(&item["sides"]) {
+            let version = &side["version"];
+            table.row(vec![
+                std::mem::replace(&mut id, String::new().into()),
+                cell(&side["value"]),
+                format!("{}@{}", text(&version["document"]), version["number"]).into(),
+                cell(&side["sentence"]),
+                std::mem::replace(&mut work, String::new().into()),
+            ]);
+        }
+    }
+    table
+}
+
 pub(super) fn words(value: &Value) -> Vec<Table> {
     let mut table = Table::new(&[
         tr("市民的说法", "WORD"),

@@ -5,12 +5,11 @@ use jiff::civil::Date;
 
 use super::base::Base;
 use super::cite::verified;
-use super::clash::clash;
-use super::evidence::{Gap, Grade, SIGNALS, judge, nearest, select, signals, weigh};
+use super::evidence::{Gap, Grade, SIGNALS, SentenceView, judge, nearest, select, signals, weigh};
 use super::find::{Candidate, Limits};
 use super::question::{Question, agree};
 use super::record::{Asked, Citation, Conflict, Sentence, Side};
-use crate::kb::State;
+use crate::kb::{State, Statement, Version, matter};
 use crate::retrieve::fold;
 
 /// A text that passed the gate counts as another meaning of the question when it is this near to
@@ -156,15 +155,28 @@ impl Base {
         let others = passed.iter().filter(|other| {
             other.candidate.version != best.candidate.version && other.candidate.state.holds()
         });
+        let versions = &self.published.versions;
+        let stated = |version: &Version, sentence: &SentenceView| {
+            Statement::of(version.text.get(sentence.span.clone())?)
+        };
+        let mine = versions.get(best.candidate.version);
+        let Some((mine, mine_stated)) = mine.and_then(|mine| Some((mine, stated(mine, own)?)))
+        else {
+            return Vec::new();
+        };
         let mut found = Vec::new();
-        for other in others {
-            let mut sentences = other.candidate.view.sentences.iter();
-            let against = sentences.find_map(|s| Some((s, clash(&own.folded, &s.folded)?)));
-            let versions = &self.published.versions;
-            let pair = versions
-                .get(best.candidate.version)
-                .zip(versions.get(other.candidate.version));
-            let (Some((sentence, (left, right))), Some((mine, theirs))) = (against, pair) else {
+        for theirs in others {
+            let sentences = &theirs.candidate.view.sentences;
+            let Some(theirs) = versions.get(theirs.candidate.version) else {
+                continue;
+            };
+            let same = matter(&mine.head.title) == matter(&theirs.head.title);
+            let against = sentences.iter().find_map(|sentence| {
+                let theirs = stated(theirs, sentence)?;
+                let (left, right) = mine_stated.against(&theirs, same)?;
+                Some((sentence, left.to_owned(), right.to_owned()))
+            });
+            let Some((sentence, left, right)) = against else {
                 continue;
             };
             let side = |value: String, version, sentence| {

@@ -40,7 +40,9 @@ impl Base {
         let mut said = self.answered(asked, &question);
         if said.sentences.is_empty() && said.reason != "other_place" {
             let mended = self.read(&question.folded, asked, true);
-            let routed = question::route(&mended.folded, has_matter);
+            // A reading that was guessed sends nobody away.
+            let routed = question::route(&mended.folded, has_matter)
+                .filter(|route| !matches!(route, Route::Chatter | Route::Greeting));
             if mended.folded != question.folded {
                 let again = match routed {
                     Some(route) => Said::routed(route),
@@ -156,6 +158,10 @@ impl Base {
             .iter()
             .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));
         let asking: Vec<&Question> = asking.filter(|part| !part.matters.is_empty()).collect();
+        // The other clauses of a question that asks once are its story: it is judged as a whole.
+        if asking.len() < 2 {
+            return finished(whole, limits);
+        }
         let answers: Vec<_> = asking
             .iter()
             .map(|part| {
@@ -168,10 +174,7 @@ impl Base {
             })
             .collect();
         let passed = answers.iter().filter(|answer| answer.is_ok()).count();
-        if passed == 0 || (asking.len() < 2 && whole.is_ok()) {
-            return finished(whole, limits);
-        }
-        if passed < answers.len() && whole.is_ok() && asking.len() < 2 {
+        if passed == 0 {
             return finished(whole, limits);
         }
         let missing: Vec<&str> = asking

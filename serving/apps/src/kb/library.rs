@@ -7,6 +7,7 @@
 mod add;
 mod answers;
 mod change;
+mod conflicts;
 mod desk;
 mod error;
 mod import;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 
 pub use add::{Add, Added};
+pub use conflicts::OpenConflict;
 pub use error::LibraryError;
 pub use import::{Imported, LeftOut};
 pub use info::{Opened, VersionInfo};
@@ -121,24 +123,6 @@ impl Library {
     /// Tells when something is published, so that caches can be dropped.
     pub fn changes(&self) -> Changes {
         Changes(self.0.generation.subscribe())
-    }
-
-    /// Takes in what another program wrote to the same file, such as `zhisuan kb` beside a running
-    /// service; true where there was something. Cheap when there was nothing: call it now and then.
-    pub fn refresh(&self) -> Result<bool, LibraryError> {
-        let mut desk = self.desk();
-        if !desk.changed_elsewhere()? {
-            return Ok(false);
-        }
-        for info in bases(desk.store.read())? {
-            let published = desk.load(&info.name)?;
-            let known = self.published(&info.name);
-            if known.is_none_or(|known| known.digest != published.digest) {
-                self.shelve(&desk.store, &info.name, published)?;
-            }
-        }
-        self.tell_chain(&desk.store)?;
-        Ok(true)
     }
 
     /// Makes a base, or changes who may ask it.

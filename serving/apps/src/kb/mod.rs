@@ -14,21 +14,22 @@ mod passage;
 mod passages;
 mod published;
 mod quality;
+mod quantity;
 mod script;
 mod state;
 mod store;
 mod timeline;
 mod version;
 
-pub use conflict::{Claim, Contradiction, Fact, Value, contradict, contradictions, fact, matter};
+pub use conflict::{Claim, Contradiction, Statement, contradictions, matter};
 pub use extract::{Block, BlockKind, Extract, Format, Origin, ReadFault, ReadFaultKind};
 pub use file::{MAX_FILE_BYTES, Unreadable, read};
 pub use finding::{Finding, FindingKind, Repair, Severity};
 pub use head::{Declared, HandOver, Head, Period, head_end, read_head};
 pub use known::{Known, Stage};
 pub use library::{
-    Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, Opened, Said,
-    VersionInfo,
+    Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, OpenConflict,
+    Opened, Said, VersionInfo,
 };
 pub use mask::{Masked, MaskedKind, mask, mask_published};
 pub use passage::{Passage, SectionKind};
@@ -36,6 +37,7 @@ pub use passages::passages;
 pub use published::{Published, Synonym};
 pub use quality::{RepairFault, Repaired, Sketch, examine, repair, repaired, repaired_extract};
 pub(crate) use quality::{shown_finding, shown_repair};
+pub use script::fold;
 pub use state::State;
 pub use store::{
     Audience, BaseInfo, Entry, Feedback, KeptAnswer, ProposedSynonym, Regression, StoreError,
@@ -43,3 +45,6 @@ pub use store::{
 };
 pub use timeline::{Days, Standing, days};
 pub use version::{SourceFile, Version, VersionId};
+
+pub(crate) use quantity::{Quantity, quantities};
+pub(crate) use script::is_han;

@@ -1,5 +1,6 @@
 //! What answers come from at one moment: immutable, named by a digest.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -43,5 +44,17 @@ impl Published {
         self.closed_themes
             .iter()
             .any(|closed| bare(closed) == theme)
+    }
+
+    /// The themes of the texts, and those that are closed, each once as it was first written.
+    pub fn themes(&self) -> Vec<&str> {
+        let texts = self.versions.iter();
+        let told = texts.filter_map(|version| version.head.theme.as_deref());
+        let closed = self.closed_themes.iter().map(String::as_str);
+        let mut themes: BTreeMap<String, &str> = BTreeMap::new();
+        for theme in told.chain(closed) {
+            themes.entry(bare(theme)).or_insert(theme);
+        }
+        themes.into_values().collect()
     }
 }

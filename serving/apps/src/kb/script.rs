@@ -1,4 +1,6 @@
-//! Pure: traditional characters as simplified ones, byte for byte in the same places.
+//! Pure: one form of both scripts, of both widths and of both cases, for comparing.
+//!
+//! [`simplified`] keeps the bytes' places; [`fold`], the search form, keeps the characters' places.
 
 use std::sync::LazyLock;
 
@@ -31,6 +33,26 @@ pub(crate) fn simple(char: char) -> char {
 /// found in one can be named in the other.
 pub(crate) fn simplified(text: &str) -> String {
     text.chars().map(simple).collect()
+}
+
+/// The search form of a text: traditional to simplified, full width to half width, lower case. It
+/// has as many characters as the raw text: character `n` of one is character `n` of the other. It
+/// is only compared; spans always refer to the raw bytes.
+pub fn fold(text: &str) -> String {
+    text.chars().map(fold_char).collect()
+}
+
+fn fold_char(char: char) -> char {
+    match char {
+        '\0'..='\u{7f}' => char.to_ascii_lowercase(),
+        '\u{3000}' | '\u{ff01}'..='\u{ff5e}' => half_width(char).to_ascii_lowercase(),
+        FIRST..=LAST => simple(char),
+        other => {
+            let mut lower = other.to_lowercase();
+            let first = lower.next().filter(|_| lower.next().is_none());
+            first.unwrap_or(other)
+        }
+    }
 }
 
 /// Whether a character is a Chinese one (unified ideographs with their extensions).
@@ -74,7 +96,7 @@ pub(crate) fn trimmed(text: &str) -> (usize, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{bare, simplified};
+    use super::{bare, fold, simplified};
 
     #[test]
     fn byte_ranges_stay() {
@@ -83,5 +105,20 @@ mod tests {
         assert_eq!(folded, "发文字号: 乌海政发〔2022〕21号");
         assert_eq!(folded.len(), text.len());
         assert_eq!(bare("《居住證　暫行ＡＢ》"), "居住证暂行ab");
+    }
+
+    #[test]
+    fn scripts_widths_and_cases_meet() {
+        assert_eq!(fold("辦理居住證"), fold("办理居住证"));
+        assert_eq!(fold("烏海市數字政府"), "乌海市数字政府");
+        assert_eq!(fold("ＡＢＣ　１２３"), "abc 123");
+        assert_eq!(fold("GPU"), "gpu");
+    }
+
+    #[test]
+    fn characters_keep_their_number() {
+        for text in ["İstanbul ß ﬁ", "證\u{301}ＡǅΣ", "\u{0}\u{10ffff}𠮷"] {
+            assert_eq!(fold(text).chars().count(), text.chars().count(), "{text}");
+        }
     }
 }

@@ -234,7 +234,7 @@ fn refuse(fault: &AskFault) -> Response {
     let status = match fault {
         AskFault::Field(_) => StatusCode::BAD_REQUEST,
         AskFault::Interrupted => StatusCode::INTERNAL_SERVER_ERROR,
-        AskFault::Log(_) => StatusCode::SERVICE_UNAVAILABLE,
+        AskFault::Log(_) | AskFault::Reading => StatusCode::SERVICE_UNAVAILABLE,
     };
     error(status, fault.code(), fault.field(), fault.to_string())
 }

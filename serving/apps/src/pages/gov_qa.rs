@@ -60,6 +60,8 @@ pub(crate) async fn chat(State(site): State<Site>, headers: HeaderMap, body: Byt
         .map(|message| text_of(&message.content))
         .unwrap_or_default();
     let question = Question {
+        as_of: told(&asked.messages, "as_of"),
+        place: told(&asked.messages, "place"),
         reworded: true,
         ..Question::plain(&question)
     };
@@ -91,6 +93,21 @@ fn admitted(site: &Site, headers: &HeaderMap) -> bool {
 /// Compares in a time that does not tell where two secrets differ.
 fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+}
+
+/// What the messages of the system say of the question: the last line `as_of: 2025-01-31` or
+/// `place: 云麓市`. The gateway refuses fields that are not OpenAI's, so they stand there.
+fn told(messages: &[Message], name: &str) -> Option<String> {
+    let mut found = None;
+    let of_system = |message: &&Message| matches!(message.role.as_str(), "system" | "developer");
+    for message in messages.iter().filter(of_system) {
+        for line in text_of(&message.content).lines() {
+            let value = line.trim().strip_prefix(name).map(str::trim_start);
+            let value = value.and_then(|rest| rest.strip_prefix([':', '：']));
+            found = value.map(|value| value.trim().to_owned()).or(found);
+        }
+    }
+    found.filter(|value| !value.is_empty())
 }
 
 /// A message's text, plain or in parts.

@@ -7,6 +7,7 @@ mod citizen;
 mod gov_qa;
 mod guard;
 mod href;
+mod pace;
 mod shell;
 mod staff;
 
@@ -37,8 +38,11 @@ pub struct Site {
     pub(crate) qa: Qa,
     /// What a gateway must show to use the base as a model; none closes that address.
     pub(crate) gateway_secret: Option<String>,
-    /// Stands before links in citations that leave this site; unset until the listener is known.
+    /// Stands before links in citations that leave this site, and says whether it is reached over
+    /// TLS; unset until the listener is known.
     pub(crate) public_url: Arc<OnceLock<String>>,
+    /// How often each address asks.
+    pub(crate) pace: Arc<pace::Pace>,
     /// The staff's side; none closes it.
     pub(crate) desk: Option<Desk>,
 }
@@ -50,6 +54,7 @@ impl Site {
             qa,
             gateway_secret: None,
             public_url: Arc::default(),
+            pace: Arc::default(),
             desk: None,
         }
     }
@@ -90,7 +95,10 @@ impl Site {
     /// Opens the staff's side.
     #[must_use]
     pub fn with_desk(mut self, desk: Desk) -> Self {
-        self.desk = Some(desk);
+        self.desk = Some(Desk {
+            public_url: Arc::clone(&self.public_url),
+            ..desk
+        });
         self
     }
 
@@ -142,7 +150,8 @@ pub fn router(site: Site) -> Router {
         .route("/api/qa/feedback", post(api::feedback))
         .route("/api/qa/ticket", post(api::ticket))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(site.clone(), permitted));
+        .layer(from_fn_with_state(site.clone(), permitted))
+        .layer(from_fn_with_state(site.clone(), pace::kept));
     let routes = match &site.desk {
         Some(desk) => routes
             .route(

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use zhisuan_web::parts::{self, Tone};
 use zhisuan_web::{Markup, Page, html};
 
+use super::Site;
 use crate::answer::{Answer, Maker};
 use crate::kb::{HandOver, State};
 
@@ -97,4 +98,39 @@ fn dialled(phone: &str) -> String {
 /// A day as people write it.
 pub(crate) fn day(day: Date) -> String {
     format!("{}年{}月{}日", day.year(), day.month(), day.day())
+}
+
+/// What texts say differently about one thing, beside each other; none is preferred. A side is an
+/// amount, the sentence that states it, and where that stands.
+pub(crate) fn sides<'a>(
+    about: &str,
+    sides: impl Iterator<Item = (&'a str, &'a str, Markup)>,
+) -> Markup {
+    html! {
+        section.conflict aria-label="不一致之处" {
+            h3 { "关于“" (about) "”，文件说法不一" }
+            div.sides {
+                @for (value, sentence, links) in sides {
+                    div.side {
+                        p.side-value { (value) }
+                        blockquote { (sentence) }
+                        (links)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Says that texts are still being brought in, while they are.
+pub(crate) fn reading(site: &Site) -> Markup {
+    html! {
+        @if site.qa.is_reading() {
+            (parts::alert(
+                Tone::Info,
+                "知识库正在读入文件",
+                "现在的回答可能不全；读完以后这条提示会消失。",
+            ))
+        }
+    }
 }

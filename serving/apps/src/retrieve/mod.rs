@@ -2,18 +2,18 @@
 
 mod best;
 mod dense;
-mod fold;
 mod fuse;
 mod index;
 mod synonyms;
 mod tokenize;
 mod typos;
 
+/// The search form of a text.
+pub use crate::kb::fold;
 pub use dense::{EmbedError, Embedder, Side};
-pub use fold::fold;
 
+pub(crate) use crate::kb::is_han;
 pub(crate) use dense::{Cosines, DenseIndex};
-pub(crate) use fold::is_han;
 pub(crate) use fuse::fuse;
 pub(crate) use index::{Entry, PassageIndex};
 pub(crate) use synonyms::Synonyms;

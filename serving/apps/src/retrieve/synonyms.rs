@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::kb::Synonym;
 
-use super::fold::fold;
+use super::fold;
 
 /// Words of the citizens with the texts' words, longest first.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
-use super::fold::is_han;
+use super::is_han;
 
 /// Characters too common to say anything alone; they still count in pairs.
 const FUNCTION_CHARS: &str = "的了和是在有与及或者为对于将被由从到也都就而且其之等个们吗呢吧啊这那";

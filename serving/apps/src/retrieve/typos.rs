@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::fold::is_han;
+use super::is_han;
 
 /// The common characters (first level of GB 2312), by syllable without tone, one a line.
 const SOUNDS: &str = include_str!("sounds.txt");

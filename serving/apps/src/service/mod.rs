@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
 
 use crate::answer::{Answer, Asked, Base, Hit, Writer, generate};
 use crate::calendar::china_today;
@@ -44,10 +46,20 @@ struct Inner {
     today: Today,
     /// The model that writes sentences, where one is served.
     writer: RwLock<Option<Arc<dyn Writer>>>,
+    /// Turns of the writer that are free.
+    turns: Semaphore,
+    /// Whether texts are being brought in.
+    reading: watch::Sender<bool>,
 }
+
+/// A question to a base that has no texts yet waits so long for the first ones.
+const READING: Duration = Duration::from_secs(10);
 
 /// A model gets so long for an answer; then the texts' own sentences stand.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Answers that a model writes at once.
+const REWORDED_AT_ONCE: usize = 3;
 
 /// The models that help.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -73,6 +85,8 @@ pub struct Status {
     pub index_bytes: (u64, usize),
     /// The models that help.
     pub helpers: Helpers,
+    /// Whether texts are being brought in.
+    pub reading: bool,
 }
 
 impl Qa {
@@ -88,7 +102,33 @@ impl Qa {
             keeper,
             today,
             writer: RwLock::default(),
+            turns: Semaphore::new(REWORDED_AT_ONCE),
+            reading: watch::Sender::new(false),
         }))
+    }
+
+    /// Says whether texts are being brought in from now on.
+    pub fn reading(&self, reading: bool) {
+        self.0.reading.send_replace(reading);
+    }
+
+    /// Whether texts are being brought in: what is not there yet may still come.
+    pub fn is_reading(&self) -> bool {
+        *self.0.reading.borrow()
+    }
+
+    /// Waits a while for the first texts where there are none: nothing must not be said to be
+    /// unanswered because it was not read yet.
+    async fn first_texts(&self) -> Result<(), AskFault> {
+        if !self.is_reading() || !self.published().versions.is_empty() {
+            return Ok(());
+        }
+        let mut reading = self.0.reading.subscribe();
+        let read = timeout(READING, reading.wait_for(|reading| !reading)).await;
+        match read {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(AskFault::Reading),
+        }
     }
 
     /// Puts another base in the place of the current one; questions under way end on the old one.
@@ -142,6 +182,7 @@ impl Qa {
         let published = base.published();
         Status {
             base: published.base.clone(),
+            reading: self.is_reading(),
             digest: published.digest.clone(),
             versions: published.versions.len(),
             passages: base.passages(),
@@ -156,8 +197,9 @@ impl Qa {
     /// Answers a question. It is kept before it is told: what cannot be written down is not said.
     pub async fn ask(&self, question: &Question) -> Result<Answer, AskFault> {
         let asked = question.asked(self.today())?;
-        let answer = match self.writer().filter(|_| question.reworded) {
-            Some(writer) => {
+        self.first_texts().await?;
+        let answer = match self.writer_for(question) {
+            Some((writer, _turn)) => {
                 let extract = self.extract(&asked).await?;
                 self.reworded(extract, writer.as_ref(), &mut |_| {}).await
             }
@@ -175,9 +217,10 @@ impl Qa {
         tell: &mut (dyn FnMut(&Answer) + Send),
     ) -> Result<Answer, AskFault> {
         let asked = question.asked(self.today())?;
+        self.first_texts().await?;
         let extract = self.extract(&asked).await?;
         self.keep(&extract).await?;
-        let Some(writer) = self.writer().filter(|_| question.reworded) else {
+        let Some((writer, _turn)) = self.writer_for(question) else {
             return Ok(extract);
         };
         let plain = extract.id.clone();
@@ -186,6 +229,14 @@ impl Qa {
             self.keep(&answer).await?;
         }
         Ok(answer)
+    }
+
+    /// The writer for a question that asks for one, with a turn of it. Anybody may ask for one, and
+    /// each holds a model for long, so that only a few do at once; the others get the extract.
+    fn writer_for(&self, question: &Question) -> Option<(Arc<dyn Writer>, SemaphorePermit<'_>)> {
+        let writer = self.writer().filter(|_| question.reworded)?;
+        let turn = self.0.turns.try_acquire().ok()?;
+        Some((writer, turn))
     }
 
     async fn reworded(
@@ -216,6 +267,7 @@ impl Qa {
     /// The best passages for a question.
     pub async fn search(&self, question: &Question) -> Result<Vec<Hit>, AskFault> {
         let asked = question.asked(self.today())?;
+        self.first_texts().await?;
         let base = self.base();
         let work = spawn_blocking(move || base.search(&asked)).await;
         work.map_err(|_| AskFault::Interrupted)

@@ -35,6 +35,9 @@ pub enum AskFault {
     /// A field's value is not acceptable.
     #[error(transparent)]
     Field(#[from] BadField),
+    /// The base's first texts are still being brought in.
+    #[error("知识库正在读入文件，还不能回答，请过一会儿再问")]
+    Reading,
     /// The work was stopped before it ended.
     #[error("处理中断，请稍后重试")]
     Interrupted,
@@ -48,6 +51,7 @@ impl AskFault {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Field(_) => "bad_field",
+            Self::Reading => "reading",
             Self::Interrupted => "interrupted",
             Self::Log(_) => "not_logged",
         }
@@ -57,7 +61,7 @@ impl AskFault {
     pub fn field(&self) -> Option<&'static str> {
         match self {
             Self::Field(bad) => Some(bad.field),
-            Self::Interrupted | Self::Log(_) => None,
+            Self::Reading | Self::Interrupted | Self::Log(_) => None,
         }
     }
 }

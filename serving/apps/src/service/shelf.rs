@@ -1,6 +1,7 @@
 //! The library as keeper of answers, and the service over a base of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -9,6 +10,9 @@ use super::{Qa, Today};
 use crate::answer::{Answer, Base, BuildError, Outcome};
 use crate::calendar::china_today;
 use crate::kb::{Library, LibraryError, Published, Said, WorkKind, mask};
+
+/// Between looks whether all is answered from.
+const TURN: Duration = Duration::from_millis(50);
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
@@ -89,15 +93,38 @@ impl Qa {
         Self::over_on(library, base, Arc::new(china_today))
     }
 
+    /// A service over a base whose texts are read after it has begun to listen: it says so until
+    /// [`Qa::reading`] is told otherwise, and [`Qa::follow`] brings in what is published.
+    pub fn before_reading(library: &Library, base: &str) -> Result<Self, BuildError> {
+        let nothing = Published {
+            base: base.to_owned(),
+            ..Published::default()
+        };
+        let built = Base::build(Arc::new(nothing), None)?;
+        let qa = Self::on(built, keeper(library, base), Arc::new(china_today));
+        qa.reading(true);
+        Ok(qa)
+    }
+
+    /// Waits until all that the library has published is answered from. Something must follow it.
+    pub async fn caught_up(&self, library: &Library, base: &str) {
+        while self.published().digest != published(library, base).digest {
+            tokio::time::sleep(TURN).await;
+        }
+    }
+
     /// The same with its own calendar.
     pub fn over_on(library: &Library, base: &str, today: Today) -> Result<Self, BuildError> {
         let built = Base::build(published(library, base), None)?;
-        let shelf = Shelf {
-            library: library.clone(),
-            base: base.to_owned(),
-        };
-        Ok(Self::on(built, Arc::new(shelf), today))
+        Ok(Self::on(built, keeper(library, base), today))
     }
+}
+
+fn keeper(library: &Library, base: &str) -> Arc<dyn Keeper> {
+    Arc::new(Shelf {
+        library: library.clone(),
+        base: base.to_owned(),
+    })
 }
 
 /// What a library publishes of a base now.

@@ -156,8 +156,8 @@ fn texts_of_several_places_are_asked_back() {
     assert_eq!(
         choices,
         [
-            "云麓市：风筝放飞许可办事指南",
-            "青岚市：风筝放飞许可办事指南"
+            "云麓市：风筝放飞许可收多少钱？",
+            "青岚市：风筝放飞许可收多少钱？"
         ]
     );
     let placed = ask(&base, "青岚市风筝放飞许可收多少钱？");

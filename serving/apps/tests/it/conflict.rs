@@ -1,10 +1,16 @@
 //! Contradictions between texts in force: named with both places, and only where there is no doubt.
 
 use jiff::civil::date;
-use zhisuan_apps::kb::{contradict, contradictions};
+use zhisuan_apps::kb::{Statement, contradictions};
 
 use crate::library::{NOW, add, library, maker};
 use crate::support::{DAY, example};
+
+/// Whether two sentences about one matter contradict each other.
+fn contradict(one: &str, two: &str) -> bool {
+    let both = Statement::of(one).zip(Statement::of(two));
+    both.is_some_and(|(one, two)| one.against(&two, true).is_some())
+}
 
 #[test]
 fn two_sentences_contradict_only_about_the_same_thing() {
@@ -28,13 +34,19 @@ fn two_sentences_contradict_only_about_the_same_thing() {
         ("补贴1.2万元。", "补贴12000元。"),
         ("有效期为5年。", "有效期为60个月。"),
         ("到2025年建成。", "到2026年建成。"),
+        (
+            "2025年城市低保标准为每人每月900元。",
+            "2026年城市低保标准为每人每月980元。",
+        ),
+        ("每只风筝收取3元登记费。", "每份护照收取120元工本费。"),
+        ("有效期十年，期满换领证件。", "有效期10年，期满换领证件。"),
     ] {
         assert!(!contradict(one, two), "{one} / {two}");
     }
 }
 
 #[test]
-fn the_one_contradiction_of_the_sample_base_is_named() {
+fn the_contradictions_of_the_sample_base_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let library = library(&folder);
     let everything = example("knowledge");
@@ -51,12 +63,15 @@ fn the_one_contradiction_of_the_sample_base_is_named() {
                 .collect()
         })
         .collect();
-    // Two of its notices were written to disagree about what charging may cost.
-    let meant = [
-        ("evbike-charging-price", "0.35元"),
-        ("evbike-charging-safety", "0.45元"),
-    ];
-    assert_eq!(sides, [meant]);
+    // Two of its notices were written to disagree about what charging may cost and how long it may
+    // take.
+    let meant = [("0.35元", "0.45元"), ("八小时", "十小时")].map(|(price, safety)| {
+        [
+            ("evbike-charging-price", price),
+            ("evbike-charging-safety", safety),
+        ]
+    });
+    assert_eq!(sides, meant);
 }
 
 #[test]
@@ -120,7 +135,8 @@ fn two_texts_in_force_are_both_shown() {
             .iter()
             .find(|v| v.id == side.version)
             .unwrap();
-        assert!(version.text[side.range.clone()].contains(&side.value));
+        assert_eq!(version.text[side.range.clone()], side.sentence);
+        assert!(side.sentence.contains(&side.value));
     }
     // Before the second one holds there is none.
     assert_eq!(contradictions(&published, date(2025, 3, 1)), []);

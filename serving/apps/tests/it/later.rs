@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
 use serde_json::{Value, json};
-use zhisuan_apps::answer::{Base, Outcome};
+use zhisuan_apps::answer::{Base, Maker, Outcome, Prompt, WriteFault, Writer};
 use zhisuan_apps::hotline::propose;
 use zhisuan_apps::pages::Site;
 use zhisuan_apps::service::{Memory, Qa, Question};
@@ -119,9 +121,8 @@ fn a_plan_whose_years_are_over_says_so() {
 
 #[tokio::test]
 async fn a_long_text_says_at_which_end_it_is_cut() {
-    let many: String = (0..9_000)
-        .map(|n| format!("第{n}只风筝收费{n}元，按年收取。\n\n"))
-        .collect();
+    let lines = (0..9_000).map(|n| format!("第{n}只风筝收费{n}元，按年收取。"));
+    let many = lines.collect::<Vec<_>>().join("\n\n");
     let text = format!("---\n标题: 风筝收费表\n状态: 现行\n---\n# 风筝收费表\n\n{many}");
     let (_dir, folder) = base_of(&[("kites.md", text.as_bytes())]);
     let site = Site::new(Qa::on(
@@ -164,4 +165,107 @@ async fn what_a_machine_made_carries_its_label_in_every_copy() {
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["aigc"]["Label"], "1");
     assert!(body["label"].as_str().unwrap().contains("未经人工核签"));
+}
+
+#[tokio::test]
+async fn a_program_asks_as_of_a_day_and_for_a_place() {
+    let site = crate::pages::site(&sample()).behind_gateway("geheim");
+    let chat = |system: &str, question: &str| {
+        let body = json!({"model": "gov-qa", "messages": [
+            {"role": "system", "content": system},
+            {"role": "user", "content": question},
+        ]});
+        axum::http::Request::post("/qa/v1/chat/completions")
+            .header("authorization", "Bearer geheim")
+            .body(axum::body::Body::from(body.to_string()))
+            .unwrap()
+    };
+    let asked = async |system: &str, question: &str| {
+        let (status, _, body) = crate::pages::through(site.clone(), chat(system, question)).await;
+        (status, serde_json::from_str::<Value>(&body).unwrap())
+    };
+    let record = |body: &Value| body["choices"][0]["message"]["zhisuan"].clone();
+    let (_, now) = asked("请回答市民", "暂住证工本费多少").await;
+    assert_eq!(record(&now)["outcome"], "not_in_force", "{now}");
+    let (_, then) = asked("请回答市民\nas_of: 2015-06-01", "暂住证工本费多少").await;
+    assert_eq!(record(&then)["as_of"], "2015-06-01", "{then}");
+    assert_eq!(record(&then)["outcome"], "answered", "{then}");
+    let (_, away) = asked("place: 海口市", "居住证补办多少钱").await;
+    assert_ne!(record(&away)["outcome"], "answered", "{away}");
+    let (status, bad) = asked("as_of: 明天", "居住证补办多少钱").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}");
+}
+
+#[tokio::test]
+async fn an_address_that_asks_without_end_is_slowed_down() {
+    let site = crate::pages::site(&sample());
+    let from = |address: &str| {
+        let address: std::net::SocketAddr = address.parse().unwrap();
+        let mut request = axum::http::Request::get("/api/qa/status")
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let address = axum::extract::connect_info::ConnectInfo(address);
+        request.extensions_mut().insert(address);
+        request
+    };
+    let mut last = StatusCode::OK;
+    for _ in 0..100 {
+        (last, _, _) = crate::pages::through(site.clone(), from("192.0.2.7:4000")).await;
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    for other in ["192.0.2.8:4000", "127.0.0.1:4000"] {
+        let (status, _, _) = crate::pages::through(site.clone(), from(other)).await;
+        assert_eq!(status, StatusCode::OK, "{other}");
+    }
+}
+
+#[test]
+fn open_work_has_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    let open = |number: usize| {
+        let question = format!("第{number}个没有答案的问题");
+        let kind = zhisuan_apps::kb::WorkKind::Unanswered;
+        library
+            .open_work("city", kind, &question, "", "", NOW)
+            .unwrap()
+    };
+    let opened = (0..2_005).filter(|number| open(*number) > 0).count();
+    assert_eq!(opened, 2_000);
+    assert!(open(7) > 0, "what is open is counted all the same");
+    assert_eq!(library.work("city", true, 9_999).unwrap().len(), 2_000);
+}
+
+/// A model that never ends a sentence.
+struct Stuck;
+
+impl Writer for Stuck {
+    fn name(&self) -> String {
+        "stuck".to_owned()
+    }
+
+    fn write(&self, _: Prompt) -> BoxStream<'static, Result<String, WriteFault>> {
+        stream::pending().boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_model_writes_for_a_few_at_once_and_the_others_get_the_extract() {
+    let site = crate::pages::site(&sample());
+    let qa = site.service().clone();
+    qa.written_by(Some(Arc::new(Stuck)));
+    let question = Question {
+        reworded: true,
+        ..Question::plain("居住证补办多少钱")
+    };
+    let ask = || Box::pin(qa.ask(&question));
+    let mut held = [ask(), ask(), ask()];
+    for one in &mut held {
+        assert!(futures::poll!(one.as_mut()).is_pending());
+    }
+    let answer = ask().await.unwrap();
+    assert_eq!(
+        (answer.outcome, answer.made_by),
+        (Outcome::Answered, Maker::Extract)
+    );
 }

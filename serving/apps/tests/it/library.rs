@@ -310,21 +310,3 @@ fn what_cannot_be_is_refused_before_anything_changes() {
     assert_eq!(library.add(&odd).unwrap_err().field(), Some("document"));
     assert!(library.versions("city", None).unwrap().is_empty());
 }
-
-#[test]
-fn what_another_program_publishes_is_taken_in() {
-    let folder = tempfile::tempdir().unwrap();
-    let service = library(&folder);
-    assert!(!service.refresh().unwrap());
-    let tool = Library::open(&folder.path().join("kb.sqlite")).unwrap();
-    let added = add(&tool, "parking.md", &guide("2025-03-01", "30"));
-    tool.publish(&added.version, &maker(), NOW).unwrap();
-    let before = service.changes().generation();
-    assert!(service.refresh().unwrap());
-    assert_eq!(service.published("city").unwrap().versions.len(), 1);
-    assert_eq!(service.changes().generation(), before + 1);
-    assert!(!service.refresh().unwrap());
-    // And the gate of the service knows the number that the tool brought in.
-    let other = guide("2025-03-01", "30").replace("停车证", "通行证");
-    assert_eq!(add(&service, "pass.md", &other).stage, Stage::Quarantined);
-}

@@ -1,9 +1,9 @@
 //! Kinds of facts, and whether a sentence states one.
 
 use super::view::SentenceView;
-use crate::answer::numbers::quantities;
 use crate::answer::question::Aspect;
 use crate::kb::SectionKind;
+use crate::kb::quantities;
 
 /// Ends of the names of bodies.
 const BODIES: &[&str] = &[

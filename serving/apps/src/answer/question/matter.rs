@@ -6,6 +6,10 @@ use super::words::FILLER_CHARS;
 
 /// A unit of the matter: a word with other ways to say it, or one character with its neighbours.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent property of a unit"
+)]
 pub(crate) struct Matter {
     /// Folded; a text that has one of them has the unit.
     pub(crate) ways: Vec<String>,

@@ -3,7 +3,7 @@
 
 use super::Unsupported;
 use super::segment::{Rival, Segment, is_about};
-use crate::answer::numbers::Quantity;
+use crate::kb::Quantity;
 use crate::retrieve::is_han;
 
 /// What words beside a number make of it, the longer first.

@@ -17,7 +17,7 @@ mod tests;
 
 use thiserror::Error;
 
-use super::numbers::{Quantity, quantities};
+use crate::kb::{Quantity, quantities};
 use crate::retrieve::fold;
 use segment::{Segment, pairs, segments};
 

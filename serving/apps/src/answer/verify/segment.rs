@@ -4,7 +4,7 @@
 //! the words of the other is held by neither, though all its words are there.
 
 use super::denials::denies;
-use crate::answer::numbers::{Quantity, quantities};
+use crate::kb::{Quantity, quantities};
 use crate::retrieve::terms;
 
 /// Ends of the clauses that are conditions of what follows.

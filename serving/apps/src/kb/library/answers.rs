@@ -1,11 +1,12 @@
 //! Answers that were given: kept for reload and replay, and written into the chain.
 
 use serde_json::{Map, Value, json};
+use zhisuan_chain::sm3_hex;
 
 use super::{Library, LibraryError};
 use crate::answer::Answer;
-use crate::audit::{Link, sm3_hex};
-use crate::kb::store::answers::{answer, erase_answer, keep_answer, salt};
+use crate::audit::Link;
+use crate::kb::store::answers::{answer, drop_answers, erase_answer, keep_answer, salt};
 use crate::kb::store::{Deed, KeptAnswer};
 use crate::staff::Person;
 
@@ -66,6 +67,35 @@ impl Library {
             Ok::<_, LibraryError>(deed.write(transaction)?)
         })?;
         self.tell_chain(&desk.store)
+    }
+
+    /// Forgets the answers that were given before a moment, and what was said of them; how many
+    /// answers there were. The chain keeps their lines, which say nothing without the salts, and a
+    /// line that so many were dropped.
+    pub fn drop_answers(
+        &self,
+        base: &str,
+        before_ms: i64,
+        now_ms: i64,
+    ) -> Result<usize, LibraryError> {
+        let mut desk = self.desk();
+        let dropped = desk.store.change(|transaction| {
+            let dropped = drop_answers(transaction, base, before_ms)?;
+            if dropped > 0 {
+                let deed = Deed {
+                    at_ms: now_ms,
+                    base,
+                    person: "retention",
+                    action: "drop_answers",
+                    object: base.to_owned(),
+                    detail: json!({ "answers": dropped, "before_ms": before_ms }),
+                };
+                deed.write(transaction)?;
+            }
+            Ok::<_, LibraryError>(dropped)
+        })?;
+        self.tell_chain(&desk.store)?;
+        Ok(dropped)
     }
 
     fn salt_of(&self, id: &str) -> Result<Vec<u8>, LibraryError> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use zhisuan_chain::{canonical, sm3_hex};
 
 use super::error::LibraryError;
-use crate::audit::{canonical, sm3_hex};
 use crate::calendar::china_day;
 use crate::kb::head::head_end;
 use crate::kb::known::{Known, Stage};
@@ -29,33 +29,17 @@ pub(super) struct Desk {
     pub(super) store: Store,
     built: HashMap<VersionId, Arc<Version>>,
     pub(super) known: Vec<Known>,
-    /// SQLite's count of what other connections wrote.
-    seen: i64,
 }
 
 impl Desk {
     pub(super) fn open(path: &Path) -> Result<Self, LibraryError> {
         let store = Store::open(path)?;
         let known = known(store.read())?;
-        let seen = written_elsewhere(store.read())?;
         Ok(Self {
             store,
             built: HashMap::new(),
             known,
-            seen,
         })
-    }
-
-    /// Whether another program wrote to the file since this was asked last; what is known is then
-    /// read anew.
-    pub(super) fn changed_elsewhere(&mut self) -> Result<bool, LibraryError> {
-        let now = written_elsewhere(self.store.read())?;
-        if now == self.seen {
-            return Ok(false);
-        }
-        self.known = known(self.store.read())?;
-        self.seen = now;
-        Ok(true)
     }
 
     /// Everything published of a base, built anew from the store.
@@ -126,10 +110,6 @@ impl Desk {
         }
         Arc::new(published)
     }
-}
-
-fn written_elsewhere(connection: &Connection) -> Result<i64, StoreError> {
-    Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
 }
 
 /// The published part of a base. Versions that did not change are not built again.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 use serde_json::json;
+use zhisuan_chain::{canonical, sm3_hex};
 
 use super::desk::{list, must_check, must_have_base, must_make};
 use super::{Library, LibraryError};
-use crate::audit::{canonical, sm3_hex};
 use crate::kb::known::Stage;
 use crate::kb::published::Synonym;
 use crate::kb::script::bare;

@@ -130,6 +130,21 @@ pub(crate) fn erase_answer(connection: &Connection, id: &str) -> Result<bool, St
     Ok(changed == 1)
 }
 
+/// Drops the answers given before a moment, with what was said of them; how many there were.
+pub(crate) fn drop_answers(
+    connection: &Connection,
+    base: &str,
+    before_ms: i64,
+) -> Result<usize, StoreError> {
+    connection
+        .prepare_cached("DELETE FROM feedback WHERE base = ? AND at_ms < ?")?
+        .execute(params![base, before_ms])?;
+    let dropped = connection
+        .prepare_cached("DELETE FROM answer WHERE base = ? AND at_ms < ?")?
+        .execute(params![base, before_ms])?;
+    Ok(dropped)
+}
+
 /// Keeps what somebody said.
 pub(crate) fn keep_feedback(
     connection: &Connection,

@@ -159,6 +159,8 @@ pub(super) fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "busy_timeout", 10_000)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is forgotten is overwritten, not only unlinked.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

@@ -108,6 +108,9 @@ pub struct Regression {
     pub expected: String,
 }
 
+/// Most open work of a base: more is never read, and anybody may open it.
+pub(crate) const MAX_OPEN: usize = 2_000;
+
 const COLUMNS: &str = "id, base, kind, question, answer, note, times, opened_ms, closed_ms, \
      person, outcome";
 
@@ -163,7 +166,16 @@ pub(crate) fn work_item(connection: &Connection, id: i64) -> Result<Option<WorkI
     rows.next()?.map(item).transpose()
 }
 
-/// Opens work, or counts it where the same is open already.
+/// How much work of a base is open.
+pub(crate) fn count_open(connection: &Connection, base: &str) -> Result<usize, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT count(*) FROM work WHERE base = ? AND closed_ms IS NULL")?;
+    let open: i64 = statement.query_row([base], |row| row.get(0))?;
+    Ok(usize::try_from(open).unwrap_or(0))
+}
+
+/// Opens work, or counts it where the same is open already. Beyond [`MAX_OPEN`] nothing more is
+/// opened, and zero is returned.
 pub(crate) fn open_work(connection: &Connection, new: &NewWork<'_>) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT id FROM work WHERE base = ? AND kind = ? AND question = ? AND note = ? \
@@ -177,6 +189,13 @@ pub(crate) fn open_work(connection: &Connection, new: &NewWork<'_>) -> Result<i6
             .prepare_cached("UPDATE work SET times = times + 1 WHERE id = ?")?
             .execute([id])?;
         return Ok(id);
+    }
+    if count_open(connection, new.base)? >= MAX_OPEN {
+        tracing::warn!(
+            base = new.base,
+            "too much open work: nothing more is opened"
+        );
+        return Ok(0);
     }
     connection
         .prepare_cached(

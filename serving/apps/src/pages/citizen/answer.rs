@@ -215,22 +215,16 @@ fn source(citation: &Citation, answer: &Answer) -> Markup {
     }
 }
 
-/// Both sides beside each other; none is preferred.
 fn conflict_part(conflict: &Conflict, answer: &Answer) -> Markup {
-    html! {
-        section.conflict aria-label="不一致之处" {
-            h3 { "关于“" (conflict.about) "”，文件说法不一" }
-            div.sides {
-                @for side in &conflict.sides {
-                    div.side {
-                        p.side-value { (side.value) }
-                        blockquote { (side.citation.quote) }
-                        (source(&side.citation, answer))
-                    }
-                }
-            }
-        }
-    }
+    let sides = conflict.sides.iter().map(|side| {
+        let cited = &side.citation;
+        (
+            side.value.as_str(),
+            cited.quote.as_str(),
+            source(cited, answer),
+        )
+    });
+    shell::sides(&conflict.about, sides)
 }
 
 fn choices(answer: &Answer) -> Markup {

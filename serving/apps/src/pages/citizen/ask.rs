@@ -25,10 +25,11 @@ pub(crate) async fn page(
         let published = site.qa.published();
         return shell::page("办事有问题，直接问", "/qa")
             .lead("用平常说话的方式提问。每句回答都附原文出处，点编号可看原文。")
-            .body(html! { (field(&site, &asked)) (guided()) (examples(&published)) });
+            .body(html! { (shell::reading(&site)) (field(&site, &asked)) (guided()) (examples(&published)) });
     }
     match site.qa.ask(&asked).await {
         Ok(answer) => shell::page("回答", "/qa").body(html! {
+            (shell::reading(&site))
             (field(&site, &asked))
             (answer::part(&answer, site.hand_over().as_ref()))
         }),
@@ -39,14 +40,18 @@ pub(crate) async fn page(
 fn refused(site: &Site, asked: &Question, fault: &AskFault) -> Page {
     let mut short = asked.clone();
     short.question = asked.question.chars().take(200).collect();
+    let what = match fault {
+        AskFault::Reading => "请稍候",
+        _ => "请修改后再问",
+    };
     shell::page("问题没有被受理", "/qa")
         .status(match fault {
             AskFault::Field(_) => StatusCode::BAD_REQUEST,
             AskFault::Interrupted => StatusCode::INTERNAL_SERVER_ERROR,
-            AskFault::Log(_) => StatusCode::SERVICE_UNAVAILABLE,
+            AskFault::Log(_) | AskFault::Reading => StatusCode::SERVICE_UNAVAILABLE,
         })
         .body(html! {
-            (parts::alert(Tone::Warn, "请修改后再问", fault.to_string()))
+            (parts::alert(Tone::Warn, what, fault.to_string()))
             (field(site, &short))
         })
 }

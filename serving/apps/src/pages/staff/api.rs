@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Desk;
 use super::deeds::{self, added};
 use super::diff::{Change, changes};
-use super::fields::Fields;
+use super::fields::{self, Fields};
 use super::frame;
 use super::visitor::Caller;
 use crate::kb::{Add, LibraryError, Stage, VersionId, VersionInfo};
@@ -133,6 +133,21 @@ pub(crate) async fn work(
     told(found.map(|items| json!({"schema": "zhisuan.kb-work/1", "items": items})))
 }
 
+/// Contradictions between texts that hold on a day, `?as_of=`, today unless told.
+pub(crate) async fn conflicts(
+    State(desk): State<Desk>,
+    _caller: Caller,
+    Query(query): Params,
+) -> Response {
+    let given = query.get("as_of").cloned().unwrap_or_default();
+    let found = frame::asked(&desk, move |desk| {
+        let day = fields::day("as_of", &given)?;
+        super::conflicts::found(desk, day)
+    });
+    let told = |found: super::conflicts::Found| json!({"schema": "zhisuan.kb-conflicts/1", "items": found.json()});
+    self::told(found.await.map(told))
+}
+
 /// Synonyms in force, those that wait, and closed themes.
 pub(crate) async fn words(State(desk): State<Desk>, _caller: Caller) -> Response {
     let found = frame::asked(&desk, |desk| {
@@ -211,8 +226,8 @@ fn named(query: &HashMap<String, String>, field: &'static str) -> Result<Version
 
 /// The base of this desk: its name, who may ask it, the place that it speaks for.
 pub(crate) async fn base(State(desk): State<Desk>, _caller: Caller) -> Response {
-    let info = desk.library.bases().into_iter();
-    let info = info.filter(|info| info.name == desk.base).next_back();
+    let mut info = desk.library.bases().into_iter();
+    let info = info.rfind(|info| info.name == desk.base);
     let found = info.ok_or_else(|| LibraryError::NotFound {
         what: "知识库",
         name: desk.base.clone(),

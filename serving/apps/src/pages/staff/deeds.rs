@@ -58,7 +58,7 @@ fn after(deed: &str, done: &Value) -> String {
             document: document.to_owned(),
             number,
         }),
-        ("close_work", ..) => "/kb/work".to_owned(),
+        ("close_work" | "conflict_work", ..) => "/kb/work".to_owned(),
         _ => "/kb/words".to_owned(),
     }
 }
@@ -88,6 +88,11 @@ pub(super) fn perform(
             let correction = (!expected.is_empty()).then_some(&correction);
             library.close_work(base, number, get("outcome"), correction, person, now)?;
             Ok(json!({"id": number}))
+        }
+        "conflict_work" => {
+            let day = day("as_of", get("as_of"))?.unwrap_or_else(china_today);
+            let work = library.conflict_work(base, get("id"), day, person, now)?;
+            Ok(json!({"id": work}))
         }
         "erase" => {
             if library.answer(get("id"))?.base != base {

@@ -115,12 +115,6 @@ fn head_form(visitor: &Visitor, info: &VersionInfo) -> Markup {
         ("effective", "生效日期", "date", day(head.effective)),
         ("repealed", "失效日期", "date", day(head.repealed)),
     ];
-    let declared = [
-        (Declared::InForce, "in_force", "现行"),
-        (Declared::Draft, "draft", "草案"),
-        (Declared::Repealed, "repealed", "失效"),
-        (Declared::Unstated, "unstated", "未注明"),
-    ];
     form(
         visitor,
         "head",
@@ -133,17 +127,30 @@ fn head_form(visitor: &Visitor, info: &VersionInfo) -> Markup {
                         input id={ "head-" (name) } type=(kind) name=(name) value=(value);
                     }
                 }
-                div.field {
-                    label for="head-declared" { "效力" }
-                    select id="head-declared" name="declared" {
-                        @for (state, name, label) in declared {
-                            option value=(name) selected[head.declared == state] { (label) }
-                        }
-                    }
-                }
+                (force(info))
             }
             p.hint { "已发布的版本不变，更正会成为新的一版，由另一人核对后发布，并在所有日期取代原来的版本。" }
             button type="submit" { "保存更正" }
         },
     )
+}
+
+/// The state that a text declares, to choose from.
+fn force(info: &VersionInfo) -> Markup {
+    let declared = [
+        (Declared::InForce, "in_force", "现行"),
+        (Declared::Draft, "draft", "草案"),
+        (Declared::Repealed, "repealed", "失效"),
+        (Declared::Unstated, "unstated", "未注明"),
+    ];
+    html! {
+        div.field {
+            label for="head-declared" { "效力" }
+            select id="head-declared" name="declared" {
+                @for (state, name, label) in declared {
+                    option value=(name) selected[info.head.declared == state] { (label) }
+                }
+            }
+        }
+    }
 }

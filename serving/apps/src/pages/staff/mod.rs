@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 pub(crate) mod api;
+pub(crate) mod conflicts;
 mod deeds;
 mod diff;
 pub(crate) mod documents;
@@ -17,7 +18,7 @@ mod visitor;
 pub(crate) mod words;
 pub(crate) mod work;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -40,6 +41,8 @@ pub struct Desk {
     pub(crate) base: String,
     pub(crate) door: Arc<dyn Door>,
     pub(crate) sessions: Arc<Sessions>,
+    /// Where people reach these pages; the site's own.
+    pub(crate) public_url: Arc<OnceLock<String>>,
 }
 
 impl Desk {
@@ -50,6 +53,7 @@ impl Desk {
             base: base.to_owned(),
             door,
             sessions: Arc::default(),
+            public_url: Arc::default(),
         }
     }
 
@@ -94,11 +98,13 @@ pub(crate) fn router(desk: &Desk) -> Router<Site> {
             get(version::differences),
         )
         .route("/kb/work", get(work::page))
+        .route("/kb/conflicts", get(conflicts::page))
         .route("/kb/words", get(words::page))
         .route("/kb/do/{deed}", post(deeds::form))
         .route("/api/kb/versions", get(api::versions))
         .route("/api/kb/version", get(api::version))
         .route("/api/kb/work", get(api::work))
+        .route("/api/kb/conflicts", get(api::conflicts))
         .route("/api/kb/words", get(api::words))
         .route("/api/kb/history", get(api::history))
         .route("/api/kb/base", get(api::base))

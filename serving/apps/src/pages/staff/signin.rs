@@ -62,7 +62,7 @@ pub(crate) async fn enter(
     }
     match desk.sessions.open(given.key.trim()) {
         Some(cookie) => {
-            let set = cookie_line(&cookie, SESSION_S);
+            let set = cookie_line(&desk, &cookie, SESSION_S);
             (AppendHeaders([(SET_COOKIE, set)]), Redirect::to("/kb")).into_response()
         }
         None => refused(
@@ -83,7 +83,7 @@ pub(crate) async fn leave(State(desk): State<Desk>, headers: HeaderMap) -> Respo
     if let Some(cookie) = cookie(&headers).filter(|_| guard::own_form(&headers)) {
         desk.sessions.close(cookie);
     }
-    let set = cookie_line("", 0);
+    let set = cookie_line(&desk, "", 0);
     (
         AppendHeaders([(SET_COOKIE, set)]),
         Redirect::to("/kb/signin"),
@@ -91,6 +91,7 @@ pub(crate) async fn leave(State(desk): State<Desk>, headers: HeaderMap) -> Respo
         .into_response()
 }
 
-fn cookie_line(value: &str, seconds: i64) -> String {
-    format!("{COOKIE_NAME}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict")
+fn cookie_line(desk: &Desk, value: &str, seconds: i64) -> String {
+    let url = desk.public_url.get().map_or("", String::as_str);
+    zhisuan_web::cookie::session(COOKIE_NAME, value, seconds, url)
 }

@@ -1,7 +1,5 @@
 //! Synonyms that a second person checks, themes that are switched off, and the base's own place.
 
-use std::collections::BTreeSet;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use zhisuan_web::{Markup, Table, html};
@@ -100,18 +98,12 @@ fn home(visitor: &Visitor, published: &Published) -> Markup {
 }
 
 fn themes(visitor: &Visitor, published: &Published) -> Markup {
-    let themes: BTreeSet<&str> = published
-        .versions
-        .iter()
-        .filter_map(|version| version.head.theme.as_deref())
-        .chain(published.closed_themes.iter().map(String::as_str))
-        .collect();
     html! {
         section.card {
             h2 { "主题开关" }
             p.muted { "关闭的主题不再自动回答，一律转人工。关闭立即生效；重新打开要有核对权限。" }
-            @for theme in themes {
-                @let closed = published.closed_themes.iter().any(|known| known == theme);
+            @for theme in published.themes() {
+                @let closed = published.is_closed(theme);
                 div.settle {
                     span { (theme) @if closed { " （已关闭）" } }
                     (form(visitor, "switch_theme", &html! {

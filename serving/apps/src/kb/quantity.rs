@@ -190,7 +190,7 @@ fn chinese(text: &str) -> Option<(i128, usize, bool)> {
 #[cfg(test)]
 mod tests {
     use super::{ONE, quantities};
-    use crate::retrieve::fold;
+    use crate::kb::script::fold;
 
     /// The numbers of any text with their units, as a set's sorted list without places.
     fn values(text: &str) -> Vec<(i128, String)> {

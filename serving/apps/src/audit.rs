@@ -2,12 +2,7 @@
 //!
 //! A line holds names and digests, never a question or a person's words, so that nothing in it has
 //! to be erased. Lines go to the disk before [`Chain::append`] returns; lines that wait at the same
-//! time share one `fsync`. A file of [`ROTATE_BYTES`] is closed and the next one begun.
-
-mod canonical;
-mod chain;
-mod files;
-mod verify;
+//! time share one `fsync`.
 
 use std::io;
 use std::path::Path;
@@ -18,27 +13,22 @@ use std::thread::JoinHandle;
 use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::sync::oneshot;
+use zhisuan_chain::{Digest, Files, Kind, ROTATE_BYTES};
 
-pub use canonical::{canonical, sm3_hex};
-pub use verify::{Verified, VerifyError, verify};
+pub use zhisuan_chain::{Link, Verified, VerifyError};
 
-use chain::link;
-use files::Files;
-
-/// A file of this size is closed and the next one begun.
-pub const ROTATE_BYTES: u64 = 64 << 20;
+const KIND: Kind = Kind {
+    name: "answers",
+    digest: Digest::Sm3,
+};
 /// Events on their way to the disk.
 const WAITING: usize = 4096;
 /// Events that are written together.
 const TOGETHER: usize = 256;
 
-/// Where an event stands in the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Its number, from 1.
-    pub seq: u64,
-    /// SM3 of its line, lower-case hexadecimal.
-    pub hash: String,
+/// Checks the log in a folder, or one file of it, without any running program.
+pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
+    zhisuan_chain::verify(path, KIND)
 }
 
 /// Why an event was not written.
@@ -92,7 +82,7 @@ impl Chain {
 
     /// As [`Chain::open`], with another size of files.
     pub fn open_with(folder: &Path, rotate_bytes: u64) -> io::Result<Self> {
-        let files = Files::open(folder, rotate_bytes.max(1))?;
+        let files = Files::open(folder, KIND, rotate_bytes)?;
         let (sender, receiver) = sync_channel(WAITING);
         let thread = std::thread::Builder::new()
             .name("zhisuan-answers".to_owned())
@@ -140,26 +130,21 @@ impl Drop for Writer {
 fn write(receiver: &Receiver<Waiting>, mut files: Files) {
     while let Ok(first) = receiver.recv() {
         let more = std::iter::from_fn(|| receiver.try_recv().ok()).take(TOGETHER);
-        let (mut lines, mut place) = (String::new(), files.place.clone());
-        let mut told = Vec::new();
-        for waiting in std::iter::once(first).chain(more) {
-            let seq = place.next;
-            let (line, next) = link(&place, waiting.event);
-            lines.extend([line.as_str(), "\n"]);
-            let hash = next.hash.clone();
-            told.push((waiting.written, Link { seq, hash }));
-            place = next;
-        }
-        let result = files.append(&lines, place).map_err(Arc::new);
-        if let Err(error) = &result {
-            tracing::error!(%error, events = told.len(), "events could not be written");
-        }
-        for (written, link) in told {
-            let answer = match &result {
-                Ok(()) => Ok(link),
-                Err(error) => Err(ChainError::Write(Arc::clone(error))),
-            };
-            written(answer);
+        let waiting = std::iter::once(first).chain(more);
+        let (events, told): (Vec<_>, Vec<_>) = waiting.map(|one| (one.event, one.written)).unzip();
+        match files.append(&events) {
+            Ok(links) => {
+                for (written, link) in told.into_iter().zip(links) {
+                    written(Ok(link));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, events = told.len(), "events could not be written");
+                let error = Arc::new(error);
+                for written in told {
+                    written(Err(ChainError::Write(Arc::clone(&error))));
+                }
+            }
         }
     }
 }

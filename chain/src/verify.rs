@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::chain::{Break, Place, follow, read};
-use super::files::list;
+use crate::files::list;
+use crate::line::{Break, Link, follow, read};
+use crate::{Digest, Kind};
 
 /// A chain that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +42,15 @@ pub enum VerifyError {
         /// Counted from 1.
         line: u64,
         /// What is wrong with the line.
-        why: String,
+        why: Break,
     },
     /// There is nothing to check.
-    #[error("{} 里没有日志。请指明问答日志的目录或其中一个文件", path.display())]
+    #[error("{} 里没有日志。请指明 {name}-*.jsonl 所在的目录或其中一个文件", path.display())]
     Empty {
         /// The file or folder.
         path: PathBuf,
+        /// What names of its files begin with.
+        name: &'static str,
     },
 }
 
@@ -63,17 +66,22 @@ impl VerifyError {
 }
 
 /// Checks one file, or all files of a folder in their order, and names the first broken line.
-pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
+pub fn verify(path: &Path, kind: Kind) -> Result<Verified, VerifyError> {
     let unreadable = |at: &Path| {
         let path = at.to_owned();
         move |source| VerifyError::Read { path, source }
     };
     let paths = if path.is_dir() {
-        list(path).map_err(unreadable(path))?
+        list(path, kind).map_err(unreadable(path))?
     } else {
         vec![path.to_owned()]
     };
-    let mut walk = Walk::default();
+    let mut walk = Walk {
+        digest: kind.digest,
+        last: None,
+        first: 0,
+        events: 0,
+    };
     for path in &paths {
         let file = File::open(path).map_err(unreadable(path))?;
         let mut reader = BufReader::new(file);
@@ -87,19 +95,20 @@ pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
             walk.step(&line).map_err(|why| VerifyError::Broken {
                 path: path.clone(),
                 line: number,
-                why: why.words(),
+                why,
             })?;
         }
     }
     walk.end().ok_or_else(|| VerifyError::Empty {
         path: path.to_owned(),
+        name: kind.name,
     })
 }
 
 /// The chain so far.
-#[derive(Default)]
 struct Walk {
-    place: Option<Place>,
+    digest: Digest,
+    last: Option<Link>,
     first: u64,
     events: u64,
 }
@@ -109,30 +118,30 @@ impl Walk {
     fn step(&mut self, line: &[u8]) -> Result<(), Break> {
         let line = line.strip_suffix(b"\n").ok_or(Break::NoLine)?;
         let line = std::str::from_utf8(line).map_err(|_| Break::NoLine)?;
-        let next = if let Some(place) = &self.place {
-            follow(place, line)?
+        let next = if let Some(last) = &self.last {
+            follow(self.digest, last, line)?
         } else {
-            let (seq, _, next) = read(line)?;
-            self.first = seq;
+            let (link, _) = read(self.digest, line)?;
+            self.first = link.seq;
             // Older files may be kept elsewhere: the first line is taken at its word, except that
             // number 1 has nothing before it.
-            if seq == 1 {
-                follow(&Place::begin(), line)?
+            if link.seq == 1 {
+                follow(self.digest, &Link::begin(), line)?
             } else {
-                next
+                link
             }
         };
-        self.place = Some(next);
+        self.last = Some(next);
         self.events += 1;
         Ok(())
     }
 
     fn end(self) -> Option<Verified> {
-        let place = self.place?;
+        let last = self.last?;
         Some(Verified {
             events: self.events,
             first: self.first,
-            head: place.hash,
+            head: last.hash,
         })
     }
 }

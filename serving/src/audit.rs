@@ -1,23 +1,24 @@
 //! The audit: one event per request, chained by hash, written by a thread of its own.
 
-mod chain;
-mod files;
-mod verify;
-
-pub use verify::{Verified, VerifyError, verify_audit};
+pub use zhisuan_chain::{Verified, VerifyError};
 
 use crate::metrics::Metrics;
 use crate::trail::Record;
-use files::Files;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::Digest as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use zhisuan_chain::{Digest, Files, Kind, ROTATE_BYTES};
+
+const KIND: Kind = Kind {
+    name: "audit",
+    digest: Digest::Sha256,
+};
 
 /// Events on their way to the disk.
 const WAITING: usize = 65_536;
@@ -50,7 +51,7 @@ fn yes() -> bool {
 }
 
 fn rotate_bytes() -> u64 {
-    64 * 1024 * 1024
+    ROTATE_BYTES
 }
 
 impl AuditOptions {
@@ -63,6 +64,11 @@ impl AuditOptions {
             rotate_bytes: rotate_bytes(),
         }
     }
+}
+
+/// Checks the audit in a folder, or one file of it, from outside of any gateway.
+pub fn verify_audit(path: &Path) -> Result<Verified, VerifyError> {
+    zhisuan_chain::verify(path, KIND)
 }
 
 /// Takes events; cheap to clone.
@@ -81,7 +87,7 @@ struct Writer {
 
 impl Audit {
     pub(crate) fn open(options: &AuditOptions, metrics: Metrics) -> std::io::Result<Self> {
-        let files = Files::open(&options.folder, options.rotate_bytes.max(1))?;
+        let files = Files::open(&options.folder, KIND, options.rotate_bytes)?;
         let (sender, receiver) = sync_channel(WAITING);
         let (failing, waiting) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let thread = std::thread::Builder::new()
@@ -181,20 +187,14 @@ impl Drop for Writer {
 
 fn write(receiver: &Counted, mut files: Files, failing: &AtomicBool, metrics: &Metrics) {
     while let Some(events) = receiver.take() {
-        let (mut lines, mut head) = (String::new(), files.head.clone());
-        for event in events {
-            let (line, next) = chain::link(&head, event);
-            lines.extend([line.as_str(), "\n"]);
-            head = next;
-        }
         let mut tries = 0_u32;
-        while let Err(error) = files.append(&lines, head.clone()) {
+        while let Err(error) = files.append(&events) {
             metrics.audit_failures.inc();
             failing.store(true, Ordering::Relaxed);
             tracing::error!(%error, "audit events cannot be written; they are tried again");
             tries += 1;
             if tries > 20 {
-                tracing::error!(%lines, "audit events were given up; here they are");
+                tracing::error!(?events, "audit events were given up; here they are");
                 break;
             }
             std::thread::sleep(AGAIN);
