@@ -1,6 +1,7 @@
 //! Texts per second of an encoder and of ONNX Runtime on the same model and threads, alternating.
 
 use crate::args::Args;
+use crate::minilm::FILES;
 use crate::pipe::Pipe;
 use crate::report::{Report, Row};
 use anyhow::{Context, Result, ensure};
@@ -11,25 +12,6 @@ use std::time::Instant;
 use tempfile::TempDir;
 use zhisuan_engine::{EmbedRequest, Engine, LoadOptions};
 
-/// Files of the default model (all-MiniLM-L6-v2) in the product's cache.
-const FILES: [(&str, &str); 4] = [
-    (
-        "config.json",
-        "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-    ),
-    (
-        "tokenizer.json",
-        "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    ),
-    (
-        "sentence_bert_config.json",
-        "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
-    ),
-    (
-        "model.safetensors",
-        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    ),
-];
 const WORDS: &str =
     "the office of a public computing centre decides which work runs where and says why it does so";
 

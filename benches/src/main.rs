@@ -14,6 +14,8 @@ mod gateway;
 mod jobs;
 mod kernels;
 mod load;
+#[path = "../../worker/tests/it/minilm.rs"]
+mod minilm;
 mod noop;
 mod peer;
 mod pipe;

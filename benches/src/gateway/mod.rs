@@ -4,6 +4,9 @@
 mod drive;
 mod fakes;
 mod litellm;
+#[macro_use]
+#[path = "../../../serving/tests/it/fake_services.rs"]
+mod fake_services;
 mod scheduler;
 
 use crate::args::Args;

@@ -28,6 +28,7 @@ const WARM_UP: usize = 20;
 /// The day of all questions, and when everything is published: one moment.
 const DAY: jiff::civil::Date = jiff::civil::date(2026, 11, 22);
 const NOW_MS: i64 = 1_795_305_600_000;
+const MIB: f64 = 1_048_576.0;
 
 #[derive(Deserialize)]
 struct Found {
@@ -68,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     let found = fresh.iter().map(|q| timed(|| base.search(&asked(q))));
     let found: Vec<f64> = found.collect();
 
-    let count = base.passages();
+    let count = base.passages() as f64;
     let mut rows = vec![
         Row::new(format!("answer, {askers} askers"), "ms", together),
         Row::new(format!("answer remembered, {askers} askers"), "ms", again),
@@ -86,13 +87,9 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         Row::new(
             "memory of the words' index",
             "MiB",
-            vec![words as f64 / f64::from(1 << 20)],
+            vec![words as f64 / MIB],
         ),
-        Row::new(
-            "memory, a passage",
-            "bytes",
-            vec![memory * f64::from(1 << 20) / count as f64],
-        ),
+        Row::new("memory, a passage", "bytes", vec![memory * MIB / count]),
     ];
     if std::env::var("ZHISUAN_TEST_PYTHON").is_ok() {
         against_peer(&mut rows, &base, &fresh)?;

@@ -16,7 +16,7 @@ const EDGES: [(&str, &[&str]); 11] = [
         &["zhisuan-core", "zhisuan-proto", "zhisuan-web"],
     ),
     ("zhisuan-worker", &["zhisuan-engine", "zhisuan-proto"]),
-    ("zhisuan-serving", &["zhisuan-chain", "zhisuan-engine", "zhisuan-proto"]),
+    ("zhisuan-serving", &["zhisuan-chain", "zhisuan-proto"]),
     ("zhisuan-apps", &["zhisuan-chain", "zhisuan-web"]),
     (
         "zhisuan-fuzz",

@@ -6,6 +6,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::output::Document;
 use crate::words::{say, tr};
 use serde_json::json;
+use std::path::Path;
 use zhisuan_serving::{Verified, VerifyError, verify_audit};
 
 pub(super) fn run(context: &Context, args: AuditArgs) -> Result<Exit> {
@@ -14,8 +15,14 @@ pub(super) fn run(context: &Context, args: AuditArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The same for the log of answers.
+pub(super) fn answers(context: &Context, path: &Path) -> Result<()> {
+    let verified = zhisuan_apps::audit::verify(path);
+    tell(context, "zhisuan.kb-audit/1", verified)
+}
+
 /// Says whether a chain of events holds.
-pub(super) fn tell(
+fn tell(
     context: &Context,
     schema: &'static str,
     verified: std::result::Result<Verified, VerifyError>,

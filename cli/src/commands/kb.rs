@@ -6,7 +6,8 @@ mod show;
 
 use super::{Context, text_or_stdin};
 use crate::args::{
-    KbAddArgs, KbArgs, KbConflictsArgs, KbItemsArgs, KbSearchArgs, KbSynonymsArgs, KbVerb,
+    KbAddArgs, KbArgs, KbConflictsArgs, KbItemsArgs, KbSearchArgs, KbSynonymsArgs, KbTextArg,
+    KbVerb,
 };
 use crate::error::{Exit, Failure, Result};
 use crate::gateway::Gateway;
@@ -65,20 +66,9 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
                 gateway.post_json("/api/kb/do/switch_theme", &body).await?,
             )?;
         }
-        KbVerb::Hotline(args) => {
-            let body = json!({"text": text_or_stdin(args.text)?});
-            let proposal = gateway.post_json("/api/qa/ticket", &body).await?;
-            let draft = format!("\n{}\n", text(&proposal["draft"]["text"]));
-            one(context, "zhisuan.hotline/1", proposal, show::ticket)?;
-            if context.out.format() == Format::Table {
-                context.out.raw(draft.as_bytes())?;
-            }
-        }
+        KbVerb::Hotline(args) => hotline(context, &gateway, args).await?,
         #[cfg(feature = "server")]
-        KbVerb::Verify(args) => {
-            let verified = zhisuan_apps::audit::verify(&args.path);
-            super::audit::tell(context, "zhisuan.kb-audit/1", verified)?;
-        }
+        KbVerb::Verify(args) => super::audit::answers(context, &args.path)?,
         KbVerb::Replay(args) => {
             let path = format!("/api/qa/answers/{}/replay", plain(&args.id)?);
             let replayed = gateway.get_json(&path, &[]).await?;
@@ -170,6 +160,17 @@ async fn items(context: &Context, gateway: &Gateway, args: KbItemsArgs) -> Resul
     let all = if args.all { "1" } else { "" };
     let found = gateway.get_json("/api/kb/work", &[("all", all)]).await?;
     list(context, "zhisuan.kb-work-list/1", &found, show::work)
+}
+
+async fn hotline(context: &Context, gateway: &Gateway, args: KbTextArg) -> Result<()> {
+    let body = json!({"text": text_or_stdin(args.text)?});
+    let proposal = gateway.post_json("/api/qa/ticket", &body).await?;
+    let draft = format!("\n{}\n", text(&proposal["draft"]["text"]));
+    one(context, "zhisuan.hotline/1", proposal, show::ticket)?;
+    if context.out.format() == Format::Table {
+        context.out.raw(draft.as_bytes())?;
+    }
+    Ok(())
 }
 
 async fn conflicts(context: &Context, gateway: &Gateway, args: KbConflictsArgs) -> Result<()> {

@@ -77,128 +77,86 @@ impl FakeScheduler {
     }
 }
 
-/// Implements a service by the calls that the gateway uses; the absent ones are unimplemented.
-macro_rules! fake_service {
-    ($service:ident { $($real:tt)* } absent { $($name:ident($ask:ty) -> $answer:ty;)* }) => {
-        #[tonic::async_trait]
-        impl $service for FakeScheduler {
-            $($real)*
-            $(async fn $name(&self, _: Request<$ask>) -> Result<Response<$answer>, Status> {
-                Err(Status::unimplemented("absent in the fake"))
-            })*
+fake_scheduler! {
+    FakeScheduler:
+    Access {
+        async fn resolve_key(
+            &self,
+            request: Request<ResolveKeyRequest>,
+        ) -> Result<Response<Key>, Status> {
+            self.check(&request)?;
+            self.resolved.fetch_add(1, Ordering::SeqCst);
+            let key = self.keys.lock().unwrap().get(&request.get_ref().secret).cloned();
+            key.map(Response::new).ok_or_else(|| Status::not_found("no such key"))
         }
-    };
-}
-
-fake_service!(Access {
-    async fn resolve_key(
-        &self,
-        request: Request<ResolveKeyRequest>,
-    ) -> Result<Response<Key>, Status> {
-        self.check(&request)?;
-        self.resolved.fetch_add(1, Ordering::SeqCst);
-        let key = self.keys.lock().unwrap().get(&request.get_ref().secret).cloned();
-        key.map(Response::new).ok_or_else(|| Status::not_found("no such key"))
     }
-} absent {
-    create_tenant(CreateTenantRequest) -> Tenant;
-    list_tenants(ListTenantsRequest) -> ListTenantsResponse;
-    create_key(CreateKeyRequest) -> CreateKeyResponse;
-    list_keys(ListKeysRequest) -> ListKeysResponse;
-    revoke_key(RevokeKeyRequest) -> Key;
-    set_limits(SetLimitsRequest) -> SetLimitsResponse;
-    who_am_i(WhoAmIRequest) -> Key;
-    create_sign_in_link(CreateSignInLinkRequest) -> CreateSignInLinkResponse;
-});
-
-fake_service!(Billing {
-    async fn authorize(
-        &self,
-        request: Request<AuthorizeRequest>,
-    ) -> Result<Response<AuthorizeResponse>, Status> {
-        self.check(&request)?;
-        let ask = request.into_inner();
-        if ask.tenant == "poor" {
-            let detail = ErrorDetail {
-                code: "ZS-BALANCE".to_owned(),
-                message_zh: "余额不足：需要 12 元，可用 3 元。".to_owned(),
-                ..ErrorDetail::default()
-            };
-            return Err(zhisuan_proto::status(Code::FailedPrecondition, "balance", &detail));
-        }
-        self.authorized.lock().unwrap().push(ask);
-        Ok(Response::new(AuthorizeResponse { held_micro: 1, price_version: 1 }))
-    }
-
-    async fn settle(
-        &self,
-        request: Request<SettleRequest>,
-    ) -> Result<Response<SettleResponse>, Status> {
-        self.check(&request)?;
-        let failing = self.settle_failures.fetch_update(
-            Ordering::SeqCst,
-            Ordering::SeqCst,
-            |left| left.checked_sub(1),
-        );
-        if failing.is_ok() {
-            return Err(Status::unavailable("fake scheduler is away"));
-        }
-        let expired = self.holds_expired.load(Ordering::SeqCst);
-        let refusal = expired.then(|| SettleRefusal {
-            status: Code::NotFound.into(),
-            message: "no hold of this request".to_owned(),
-            detail: None,
-        });
-        let mut settled = Vec::new();
-        for settlement in request.into_inner().settlements {
-            if !expired {
-                self.settled.lock().unwrap().push(settlement);
+    Billing {
+        async fn authorize(
+            &self,
+            request: Request<AuthorizeRequest>,
+        ) -> Result<Response<AuthorizeResponse>, Status> {
+            self.check(&request)?;
+            let ask = request.into_inner();
+            if ask.tenant == "poor" {
+                let detail = ErrorDetail {
+                    code: "ZS-BALANCE".to_owned(),
+                    message_zh: "余额不足：需要 12 元，可用 3 元。".to_owned(),
+                    ..ErrorDetail::default()
+                };
+                return Err(zhisuan_proto::status(Code::FailedPrecondition, "balance", &detail));
             }
-            settled.push(Settled { charged_micro: 1, refusal: refusal.clone() });
+            self.authorized.lock().unwrap().push(ask);
+            Ok(Response::new(AuthorizeResponse { held_micro: 1, price_version: 1 }))
         }
-        Ok(Response::new(SettleResponse { settled }))
-    }
-} absent {
-    list_prices(ListPricesRequest) -> ListPricesResponse;
-    publish_prices(PublishPricesRequest) -> PriceVersion;
-    get_account(GetAccountRequest) -> Account;
-    list_accounts(ListAccountsRequest) -> ListAccountsResponse;
-    top_up(TopUpRequest) -> Account;
-    statement(StatementRequest) -> StatementResponse;
-    usage(UsageRequest) -> UsageResponse;
-});
 
-fake_service!(Models {
-    type WatchRoutesStream = Pin<Box<dyn Stream<Item = Result<Routes, Status>> + Send>>;
-
-    async fn watch_routes(
-        &self,
-        request: Request<WatchRoutesRequest>,
-    ) -> Result<Response<Self::WatchRoutesStream>, Status> {
-        self.check(&request)?;
-        let updates = WatchStream::new(self.routes.subscribe()).map(Ok);
-        Ok(Response::new(Box::pin(updates)))
+        async fn settle(
+            &self,
+            request: Request<SettleRequest>,
+        ) -> Result<Response<SettleResponse>, Status> {
+            self.check(&request)?;
+            let failing = self.settle_failures.fetch_update(
+                Ordering::SeqCst,
+                Ordering::SeqCst,
+                |left| left.checked_sub(1),
+            );
+            if failing.is_ok() {
+                return Err(Status::unavailable("fake scheduler is away"));
+            }
+            let expired = self.holds_expired.load(Ordering::SeqCst);
+            let refusal = expired.then(|| SettleRefusal {
+                status: Code::NotFound.into(),
+                message: "no hold of this request".to_owned(),
+                detail: None,
+            });
+            let mut settled = Vec::new();
+            for settlement in request.into_inner().settlements {
+                if !expired {
+                    self.settled.lock().unwrap().push(settlement);
+                }
+                settled.push(Settled { charged_micro: 1, refusal: refusal.clone() });
+            }
+            Ok(Response::new(SettleResponse { settled }))
+        }
     }
+    Models {
+        type WatchRoutesStream = Pin<Box<dyn Stream<Item = Result<Routes, Status>> + Send>>;
 
-    async fn report_demand(
-        &self,
-        request: Request<ReportDemandRequest>,
-    ) -> Result<Response<ReportDemandResponse>, Status> {
-        self.check(&request)?;
-        self.demand.lock().unwrap().push(request.into_inner());
-        Ok(Response::new(ReportDemandResponse {}))
+        async fn watch_routes(
+            &self,
+            request: Request<WatchRoutesRequest>,
+        ) -> Result<Response<Self::WatchRoutesStream>, Status> {
+            self.check(&request)?;
+            let updates = WatchStream::new(self.routes.subscribe()).map(Ok);
+            Ok(Response::new(Box::pin(updates)))
+        }
+
+        async fn report_demand(
+            &self,
+            request: Request<ReportDemandRequest>,
+        ) -> Result<Response<ReportDemandResponse>, Status> {
+            self.check(&request)?;
+            self.demand.lock().unwrap().push(request.into_inner());
+            Ok(Response::new(ReportDemandResponse {}))
+        }
     }
-} absent {
-    set_traffic(SetTrafficRequest) -> Traffic;
-    list_traffic(ListTrafficRequest) -> ListTrafficResponse;
-    add_backend(AddBackendRequest) -> Backend;
-    remove_backend(RemoveBackendRequest) -> Backend;
-    list_backends(ListBackendsRequest) -> ListBackendsResponse;
-    register(RegisterModelRequest) -> ModelManifest;
-    list(ListModelsRequest) -> ListModelsResponse;
-    get(GetModelRequest) -> ModelManifest;
-    deploy(DeployRequest) -> Deployment;
-    undeploy(UndeployRequest) -> Deployment;
-    update_deployment(UpdateDeploymentRequest) -> Deployment;
-    list_deployments(ListDeploymentsRequest) -> ListDeploymentsResponse;
-});
+}

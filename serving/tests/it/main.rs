@@ -20,6 +20,8 @@ mod constraints;
 mod errors;
 mod fake_files;
 mod fake_replica;
+#[macro_use]
+mod fake_services;
 mod fake_scheduler;
 mod guarding;
 mod handing_over;

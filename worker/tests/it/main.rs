@@ -8,6 +8,7 @@
 
 mod commands;
 mod encoders;
+mod minilm;
 mod models;
 mod session;
 mod support;

@@ -70,6 +70,31 @@ fn a_changed_text_is_published_by_a_second_clerk_and_answered_from_at_once() {
 }
 
 #[test]
+fn contradictions_are_listed_and_become_work() {
+    let clerk = clerk("核对员");
+    let mut found = Value::Null;
+    // The folder is read behind the listening gateway.
+    for _ in 0..300 {
+        let listed = clerk.run(&["kb", "conflicts", "--as-of", "2026-01-15", "--json"]);
+        assert_eq!(listed.exit, 0, "{}", listed.whole());
+        found = serde_json::from_str(&listed.stdout).expect("JSON");
+        if found["items"][0].is_object() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let first = &found["items"][0];
+    assert_eq!(first["sides"][0]["value"], "0.35元", "{found}");
+    let id = first["id"].as_str().expect("an id");
+    let made = clerk.run(&["kb", "conflicts", "--work", id]);
+    assert_eq!(made.exit, 0, "{}", made.whole());
+    let work = clerk.run(&["kb", "items"]);
+    assert!(work.stdout.contains("0.45元"), "{}", work.whole());
+    let shown = clerk.run(&["kb", "conflicts"]);
+    assert!(shown.stdout.contains("0.45元"), "{}", shown.whole());
+}
+
+#[test]
 fn a_ticket_gets_a_class_a_body_and_a_draft() {
     let ticket = clerk("工单员").run(&["kb", "hotline", "请问居住证补办多少钱？电话13800138000"]);
     assert_eq!(ticket.exit, 0, "{}", ticket.whole());

@@ -17,9 +17,10 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use zhisuan_web::headers;
+use zhisuan_web::parts::{self, Tone};
+use zhisuan_web::{Page, headers, html};
 
 use crate::answer::{Answer, Notice, since};
 use crate::guide::{Item, items};
@@ -121,8 +122,18 @@ async fn permitted(State(site): State<Site>, request: Request, next: Next) -> Re
     if !as_model && staff::knows(desk, request.headers()).await {
         return next.run(request).await;
     }
-    let message = "这个知识库只供内部使用，请先登录（/kb/signin）".to_owned();
-    api::error(StatusCode::FORBIDDEN, "ZS-AUTH", None, message)
+    if request.uri().path().starts_with("/api/") {
+        let message = "这个知识库只供内部使用，请先登录（/kb/signin）".to_owned();
+        return api::error(StatusCode::FORBIDDEN, "ZS-AUTH", None, message);
+    }
+    Page::new("只供内部使用")
+        .site("政务知识问答", "/qa")
+        .status(StatusCode::FORBIDDEN)
+        .body(html! {
+            (parts::alert(Tone::Info, "这个知识库只供内部使用", "请用工作人员的密钥登录后再打开。"))
+            p { a href="/kb/signin" { "登录" } }
+        })
+        .into_response()
 }
 
 /// Pages for citizens under `/qa`, JSON under `/api/qa`, and the base as a model under `/qa/v1`,

@@ -61,6 +61,7 @@ impl Qa {
             let wanted = published(library, base);
             if self.published().digest != wanted.digest {
                 self.take_over(wanted).await;
+                self.ask_again(library, base).await;
             }
             let helped = async {
                 match &helper {

@@ -1,6 +1,7 @@
 //! Questions and answers as a service: the current base, the log of answers, what people say of
 //! them, and the models that help where they are there.
 
+mod again;
 mod follow;
 mod keeper;
 mod models;

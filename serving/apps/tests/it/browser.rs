@@ -44,7 +44,7 @@ pub(crate) fn governed(folder: &Path) -> (Library, Site) {
 }
 
 /// The browser, or a loud reason.
-fn chromium() -> Option<PathBuf> {
+pub(crate) fn chromium() -> Option<PathBuf> {
     let named = std::env::var_os("ZHISUAN_TEST_CHROMIUM").map(PathBuf::from);
     let found = named.or_else(|| Some(PathBuf::from("/usr/bin/chromium")));
     let found = found.filter(|path| path.exists());
@@ -61,7 +61,7 @@ fn pictures() -> PathBuf {
     folder
 }
 
-async fn listening(site: Site) -> String {
+pub(crate) async fn listening(site: Site) -> String {
     serving(pages::router(site)).await
 }
 

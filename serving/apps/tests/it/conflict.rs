@@ -74,6 +74,21 @@ fn the_contradictions_of_the_sample_base_are_named() {
     assert_eq!(sides, meant);
 }
 
+/// Planning documents of several cities speak of the same things with other amounts.
+#[test]
+fn none_is_named_where_nobody_wrote_one() {
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/seeds");
+    if !seeds.is_dir() {
+        eprintln!("SKIPPED: {} is absent", seeds.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(&folder);
+    zhisuan_apps::eval::review_seeds(&library, "city", &seeds, NOW).unwrap();
+    let published = library.published("city").unwrap();
+    assert_eq!(contradictions(&published, DAY), []);
+}
+
 #[test]
 fn two_texts_in_force_are_both_shown() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use zhisuan_apps::answer::{Base, Outcome};
-use zhisuan_apps::kb::{Library, VersionId};
+use zhisuan_apps::kb::{Correction, Library, VersionId, WorkKind};
 use zhisuan_apps::service::{Helper, ModelServer, Qa, Question};
 
 use crate::library::{NOW, add, checker, guide, library, maker};
@@ -161,4 +161,34 @@ fn a_base_that_cannot_be_built_anew_loses_what_is_gone() {
             .iter()
             .all(|v| v.id != version)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_that_is_lost_becomes_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let (library, version) = published(&folder);
+    let question = "停车证每个月多少钱";
+    let (base, kind) = ("city", WorkKind::LowRating);
+    let id = library.open_work(base, kind, question, "", "", NOW).unwrap();
+    let correction = Correction {
+        question,
+        as_of: DAY,
+        expected: "80元",
+    };
+    library
+        .close_work(base, id, "已核对", Some(&correction), &maker(), NOW)
+        .unwrap();
+    let qa = Qa::over_on(&library, base, Arc::new(|| DAY)).unwrap();
+    let following = qa.follow(&library, base, None);
+    let open = || library.work(base, true, 10).unwrap();
+    let kite = "---\n标题: 风筝许可办事指南\n状态: 现行\n---\n# 风筝许可办事指南\n\n## 收费标准\n\n每只3元。\n";
+    let added = add(&library, "kite.md", kite);
+    library.publish(&added.version, &checker(), NOW).unwrap();
+    until(async || qa.status().versions == 2, "published").await;
+    library.withdraw(&version, "印错了", &maker(), NOW).unwrap();
+    until(async || open().len() == 1, "the lost correction").await;
+    let work = open();
+    assert_eq!((work[0].kind, work[0].question.as_str()), (WorkKind::Correction, question));
+    assert!(work[0].note.contains("80元"), "{}", work[0].note);
+    following.abort();
 }

@@ -200,7 +200,10 @@ fn among(all: &[Stated<'_>]) -> Vec<Contradiction> {
         if let Some((sides, told)) = found.iter_mut().rev().find(begins) {
             sides.push(other);
             told.sides.push(two.claim(theirs));
-        } else if !found.iter().any(|(sides, _)| sides.contains(&at)) {
+        } else if !found
+            .iter()
+            .any(|(sides, _)| sides.contains(&at) && sides.contains(&other))
+        {
             let told = Contradiction {
                 about: one.about(),
                 sides: vec![one.claim(mine), two.claim(theirs)],

@@ -33,8 +33,8 @@ pub struct Entry {
     pub base: String,
     /// Id of the person.
     pub person: String,
-    /// Stable verb: `add`, `import` (from a folder), `repair`, `edit_head`, `publish`, `withdraw`, `repeal`, `synonym`,
-    /// `close_theme`, `open_theme`, `base`, `erase`, `drop_answers`.
+    /// Stable verb: `add`, `import` (from a folder), `repair`, `edit_head`, `publish`, `withdraw`,
+    /// `repeal`, `synonym`, `close_theme`, `open_theme`, `base`, `erase`, `drop_answers`.
     pub action: String,
     /// What it was done to.
     pub object: String,

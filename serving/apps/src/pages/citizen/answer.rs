@@ -9,7 +9,6 @@ use zhisuan_web::{Markup, Page, html};
 use super::feedback;
 use crate::answer::{Answer, Citation, Conflict, Outcome, Sentence};
 use crate::guide::unmarked;
-use crate::kb::HandOver;
 use crate::pages::{Site, href, shell};
 
 /// A kept answer at its own address.
@@ -19,7 +18,7 @@ pub(crate) async fn page(State(site): State<Site>, Path(id): Path<String>) -> Pa
             @for notice in site.since(&answer) {
                 (parts::alert(Tone::Warn, "在这份回答之后", notice.message.as_str()))
             }
-            (part(&answer, site.hand_over().as_ref()))
+            (part(&answer, &site))
         }),
         None => unknown(),
     }
@@ -37,8 +36,9 @@ pub(crate) fn unknown() -> Page {
 }
 
 /// The whole answer.
-pub(crate) fn part(answer: &Answer, base_hand_over: Option<&HandOver>) -> Markup {
-    let hand_over = answer.hand_over.as_ref().or(base_hand_over);
+pub(crate) fn part(answer: &Answer, site: &Site) -> Markup {
+    let hand_over = answer.hand_over.clone().or_else(|| site.hand_over());
+    let hand_over = hand_over.as_ref();
     let answered = answer.outcome.is_answer();
     let said = apart(answer);
     html! {
@@ -53,7 +53,7 @@ pub(crate) fn part(answer: &Answer, base_hand_over: Option<&HandOver>) -> Markup
             (sentence_part(&said, answer))
             @if !answer.sentences.is_empty() {
                 p.made-end { (shell::mark(&answer.made_by)) "。" (answer.label) }
-                @if !said.is_empty() { h2 { "出处" } (source_part(&said, answer)) }
+                @if !said.is_empty() { h2 { "出处" } (source_part(&said, answer, site)) }
                 (exports(answer))
             }
             @if !answer.choices.is_empty() { (choices(answer)) }
@@ -185,11 +185,14 @@ fn sentence(said: &Sentence, sources: &[&Citation], answer: &Answer) -> Markup {
     }
 }
 
-fn source_part(said: &[&Sentence], answer: &Answer) -> Markup {
+fn source_part(said: &[&Sentence], answer: &Answer, site: &Site) -> Markup {
+    // On paper no link can be followed, so it stands there in full.
+    let base = site.public_url.get().map_or("", String::as_str);
     html! {
         ol.sources {
             @for citation in numbered(said.iter().copied()) {
-                li { (source(citation, answer)) }
+                li { (source(citation, answer))
+                    p.print-only { (base) (href::cited(citation, answer.as_of)) } }
             }
         }
     }

@@ -31,7 +31,7 @@ pub(crate) async fn page(
         Ok(answer) => shell::page("回答", "/qa").body(html! {
             (shell::reading(&site))
             (field(&site, &asked))
-            (answer::part(&answer, site.hand_over().as_ref()))
+            (answer::part(&answer, &site))
         }),
         Err(fault) => refused(&site, &asked, &fault),
     }

@@ -31,6 +31,7 @@ pub(crate) async fn list(State(site): State<Site>) -> Page {
     shell::page("办事指南", "/qa/guides")
         .lead("每一项都由公开文件整理而成，句句可查原文。")
         .body(html! {
+            (shell::reading(&site))
             @if items.is_empty() {
                 (parts::empty_state("还没有办事指南", "知识库里没有写明条件、材料或步骤的有效文件。"))
             }

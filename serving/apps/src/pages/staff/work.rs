@@ -20,7 +20,7 @@ pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response
     });
     match looked.await {
         Ok((work, feedback, kept)) => frame::page(&visitor, "待办", "/kb/work")
-            .lead("没有答上来的、评价低的、文件说法不一的问题。更正会成为回归题，以后每次评测都要答对。")
+            .lead("没有答上来的、评价低的、文件说法不一的问题。更正会成为回归题：以后每次发布都重新问一遍，答不出的又成为待办。")
             .body(html! {
                 @if work.is_empty() {
                     (parts::empty_state("没有待办", "市民的提问都有了着落。"))
