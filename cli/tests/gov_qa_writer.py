@@ -121,8 +121,11 @@ for question in [
 ]:
     text, annotations, record = streamed(question)
     said = text.split("[1] 《")[0]
-    assert "免费" not in said and "汇款" not in said, text
+    assert "汇款" not in said and "一律" not in said, text
     assert record["outcome"] == "answered" and annotations, text
-    assert ("37元" in said) or ("40元" in said), text
+    if "风筝" in question:
+        assert "37元" in said and "免费" not in said, text
+    else:
+        assert "40元" in said, text
 
 print("all checks passed")

@@ -1,6 +1,6 @@
 //! `zhisuan eval qa`: the evaluation set against its knowledge bases, without any server.
 
-use super::{Context, embedder, eval_writer};
+use super::{Context, embedder};
 use crate::args::{EvalArgs, EvalQaArgs, EvalVerb};
 use crate::error::{Exit, Failure, Result};
 use crate::output::{Format, Printer};
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use zhisuan_apps::answer::{Answer, Base};
 use zhisuan_apps::eval::{
@@ -18,6 +19,8 @@ use zhisuan_apps::kb::{Audience, Library};
 use zhisuan_apps::retrieve::Embedder;
 use zhisuan_apps::staff::Person;
 
+mod written;
+
 const BASE: &str = "eval";
 
 pub(super) async fn run(context: &Context, args: EvalArgs) -> Result<Exit> {
@@ -26,18 +29,25 @@ pub(super) async fn run(context: &Context, args: EvalArgs) -> Result<Exit> {
         Some(model) => Some(embedder::open(model, context.out).await?),
         None => None,
     };
-    let (out, args) = (context.out, Arc::new(args));
-    let told = Arc::clone(&args);
-    let work = spawn_blocking(move || measure(out, &told, embedder.as_ref())).await;
-    let bases = work.map_err(|error| failed(&error))??;
-    match &args.writer {
-        Some(writer) => eval_writer::run(context, &args, &bases, writer).await,
-        None => Ok(Exit::Done),
-    }
+    let out = context.out;
+    let writer = match &args.writer {
+        Some(model) => Some(written::writer(&context.settings, model)?),
+        None => None,
+    };
+    let runtime = Handle::current();
+    let work = spawn_blocking(move || {
+        let bases = bases(out, &args, embedder.as_ref())?;
+        match &writer {
+            Some(writer) => written::measure(out, &args, &bases, writer, &runtime),
+            None => measure(out, &args, &bases, embedder.as_ref()),
+        }
+    })
+    .await;
+    work.map_err(|error| failed(&error))?
 }
 
-/// Measures the bases unless a model shall reword their answers; returns them.
-fn measure(
+/// The bases that the questions are put to, each with its name.
+fn bases(
     out: Printer,
     args: &EvalQaArgs,
     embedder: Option<&Arc<dyn Embedder>>,
@@ -55,20 +65,26 @@ fn measure(
             args.seeds.display()
         ));
     }
-    if args.writer.is_some() {
-        return Ok(bases);
-    }
+    Ok(bases)
+}
+
+fn measure(
+    out: Printer,
+    args: &EvalQaArgs,
+    bases: &[(&str, Base)],
+    embedder: Option<&Arc<dyn Embedder>>,
+) -> Result<Exit> {
     let name = embedder.map(|embedder| embedder.name());
     if out.format() == Format::Table {
         let shown = name
             .as_deref()
-            .unwrap_or_else(|| tr("无,只用词", "none, words alone"));
+            .unwrap_or(tr("无,只用词", "none, words alone"));
         out.line(&say!("向量模型:{}", "model for vectors: {}", shown))?;
     }
     let run = Run {
         out,
         args,
-        bases: &bases,
+        bases,
         embedder: name,
     };
     if let Some(file) = &args.file {
@@ -76,13 +92,13 @@ fn measure(
         if let Some(samples) = &args.samples {
             run.samples(file, samples)?;
         }
-        return Ok(bases);
+        return Ok(Exit::Done);
     }
     for split in [Split::Tune, Split::Blind] {
         let path = args.questions.join(format!("qa-{}.jsonl", split.name()));
         run.one(&path, split)?;
     }
-    Ok(bases)
+    Ok(Exit::Done)
 }
 
 /// One measurement: its bases, and what it is told to.
@@ -160,7 +176,7 @@ fn of_base(cases: &[Case], name: &str) -> Vec<Case> {
     own.cloned().collect()
 }
 
-pub(super) fn cases(path: &Path) -> Result<Vec<Case>> {
+fn cases(path: &Path) -> Result<Vec<Case>> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let shown = path.display();
         let message = say!("读不了 {}:{}", "cannot read {}: {}", shown, error);
@@ -169,7 +185,7 @@ pub(super) fn cases(path: &Path) -> Result<Vec<Case>> {
     read(&text).map_err(|error| Failure::usage("ZS-CLI-VALUE", error.to_string()))
 }
 
-pub(super) fn failed(error: &dyn std::fmt::Display) -> Failure {
+fn failed(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, "ZS-KNOWLEDGE", error.to_string())
 }
 

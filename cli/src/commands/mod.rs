@@ -16,7 +16,6 @@ mod embedder;
 #[cfg(feature = "server")]
 mod eval;
 #[cfg(feature = "server")]
-mod eval_writer;
 mod kb;
 mod key;
 mod list;

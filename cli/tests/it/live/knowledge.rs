@@ -160,7 +160,10 @@ fn poison(server: &Server) {
     let file = anna.write("kite.md", KITE);
     let added = anna.run(&["kb", "add", file.to_str().expect("UTF-8")]);
     assert_eq!(added.exit, 0, "{}", added.whole());
-    let published = boris.run(&["kb", "publish", "kite@1"]);
+    let shown = boris.run(&["kb", "show", "kite@1", "--json"]);
+    let shown: Value = serde_json::from_str(&shown.stdout).expect("JSON");
+    let seen = shown["seen"].as_str().expect("what was seen").to_owned();
+    let published = boris.run(&["kb", "publish", "kite@1", "--seen", &seen]);
     assert_eq!(published.exit, 0, "{}", published.whole());
     let told = (0..200).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));

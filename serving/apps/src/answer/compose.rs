@@ -17,12 +17,13 @@ pub(crate) const EXTRACT_LABEL: &str =
 pub(crate) const GENERATED_LABEL: &str =
     "以下内容由人工智能生成，每句已与所列来源核对，以来源原文和经办机构答复为准。";
 
-/// The reason code of a question that does not say which place it is about.
-pub(crate) const WHICH_PLACE: &str = "which_place";
 /// What stands before a model's sentences.
 pub(crate) fn generated_message(day: Date) -> String {
     format!("截至{}，按来源文件改写如下：", chinese_day(day))
 }
+
+/// The reason code of a question that does not say which place it is about.
+pub(crate) const WHICH_PLACE: &str = "which_place";
 
 /// What an answer will say, before it is sealed.
 #[derive(Debug)]

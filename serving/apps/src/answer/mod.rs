@@ -29,4 +29,4 @@ pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };
 pub use since::since;
-pub use verify::{Grounds, Unsupported, verify};
+pub use verify::{Grounds, Unsupported, covers, verify};

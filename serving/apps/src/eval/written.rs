@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use serde::Serialize;
+use tokio::runtime::Handle;
 
 use super::case::Case;
 use super::score::{EVIDENCE_AT, holds};
-use crate::answer::{Answer, Asked, Base, Drafts, Maker, Writer, generate, still_stands};
+use crate::answer::{Answer, Asked, Base, Drafts, Maker, Sentence, Writer, generate, still_stands};
 
 /// What came of a writing model over many questions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -22,8 +23,10 @@ pub struct WrittenReport {
     pub verified: usize,
     /// Of the asked: answered in the model's words; all others in those of the texts.
     pub generated: usize,
-    /// Of the generated: the model's own sentences hold all gold facts.
+    /// Of the generated: the answer's sentences hold all gold facts.
     pub facts: usize,
+    /// Of the generated: the sentences that are not as in the texts alone hold them.
+    pub facts_own: usize,
     /// Of the same questions: the extractive answer's sentences hold them.
     pub facts_extract: usize,
     /// Sentences that stood the check.
@@ -41,13 +44,12 @@ pub struct WrittenReport {
 }
 
 /// Asks about all `cases` that have an answer, and adds them to a report; `seen` gets each with the
-/// extract, what was told and what came of the model's text.
-pub async fn run_written(
+/// extract, what was told and what came of the model's text. Blocks; not for async threads.
+pub fn run_written(
     base: &Base,
     cases: &[Case],
     day: Date,
-    writer: &dyn Writer,
-    patience: Duration,
+    (writer, patience, runtime): (&dyn Writer, Duration, &Handle),
     report: &mut WrittenReport,
     seen: &mut (dyn FnMut(&Case, &Answer, &Answer, &Drafts) + Send),
 ) {
@@ -64,27 +66,30 @@ pub async fn run_written(
         }
         let mut streamed: Option<Answer> = None;
         let begun = Instant::now();
-        let made = generate(base, &asked, writer, patience, &mut |draft: &Answer| {
-            streamed = Some(draft.clone());
-        })
-        .await;
+        let mut tell = |draft: &Answer| streamed = Some(draft.clone());
+        let written = generate(base, extract.clone(), writer, patience, &mut tell);
+        let made = runtime.block_on(written);
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         report.add(&made.drafts, millis);
         let told = streamed.as_ref().map_or(0, |draft| draft.sentences.len());
         report.streamed += told;
         if let Some(draft) = &streamed
-            && !(still_stands(base, &asked, draft) && draft.sentences == made.answer.sentences)
+            && !(still_stands(base, &extract, &made.answer)
+                && made.answer.sentences.starts_with(&draft.sentences))
         {
             report.unverified_streamed += told;
         }
         if made.answer.made_by != Maker::Extract {
-            let holds = |answer: &Answer| {
-                let texts: Vec<&str> = answer.sentences.iter().map(|s| s.text.as_str()).collect();
+            let quoted = &extract.sentences;
+            let told = |all: &[Sentence], own: bool| {
+                let said = all.iter().filter(|said| !own || !quoted.contains(said));
+                let texts: Vec<&str> = said.map(|said| said.text.as_str()).collect();
                 usize::from(holds(&texts.concat(), &case.facts))
             };
             report.generated += 1;
-            report.facts += holds(&made.answer);
-            report.facts_extract += holds(&extract);
+            report.facts += told(&made.answer.sentences, false);
+            report.facts_own += told(&made.answer.sentences, true);
+            report.facts_extract += told(quoted, false);
         }
         seen(case, &extract, &made.answer, &made.drafts);
     }
@@ -128,8 +133,9 @@ impl WrittenReport {
             format!("至少一句核对通过 {}", share(self.verified, self.asked)),
             format!("以模型的话回答 {}", share(self.generated, self.asked)),
             format!(
-                "其中答出事实 {}，同题摘录 {}",
+                "其中答出事实 {}，单看换了写法的句子 {}，同题摘录 {}",
                 share(self.facts, self.generated),
+                share(self.facts_own, self.generated),
                 share(self.facts_extract, self.generated)
             ),
             format!(

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use super::script::fold;
-
 /// A number in millionths, with what it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Quantity {
@@ -75,16 +73,6 @@ pub(crate) fn quantities(folded: &str) -> Vec<Quantity> {
         }
     }
     found
-}
-
-/// The numbers of any text with their units, as a set's sorted list without places.
-pub(crate) fn values(text: &str) -> Vec<(i128, String)> {
-    let folded = fold(text);
-    let found = quantities(&folded).into_iter();
-    let mut values: Vec<_> = found.map(|q| (q.millionths, q.unit)).collect();
-    values.sort();
-    values.dedup();
-    values
 }
 
 fn read(rest: &str, at: usize) -> Option<(Quantity, usize)> {
@@ -201,7 +189,18 @@ fn chinese(text: &str) -> Option<(i128, usize, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ONE, values};
+    use super::{ONE, quantities};
+    use crate::kb::script::fold;
+
+    /// The numbers of any text with their units, as a set's sorted list without places.
+    fn values(text: &str) -> Vec<(i128, String)> {
+        let folded = fold(text);
+        let found = quantities(&folded).into_iter();
+        let mut values: Vec<_> = found.map(|q| (q.millionths, q.unit)).collect();
+        values.sort();
+        values.dedup();
+        values
+    }
 
     #[test]
     fn however_it_is_written() {

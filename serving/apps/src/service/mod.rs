@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 
-use crate::answer::{Answer, Asked, Base, Drafts, Hit, Writer, generate};
+use crate::answer::{Answer, Asked, Base, Hit, Writer, generate};
 use crate::calendar::china_today;
 use crate::kb::Published;
 
@@ -200,7 +200,10 @@ impl Qa {
         let asked = question.asked(self.today())?;
         self.first_texts().await?;
         let answer = match self.writer_for(question) {
-            Some((writer, _turn)) => self.reworded(&asked, writer.as_ref(), &mut |_| {}).await.0,
+            Some((writer, _turn)) => {
+                let extract = self.extract(&asked).await?;
+                self.reworded(extract, writer.as_ref(), &mut |_| {}).await
+            }
             None => self.extract(&asked).await?,
         };
         self.keep(&answer).await?;
@@ -221,8 +224,9 @@ impl Qa {
         let Some((writer, _turn)) = self.writer_for(question) else {
             return Ok(extract);
         };
-        let (answer, _) = self.reworded(&asked, writer.as_ref(), tell).await;
-        if answer.id != extract.id {
+        let plain = extract.id.clone();
+        let answer = self.reworded(extract, writer.as_ref(), tell).await;
+        if answer.id != plain {
             self.keep(&answer).await?;
         }
         Ok(answer)
@@ -238,13 +242,14 @@ impl Qa {
 
     async fn reworded(
         &self,
-        asked: &Asked,
+        extract: Answer,
         writer: &dyn Writer,
         tell: &mut (dyn FnMut(&Answer) + Send),
-    ) -> (Answer, Drafts) {
+    ) -> Answer {
         let base = self.base();
-        let made = generate(&base, asked, writer, PATIENCE, tell).await;
-        (made.answer, made.drafts)
+        generate(&base, extract, writer, PATIENCE, tell)
+            .await
+            .answer
     }
 
     async fn extract(&self, asked: &Asked) -> Result<Answer, AskFault> {

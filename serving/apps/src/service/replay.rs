@@ -41,15 +41,16 @@ impl Qa {
             let work = spawn_blocking(move || again(&base, &asked, answer)).await;
             return work.ok();
         }
-        Some(self.written_again(&base, &asked, answer).await)
+        let extract = self.extract(&asked).await.ok()?;
+        Some(self.written_again(&base, extract, answer).await)
     }
 
     /// A model's words are checked again, and written again where the same model is there.
-    async fn written_again(&self, base: &Base, asked: &Asked, answer: Answer) -> Replayed {
-        if base.answer(asked).hashes.configuration != answer.hashes.configuration {
+    async fn written_again(&self, base: &Base, extract: Answer, answer: Answer) -> Replayed {
+        if extract.hashes.configuration != answer.hashes.configuration {
             return told(None, RULES_CHANGED, answer);
         }
-        if !still_stands(base, asked, &answer) {
+        if !still_stands(base, &extract, &answer) {
             let why = "存档的句子重新核对时与出处不一致，请报告给维护人员";
             return told(Some(false), why, answer);
         }
@@ -60,7 +61,7 @@ impl Qa {
             let why = "改写模型不在，没有重写；存档的每句重新核对过，仍与出处一致";
             return told(None, why, answer);
         };
-        let made = generate_anew(base, asked, writer.as_ref(), PATIENCE).await;
+        let made = generate_anew(base, extract, writer.as_ref(), PATIENCE).await;
         let new = made.answer;
         if new.sentences == answer.sentences && new.hashes == answer.hashes {
             return told(Some(true), "", answer);

@@ -69,9 +69,16 @@ async fn asked(question: &str, script: &Script) -> (Answer, Vec<String>) {
     };
     let mut told = Vec::new();
     let patience = Duration::from_millis(300);
-    let made = generate(&base(), &asked, script, patience, &mut |draft: &Answer| {
-        told = draft.sentences.iter().map(|s| s.text.clone()).collect();
-    })
+    let base = base();
+    let made = generate(
+        &base,
+        base.answer(&asked),
+        script,
+        patience,
+        &mut |draft: &Answer| {
+            told = draft.sentences.iter().map(|s| s.text.clone()).collect();
+        },
+    )
     .await;
     (made.answer, told)
 }
@@ -80,20 +87,30 @@ const QUESTION: &str = "身份证丢失补领多少钱";
 
 #[tokio::test]
 async fn supported_sentences_leave_one_by_one_with_their_sources() {
-    let script = Script::says(&["身份证丢失补领的，每证", "40元[1]。", "换领每证20元。[1]"]);
+    let script = Script::says(&[
+        "身份证丢失补领、损坏换领的，每证",
+        "40元[1]。",
+        "换领每证20元。[1]",
+    ]);
     let (answer, told) = asked(QUESTION, &script).await;
     // The second is true, but not of the sentence that it cites.
-    assert_eq!(told, ["身份证丢失补领的，每证40元。"], "{answer:?}");
+    assert_eq!(
+        told,
+        ["身份证丢失补领、损坏换领的，每证40元。"],
+        "{answer:?}"
+    );
     assert_eq!(
         answer.made_by,
         Maker::Model {
             model: "script-1".to_owned()
         }
     );
-    for sentence in &answer.sentences {
-        let citation = &sentence.citations[0];
-        assert_eq!(citation.document, "id-card");
-        assert!(citation.quote.contains("每证"), "{citation:?}");
+    let citation = &answer.sentences[0].citations[0];
+    assert_eq!(citation.document, "id-card");
+    assert!(citation.quote.contains("每证40元"), "{citation:?}");
+    // What the model left out is told as it stands.
+    for sentence in answer.sentences.iter().skip(1) {
+        assert_eq!(sentence.text, sentence.citations[0].quote);
     }
     assert!(answer.label.contains("人工智能生成"));
     let (again, _) = asked(QUESTION, &script).await;
@@ -101,7 +118,7 @@ async fn supported_sentences_leave_one_by_one_with_their_sources() {
 }
 
 #[tokio::test]
-async fn what_is_not_supported_is_dropped_and_without_the_core_the_extract_stands() {
+async fn what_is_not_supported_is_dropped_and_the_extract_stands() {
     for pieces in [
         &["丢失补领每证400元[1]。"][..],
         &["丢失补领免费[1]。身份证补领不收费。"],
@@ -124,16 +141,24 @@ async fn what_is_not_supported_is_dropped_and_without_the_core_the_extract_stand
 async fn a_writer_that_stops_or_dies_leaves_what_was_verified() {
     let stuck = Script {
         stuck: true,
-        ..Script::says(&["丢失补领每证40元[1]。换领每证"])
+        ..Script::says(&["丢失补领、损坏换领每证40元[1]。换领每证"])
     };
     let dying = Script {
-        pieces: vec![Ok("丢失补领每证40元[1]。换"), Err("connection lost")],
+        pieces: vec![
+            Ok("丢失补领、损坏换领每证40元[1]。换"),
+            Err("connection lost"),
+        ],
         ..Script::default()
     };
     for script in [stuck, dying] {
         let (answer, told) = asked(QUESTION, &script).await;
-        assert_eq!(told, ["丢失补领每证40元。"]);
-        assert_eq!(answer.sentences.len(), 1);
+        assert_eq!(told, ["丢失补领、损坏换领每证40元。"]);
+        let rest = answer.sentences.iter().skip(1);
+        assert!(
+            rest.clone()
+                .all(|said| said.text == said.citations[0].quote)
+        );
+        assert!(rest.clone().any(|said| said.text.starts_with("换领")));
     }
 }
 

@@ -132,7 +132,7 @@ async fn ask(base: &Base, text: &str, upstream: &Upstream) -> (Generated, Vec<St
         told = draft.sentences.iter().map(|s| s.text.clone()).collect();
     };
     let patience = Duration::from_millis(1500);
-    let made = generate(base, &asked, &writer, patience, &mut tell);
+    let made = generate(base, base.answer(&asked), &writer, patience, &mut tell);
     let made = tokio::time::timeout(Duration::from_mins(1), made).await;
     (made.expect("the deadline is kept"), told)
 }
@@ -140,12 +140,12 @@ async fn ask(base: &Base, text: &str, upstream: &Upstream) -> (Generated, Vec<St
 #[tokio::test]
 async fn what_a_server_writes_is_told_with_its_sources() {
     for act in [
-        Act::Says(vec!["丢失补领每", "证40元。[", "1]\n"]),
-        Act::Formless(vec!["丢失补领每证40元。[1]"]),
+        Act::Says(vec!["丢失补领、损坏换领每", "证40元。[", "1]\n"]),
+        Act::Formless(vec!["丢失补领、损坏换领每证40元。[1]"]),
     ] {
         let upstream = Upstream::start(act).await;
         let (made, told) = ask(&sample().base(), QUESTION, &upstream).await;
-        assert_eq!(told, ["丢失补领每证40元。"], "{made:?}");
+        assert_eq!(told, ["丢失补领、损坏换领每证40元。"], "{made:?}");
         let answer = &made.answer;
         assert_eq!(
             answer.made_by,

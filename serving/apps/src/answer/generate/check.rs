@@ -3,12 +3,12 @@
 use super::sources::Source;
 use super::split::Written;
 use crate::answer::question::stem;
-use crate::answer::record::{Answer, Citation, Sentence};
-use crate::answer::verify::{Grounds, Unsupported, verify};
-use crate::kb::values;
+use crate::answer::record::{Citation, Sentence};
+use crate::answer::verify::{Grounds, Unsupported, covers, verify};
 use crate::retrieve::fold;
 
-/// A written sentence with its sources, if they support it. `places` are those of the base.
+/// A written sentence with its sources, if they support it and it says what they say. `places` are
+/// those of the base.
 pub(super) fn supported(
     written: &Written,
     sources: &[Source<'_>],
@@ -54,28 +54,19 @@ pub(super) fn supported(
     if !named.iter().all(intact) {
         return Err(Unsupported::NoSource);
     }
+    for source in &named {
+        covers(&written.text, source.words())?;
+    }
     let citations: Vec<Citation> = named.iter().map(|source| source.citation.clone()).collect();
     Ok(Sentence {
         text: written.text.clone(),
-        section: String::new(),
+        section: last_heading(&citations),
         citations,
     })
 }
 
-/// Whether what is kept still says what was asked: it cites the extract's leading sentence, and has
-/// all its numbers.
-pub(super) fn core_stands(extract: &Answer, kept: &[Sentence]) -> bool {
-    let Some(lead) = extract.sentences.first() else {
-        return false;
-    };
-    let cites = |sentence: &&Sentence| {
-        let mut cited = sentence.citations.iter();
-        cited.any(|citation| lead.citations.contains(citation))
-    };
-    let about: Vec<&Sentence> = kept.iter().filter(cites).collect();
-    let told: Vec<_> = about
-        .iter()
-        .flat_map(|sentence| values(&sentence.text))
-        .collect();
-    !about.is_empty() && values(&lead.text).iter().all(|value| told.contains(value))
+/// The heading under which a sentence is shown, as of the extract.
+fn last_heading(citations: &[Citation]) -> String {
+    let first = citations.first().and_then(|citation| citation.path.last());
+    first.cloned().unwrap_or_default()
 }

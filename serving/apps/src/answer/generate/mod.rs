@@ -1,8 +1,8 @@
 //! Answers in a model's words: each sentence is checked against its sources before it is told.
 //!
 //! The model sees only the sentences of the extractive answer, so it cannot leave the place, the day
-//! or the evidence. What it writes without support is dropped; when the asked fact goes with it, the
-//! extractive answer stands.
+//! or the evidence. What it writes without support, or with a part of its source left out, is
+//! dropped, and that source is told in its own words: no answer says less than the extract.
 
 mod check;
 mod prompt;
@@ -21,10 +21,10 @@ use super::base::Base;
 use super::compose::{GENERATED_LABEL, generated_message};
 use super::hashes;
 use super::question::without_attack;
-use super::record::{Answer, Asked, Maker, Sentence};
+use super::record::{Answer, Citation, Maker, Sentence};
 use super::verify::Unsupported;
 use crate::retrieve::fold;
-use check::{core_stands, supported};
+use check::supported;
 pub use prompt::{Prompt, Role, Turn};
 use sources::{Source, sources};
 use split::{Splitter, Written};
@@ -56,6 +56,8 @@ pub trait Writer: Send + Sync {
 pub struct Dropped {
     /// The sentence.
     pub text: String,
+    /// Numbers of the sources that it names, from 1.
+    pub sources: Vec<usize>,
     /// Code of the reason.
     pub code: &'static str,
     /// The reason in words.
@@ -85,37 +87,37 @@ pub struct Generated {
     pub drafts: Drafts,
 }
 
-/// Answers in the words of a model, or in those of the texts where that is not possible: where
-/// nothing answers, where texts contradict each other or do not hold, where they are a list or a
-/// table, where the model fails or takes longer than `patience`, and where the asked fact did not
-/// stand the check.
+/// Tells an extractive answer in the words of a model, sentence for sentence: those that stand the check
+/// in the model's words, the others as they are. The extract stands where nothing answers, where
+/// texts contradict each other or do not hold, where they are a long list or a table, and where no
+/// sentence of the model stood the check within `patience`.
 ///
-/// `tell` gets the answer as far as it is verified, the first time once the asked fact is in it: what
-/// was told is never taken back, and the answer that is returned begins with it.
+/// `tell` gets the answer as far as it is settled: what was told is never taken back, and the answer
+/// that is returned begins with it.
 pub async fn generate(
     base: &Base,
-    asked: &Asked,
+    extract: Answer,
     writer: &dyn Writer,
     patience: Duration,
     tell: &mut (dyn FnMut(&Answer) + Send),
 ) -> Generated {
-    made(base, asked, writer, patience, tell, true).await
+    made(base, extract, writer, patience, tell, true).await
 }
 
 /// The same without what is remembered of the same prompt.
 pub(crate) async fn generate_anew(
     base: &Base,
-    asked: &Asked,
+    extract: Answer,
     writer: &dyn Writer,
     patience: Duration,
 ) -> Generated {
-    made(base, asked, writer, patience, &mut |_| {}, false).await
+    made(base, extract, writer, patience, &mut |_| {}, false).await
 }
 
-/// Whether every sentence of an answer in a model's words stands the check of today.
-pub(crate) fn still_stands(base: &Base, asked: &Asked, answer: &Answer) -> bool {
-    let extract = base.answer(asked);
-    let sources = sources(base, &extract);
+/// Whether every sentence of an answer in a model's words is one of the extract or stands the check
+/// of today, and together they cite what the extract cites.
+pub(crate) fn still_stands(base: &Base, extract: &Answer, answer: &Answer) -> bool {
+    let sources = sources(base, extract);
     let again = |sentence: &Sentence| {
         let named = sources
             .iter()
@@ -125,20 +127,25 @@ pub(crate) fn still_stands(base: &Base, asked: &Asked, answer: &Answer) -> bool 
             text: sentence.text.clone(),
             sources: named.map(|(_, number)| number).collect(),
         };
-        supported(&written, &sources, base.places()).is_ok_and(|again| again == *sentence)
+        let made = supported(&written, &sources, base.places());
+        made.is_ok_and(|made| made.citations == sentence.citations)
     };
-    core_stands(&extract, &answer.sentences) && answer.sentences.iter().all(again)
+    let cited = |answer: &Answer| -> Vec<Citation> {
+        let said = answer.sentences.iter();
+        said.flat_map(|said| said.citations.clone()).collect()
+    };
+    let stands = |said: &Sentence| extract.sentences.contains(said) || again(said);
+    cited(answer) == cited(extract) && answer.sentences.iter().all(stands)
 }
 
 async fn made(
     base: &Base,
-    asked: &Asked,
+    extract: Answer,
     writer: &dyn Writer,
     patience: Duration,
     tell: &mut (dyn FnMut(&Answer) + Send),
     remembers: bool,
 ) -> Generated {
-    let extract = base.answer(asked);
     let sources = sources(base, &extract);
     if sources.is_empty() {
         let drafts = Drafts::default();
@@ -147,7 +154,8 @@ async fn made(
             drafts,
         };
     }
-    let prompt = prompt::prompt(&plain(&extract.question), &sources);
+    let question = plain(&extract.question);
+    let prompt = prompt::prompt(&question, &sources);
     let digest = prompt.digest();
     let key = hashes::digest(&["written", &extract.hashes.question, &writer.name(), &digest]);
     if let Some(known) = base.written(&key).filter(|_| remembers) {
@@ -167,7 +175,7 @@ async fn made(
         extract: &extract,
         sources: &sources,
         draft: drafted(extract.clone(), writer),
-        told: false,
+        next: 0,
         drafts: Drafts {
             asked: true,
             ..Drafts::default()
@@ -175,8 +183,9 @@ async fn made(
     };
     let stream = writer.write(prompt);
     desk.read(stream, Instant::now() + patience, tell).await;
-    let (draft, told, drafts) = (desk.draft, desk.told, desk.drafts);
-    let answer = if told {
+    desk.quote_until(sources.len());
+    let (draft, drafts) = (desk.draft, desk.drafts);
+    let answer = if drafts.verified > 0 {
         sealed(draft, writer, digest)
     } else {
         extract
@@ -223,7 +232,8 @@ struct Desk<'a> {
     extract: &'a Answer,
     sources: &'a [Source<'a>],
     draft: Answer,
-    told: bool,
+    /// The first source that is not told.
+    next: usize,
     drafts: Drafts,
 }
 
@@ -246,7 +256,7 @@ impl Desk<'_> {
             for written in splitter.push(&piece) {
                 self.judge(&written, tell);
             }
-            if length > MAX_WRITTEN || self.draft.sentences.len() == self.sources.len() {
+            if length > MAX_WRITTEN || self.next >= self.sources.len() {
                 splitter = Splitter::default();
                 break None;
             }
@@ -261,26 +271,43 @@ impl Desk<'_> {
     }
 
     fn judge(&mut self, written: &Written, tell: &mut (dyn FnMut(&Answer) + Send)) {
-        let kept = &self.draft.sentences;
-        let known = |sentence: &Sentence| sentence.text == written.text;
-        if kept.len() >= self.sources.len() || kept.iter().any(known) {
+        if self.next >= self.sources.len() {
             return;
         }
+        let first = written
+            .sources
+            .first()
+            .and_then(|number| number.checked_sub(1));
+        let in_order = written.sources.is_sorted_by(|one, other| one + 1 == *other);
+        if first.is_some_and(|first| first < self.next) || !in_order {
+            return self.drop(written, &Unsupported::Again);
+        }
         match supported(written, self.sources, self.base.places()) {
-            Ok(sentence) => self.draft.sentences.push(sentence),
-            Err(fault) => return self.drop(written, &fault),
+            Ok(sentence) => {
+                self.quote_until(first.unwrap_or(self.next));
+                self.next += sentence.citations.len();
+                self.draft.sentences.push(sentence);
+                self.drafts.verified += 1;
+                tell(&self.draft);
+            }
+            Err(fault) => self.drop(written, &fault),
         }
-        self.drafts.verified += 1;
-        self.told |= core_stands(self.extract, &self.draft.sentences);
-        if self.told {
-            tell(&self.draft);
-        }
+    }
+
+    /// Tells the sources before one in their own words, where the model has not.
+    fn quote_until(&mut self, source: usize) {
+        let quoted = self.extract.sentences.get(self.next..source);
+        self.draft
+            .sentences
+            .extend(quoted.into_iter().flatten().cloned());
+        self.next = self.next.max(source);
     }
 
     fn drop(&mut self, written: &Written, fault: &Unsupported) {
         tracing::info!(code = fault.code(), %fault, "sentence dropped");
         self.drafts.dropped.push(Dropped {
             text: written.text.clone(),
+            sources: written.sources.clone(),
             code: fault.code(),
             reason: fault.to_string(),
         });

@@ -24,6 +24,21 @@ pub(super) struct Source<'a> {
     pub(super) beside: Vec<&'a str>,
 }
 
+impl Source<'_> {
+    /// Its words without the mark of a list's item, such as `2.`.
+    pub(super) fn words(&self) -> &str {
+        let text = self.citation.quote.trim();
+        let rest = text.trim_start_matches(|char: char| char.is_ascii_digit());
+        let after = rest.strip_prefix(['.', '、', '．']);
+        let bare = after.filter(|after| {
+            let number = text.len() - rest.len();
+            (1..=2).contains(&number) && !after.starts_with(|char: char| char.is_ascii_digit())
+        });
+        let marks = ['-', '*', '•', '·', ' '];
+        bare.unwrap_or(text).trim_start_matches(marks)
+    }
+}
+
 /// The sources of an answer; none where it is no text that a model may reword: no answer, rows of a
 /// table, which say nothing without their columns, sentences that give orders to a machine.
 pub(super) fn sources<'a>(base: &'a Base, extract: &Answer) -> Vec<Source<'a>> {

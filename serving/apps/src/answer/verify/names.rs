@@ -38,9 +38,18 @@ pub(super) fn missing(said: &str, sources: &str) -> Option<String> {
             .find(|word| !sources.contains(word))
             .map(str::to_owned)
     };
-    let bodies = || bodies(said).find(|body| !sources.contains(body.as_str()));
+    let bodies = || bodies(said).find(|body| !is_named(body, sources));
     let place = || foreign_place(said, sources).map(str::to_owned);
     quoted.or_else(foreign).or_else(place).or_else(bodies)
+}
+
+/// Whether sources have a name, and not only as the beginning of another: a committee's office is
+/// no committee.
+fn is_named(name: &str, sources: &str) -> bool {
+    sources.match_indices(name).any(|(at, _)| {
+        let after = sources.get(at + name.len()..).unwrap_or_default();
+        !ENDS.iter().any(|end| after.starts_with(end))
+    })
 }
 
 /// What stands between `《` and `》`.

@@ -29,12 +29,14 @@ impl<'a> Segment<'a> {
 
     /// Whether a clause says of another thing what this says of one: a number of the same unit, or
     /// no where this says yes.
-    fn parts_from(&self, clause: &Self) -> bool {
+    /// `listed` stands after `、`: what is forbidden first is forbidden of a whole list.
+    fn parts_from(&self, clause: &Self, listed: bool) -> bool {
         if self.text.ends_with(CONDITIONS) {
             return false;
         }
         let same_unit = |one: &Quantity| clause.numbers.iter().any(|other| other.unit == one.unit);
         let turned = self.denies != clause.denies && !clause.text.contains("免费");
+        let turned = turned && !(listed && clause.numbers.is_empty());
         turned || self.numbers.iter().any(same_unit)
     }
 
@@ -57,14 +59,14 @@ pub(super) fn segments(folded: &str) -> Vec<Segment<'_>> {
 fn parts(sentence: &str) -> Vec<Segment<'_>> {
     let mut found = Vec::new();
     let mut open: Option<(usize, Segment<'_>)> = None;
-    let mut at = 0;
+    let (mut at, mut listed) = (0, false);
     for clause in sentence.split_inclusive([',', '、']) {
         let (start, end) = (at, at + clause.len());
         at = end;
         let bare = clause.trim_end_matches([',', '、']);
         let next = Segment::of(bare);
         open = match open {
-            Some((from, known)) if !known.parts_from(&next) => {
+            Some((from, known)) if !known.parts_from(&next, listed) => {
                 let whole = sentence.get(from..start + bare.len()).unwrap_or_default();
                 Some((from, Segment::of(whole)))
             }
@@ -74,6 +76,7 @@ fn parts(sentence: &str) -> Vec<Segment<'_>> {
             }
             None => Some((start, next)),
         };
+        listed = clause.ends_with('、');
     }
     found.extend(open.map(|(_, last)| last));
     found.retain(|segment| segment.text.chars().any(char::is_alphanumeric));
@@ -159,6 +162,8 @@ mod tests {
             ["本市户籍的,自受理之日起十个工作日内办结,每证20元"]
         );
         assert_eq!(texts("每证20元,不得代办"), ["每证20元", "不得代办"]);
+        assert_eq!(texts("不得在楼道、楼梯间停放"), ["不得在楼道、楼梯间停放"]);
+        assert_eq!(texts("申领不收费、补领10元"), ["申领不收费", "补领10元"]);
     }
 
     #[test]

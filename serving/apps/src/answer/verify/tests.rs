@@ -1,6 +1,6 @@
 //! What a source supports in other words, and near misses of every kind.
 
-use super::{Grounds, verify};
+use super::{Grounds, covers, verify};
 
 const GUIDE: &str = "本市户籍的，自受理之日起十个工作日内办结；换领每证20元，不得委托他人代办。\
                      由云麓市公安局负责，自2024年1月1日起施行。";
@@ -182,6 +182,55 @@ fn denials_dropped_added_or_moved() {
 }
 
 #[test]
+fn copies_stand_whatever_is_beside_them() {
+    let quote = "不得在楼道、楼梯间停放电动自行车，不得转租、空置超过六个月；";
+    let grounds = Grounds {
+        quotes: &[quote],
+        titles: &[],
+        beside: &["在楼道停放、充电拒不改正的，处500元罚款。可以在车棚停放电动自行车。"],
+    };
+    let ok = |sentence: &str| verify(sentence, &grounds).is_ok();
+    assert!(ok(
+        "不得在楼道、楼梯间停放电动自行车，不得转租、空置超过六个月。"
+    ));
+    assert!(ok("不得在楼道、楼梯间停放电动自行车。"));
+    assert!(!ok("可以在楼道、楼梯间停放电动自行车。"));
+    assert!(!ok("不得在车棚停放电动自行车。"));
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_span_leaves_nothing_out() {
+    let span = "行动不便的重度残疾人可以申请上门评定，不收费，限1次。";
+    let code = |sentence: &str| covers(sentence, span).map_or_else(|f| f.code(), |()| "ok");
+    assert_eq!(
+        code("行动不便的重度残疾人可以申请免费上门评定，限一次。"),
+        "ok"
+    );
+    let cut = covers("署个人承诺书。", "签署个人承诺书。");
+    assert_eq!(cut.map_err(|fault| fault.code()), Err("part"));
+    for sentence in [
+        "可以申请上门评定，免费，限1次。",
+        "行动不便的重度残疾人可以申请上门评定，限1次。",
+        "行动不便的重度残疾人可以申请上门评定，不收费。",
+    ] {
+        assert_eq!(code(sentence), "part", "{sentence}");
+    }
+}
+
+#[test]
+fn a_longer_name_is_another() {
+    let quote = "绩效评估由市委信息化委员会办公室负责。";
+    expect(
+        quote,
+        "绩效评估",
+        &[
+            ("绩效评估由市委信息化委员会办公室负责。", "ok"),
+            ("绩效评估工作由市委信息化委员会负责。", "name"),
+        ],
+    );
+}
+
+#[test]
 fn single_words_that_turn_a_sentence_round() {
     let quote = "低收入家庭可以申请减免部分费用，补贴标准每年提高，材料交原件，由市教育局牵头。";
     expect(
@@ -196,6 +245,7 @@ fn single_words_that_turn_a_sentence_round() {
             ("补贴标准每年降低。", "word"),
             ("材料交复印件。", "word"),
             ("由市教育局配合。", "word"),
+            ("材料交原件；$。", "words"),
         ],
     );
 }

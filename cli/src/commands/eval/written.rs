@@ -1,27 +1,35 @@
 //! `zhisuan eval qa --writer`: what a model behind the gateway makes of the tuning part.
 
-use super::Context;
-use super::eval::{cases, failed};
+use super::{cases, failed, of_base};
 use crate::args::EvalQaArgs;
-use crate::config::As;
+use crate::config::{As, Settings};
 use crate::error::{Exit, Result};
-use crate::output::Format;
+use crate::output::{Format, Printer};
 use crate::words::tr;
 use serde_json::json;
-use zhisuan_apps::answer::{Answer, Base, Drafts, Maker};
+use tokio::runtime::Handle;
+use zhisuan_apps::answer::{Answer, Base, Drafts, Maker, Writer};
 use zhisuan_apps::eval::{Case, WrittenReport, run_written};
 use zhisuan_apps::service::{ModelServer, PATIENCE, RemoteWriter};
 
-/// What a model behind the gateway makes of the tuning part.
-pub(super) async fn run(
-    context: &Context,
+/// A model behind the gateway of the settings.
+pub(super) fn writer(settings: &Settings, model: &str) -> Result<RemoteWriter> {
+    let url = format!("{}/v1", settings.get("gateway"));
+    let server = ModelServer::new(&url, settings.secret(As::Tenant));
+    Ok(RemoteWriter::new(
+        server.map_err(|error| failed(&error))?,
+        model,
+    ))
+}
+
+/// Puts the questions to the model and tells the figures; with `--wrong` also every sentence.
+pub(super) fn measure(
+    out: Printer,
     args: &EvalQaArgs,
     bases: &[(&str, Base)],
-    writer: &str,
+    writer: &RemoteWriter,
+    runtime: &Handle,
 ) -> Result<Exit> {
-    let url = format!("{}/v1", context.settings.get("gateway"));
-    let server = ModelServer::new(&url, context.settings.secret(As::Tenant));
-    let writer = RemoteWriter::new(server.map_err(|error| failed(&error))?, writer);
     let cases = cases(&args.questions.join("qa-tune.jsonl"))?;
     let step = args.sample.map_or(1, |sample| cases.len() / sample.max(1));
     let cases: Vec<Case> = cases.into_iter().step_by(step.max(1)).collect();
@@ -40,16 +48,16 @@ pub(super) async fn run(
             lines.extend(own.map(|said| format!("\t+ {}", said.text)));
         }
         for dropped in &drafts.dropped {
-            lines.push(format!("\t- {}（{}）", dropped.text, dropped.reason));
+            let (text, from) = (&dropped.text, &dropped.sources);
+            lines.push(format!("\t- {text}{from:?}（{}）", dropped.reason));
         }
         lines.extend(drafts.fault.iter().map(|fault| format!("\t! {fault}")));
     };
     for (name, base) in bases {
-        let own: Vec<Case> = cases.iter().filter(|c| c.base == *name).cloned().collect();
-        let report = &mut report;
-        run_written(base, &own, args.as_of, &writer, PATIENCE, report, &mut seen).await;
+        let own = of_base(&cases, name);
+        let by: (&dyn Writer, _, _) = (writer, PATIENCE, runtime);
+        run_written(base, &own, args.as_of, by, &mut report, &mut seen);
     }
-    let out = context.out;
     if out.format() != Format::Table {
         let value = json!({"schema": "zhisuan.eval-qa-writer/1", "split": "tune", "total": report});
         out.json(&value, out.format() == Format::Json)?;
