@@ -78,7 +78,7 @@ fn measure(
     if out.format() == Format::Table {
         let shown = name
             .as_deref()
-            .unwrap_or(tr("无,只用词", "none, words alone"));
+            .unwrap_or_else(|| tr("无,只用词", "none, words alone"));
         out.line(&say!("向量模型:{}", "model for vectors: {}", shown))?;
     }
     let run = Run {

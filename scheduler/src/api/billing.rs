@@ -345,14 +345,14 @@ impl Billing for BillingService {
                 Ok(answer) => answer.await,
                 Err(failure) => Err(failure),
             };
-            settled.push(settled_message(answer));
+            settled.push(settled_message(&answer));
         }
         Ok(Response::new(v1::SettleResponse { settled }))
     }
 }
 
 /// How one settlement ended; a refused one does not touch the others.
-fn settled_message(answer: Answer) -> v1::Settled {
+fn settled_message(answer: &Answer) -> v1::Settled {
     let status = match answer.as_ref().map(|effects| effects.first()) {
         Ok(Some(Effect::Settled { charged_micro, .. })) => {
             return v1::Settled {

@@ -273,9 +273,20 @@ mod tests {
         let maker = Person::both("m", "录入");
         library.put_base("qa", "测量", &Audience::Public, &maker, 0)?;
         let imported = library.import_folder("qa", &texts, &maker, 0)?;
-        let found = imported.quarantined.iter().map(|(version, _)| library.version(version));
-        let found: Vec<_> = found.filter_map(|info| Some(info.ok()?.info.findings)).flatten().collect();
-        assert_eq!(imported.quarantined, [], "{found:?}, {:?}", imported.left_out);
+        let found = imported
+            .quarantined
+            .iter()
+            .map(|(version, _)| library.version(version));
+        let found: Vec<_> = found
+            .filter_map(|info| Some(info.ok()?.info.findings))
+            .flatten()
+            .collect();
+        assert_eq!(
+            imported.quarantined,
+            [],
+            "{found:?}, {:?}",
+            imported.left_out
+        );
         assert_eq!(imported.published.len(), 24);
         Ok(())
     }

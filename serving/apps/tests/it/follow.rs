@@ -169,7 +169,9 @@ async fn a_correction_that_is_lost_becomes_work() {
     let (library, version) = published(&folder);
     let question = "停车证每个月多少钱";
     let (base, kind) = ("city", WorkKind::LowRating);
-    let id = library.open_work(base, kind, question, "", "", NOW).unwrap();
+    let id = library
+        .open_work(base, kind, question, "", "", NOW)
+        .unwrap();
     let correction = Correction {
         question,
         as_of: DAY,
@@ -188,7 +190,10 @@ async fn a_correction_that_is_lost_becomes_work() {
     library.withdraw(&version, "印错了", &maker(), NOW).unwrap();
     until(async || open().len() == 1, "the lost correction").await;
     let work = open();
-    assert_eq!((work[0].kind, work[0].question.as_str()), (WorkKind::Correction, question));
+    assert_eq!(
+        (work[0].kind, work[0].question.as_str()),
+        (WorkKind::Correction, question)
+    );
     assert!(work[0].note.contains("80元"), "{}", work[0].note);
     following.abort();
 }

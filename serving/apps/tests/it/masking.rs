@@ -93,6 +93,9 @@ fn published_texts_keep_the_numbers_that_they_announce() {
     for (_, range) in &mask(text).found {
         assert!(text.get(range.clone()).is_some());
     }
+    // Whoever is invited to call, the number is the office's.
+    let inviting = "申请人咨询停车证，请拨打0473-3998335";
+    assert_eq!(mask_published(inviting).text, inviting);
     // The numbers of people who came to an office are none that it announces.
     for text in [
         "申请人王某，手机13812345678",

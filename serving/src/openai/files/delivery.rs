@@ -175,8 +175,8 @@ fn written(body: &mut Value) -> Vec<&mut String> {
             "choices" => items.for_each(|choice| {
                 for (name, value) in choice {
                     match name.as_str() {
-                        "text" => keep(Some(value), &mut texts),
-                        "message" => keep(value.get_mut("content"), &mut texts),
+                        "text" => texts.extend(text(value)),
+                        "message" => texts.extend(value.get_mut("content").and_then(text)),
                         _ => {}
                     }
                 }
@@ -184,16 +184,17 @@ fn written(body: &mut Value) -> Vec<&mut String> {
             "output" => items
                 .filter_map(|item| item.get_mut("content")?.as_array_mut())
                 .flatten()
-                .for_each(|part| keep(part.get_mut("text"), &mut texts)),
+                .for_each(|part| texts.extend(part.get_mut("text").and_then(text))),
             _ => {}
         }
     }
     texts
 }
 
-fn keep<'a>(value: Option<&'a mut Value>, texts: &mut Vec<&'a mut String>) {
-    if let Some(Value::String(text)) = value {
-        texts.push(text);
+fn text(value: &mut Value) -> Option<&mut String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
     }
 }
 

@@ -56,23 +56,28 @@ impl MaskedKind {
     }
 }
 
-/// Words after which a published text gives a number for people to use. 手机 alone is none: it
-/// stands before the numbers of applicants.
-const ANNOUNCING: [&str; 14] = [
-    "电话",
-    "電話",
+/// Words after which a published text gives a number for people to use, whoever they are.
+const INVITING: [&str; 14] = [
     "热线",
     "熱線",
-    "传真",
-    "傳真",
-    "邮箱",
-    "郵箱",
-    "邮件",
-    "郵件",
     "拨打",
     "撥打",
     "致电",
+    "致電",
     "发送至",
+    "發送至",
+    "咨询电话",
+    "諮詢電話",
+    "服务电话",
+    "服務電話",
+    "监督电话",
+    "投诉电话",
+];
+
+/// Words after which a published text gives a number, unless it is somebody's own. 手机 is none: it
+/// stands before the numbers of applicants.
+const NAMING: [&str; 8] = [
+    "电话", "電話", "传真", "傳真", "邮箱", "郵箱", "邮件", "郵件",
 ];
 
 /// People whose numbers no text announces.
@@ -173,7 +178,7 @@ pub(super) fn is_announced(text: &str, start: usize) -> bool {
     let near = text.get(near..start).unwrap_or_default();
     let near = near.rsplit('\n').next().unwrap_or_default();
     let near_has = |words: &[&str]| words.iter().any(|word| near.contains(word));
-    near_has(&ANNOUNCING) && !near_has(&PRIVATE)
+    near_has(&INVITING) || near_has(&NAMING) && !near_has(&PRIVATE)
 }
 
 /// A number that begins with a letter or digit at `at`.
