@@ -160,8 +160,13 @@ fn texts_of_several_places_are_asked_back() {
             "青岚市：风筝放飞许可收多少钱？"
         ]
     );
-    let placed = ask(&base, "青岚市风筝放飞许可收多少钱？");
-    assert_eq!(told(&placed), "每只风筝收取5元。");
+    for asked in [
+        "青岚市风筝放飞许可收多少钱？",
+        "青岚市：风筝放飞许可收多少钱？",
+    ] {
+        let placed = ask(&base, asked);
+        assert_eq!(told(&placed), "每只风筝收取5元。", "{asked} {placed:?}");
+    }
 }
 
 #[test]

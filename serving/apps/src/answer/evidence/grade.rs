@@ -1,7 +1,7 @@
 //! How far each sentence of a view names what a question is about.
 
 use super::kinds::{asked_section, has_type, is_strict};
-use super::view::View;
+use super::view::{SentenceView, View};
 use super::weigh::Weighed;
 use crate::answer::question::Question;
 
@@ -51,7 +51,7 @@ pub(crate) fn grade(question: &Question, weighed: &[Weighed], view: &View) -> Ve
     let sections: Vec<_> = question.aspects.iter().map(|a| asked_section(*a)).collect();
     let in_title: Vec<bool> = weighed
         .iter()
-        .map(|u| u.matter.is_in(&view.title))
+        .map(|u| u.matter.is_in(&view.title) || u.matter.is_in(&view.place))
         .collect();
     let in_body: Vec<bool> = weighed.iter().map(|u| u.matter.is_in(&view.body)).collect();
     let titled: f64 = sum_where(weighed, &in_title) / all.max(f64::MIN_POSITIVE);
@@ -63,69 +63,84 @@ pub(crate) fn grade(question: &Question, weighed: &[Weighed], view: &View) -> Ve
     let lacking = weighed.iter().zip(&in_title).zip(&in_body).filter(absent);
     let lacking: f64 = lacking.map(|((unit, _), _)| unit.weight).sum();
     let beyond = all - sum_where(weighed, &in_title);
-    let passages: Vec<String> = (0..view.sentences.len())
-        .map(|at| passage_text(view, at))
-        .collect();
-    view.sentences
-        .iter()
-        .zip(&passages)
-        .map(|(sentence, passage)| {
-            let (mut named, mut covered, mut specific) = (0.0, 0.0, 0.0);
-            let (mut near, mut asked) = (0.0, 0.0);
-            for ((unit, titled), bodied) in weighed.iter().zip(&in_title).zip(&in_body) {
-                let matter = &unit.matter;
-                let place = if matter.is_in(&sentence.folded) {
-                    0
-                } else if matter.is_in(&sentence.heading) {
-                    1
-                } else if matter.is_in(&sentence.beside) {
-                    2
-                } else if *titled {
-                    3
-                } else if matter.is_in(passage) {
-                    4
-                } else if *bodied {
-                    5
-                } else {
-                    continue;
-                };
-                named += unit.weight * PLACES.get(place).unwrap_or(&0.0);
-                covered += unit.weight * COVERS.get(place).unwrap_or(&0.0);
-                if !titled && place < 3 {
-                    specific += unit.weight;
-                }
-                if place < 3 {
-                    near += unit.weight;
-                }
-                if (place < 3 || *titled) && matter.asked {
-                    asked += unit.weight;
-                }
-            }
-            let section = sections.contains(&sentence.kind);
-            let typed = strict.is_none_or(|aspect| has_type(aspect, sentence))
-                && question
-                    .measure
-                    .is_none_or(|words| has_measure(words, sentence));
-            let bonus = if section { SECTION } else { 0.0 };
-            Grade {
-                score: named / all.max(LEAST) + bonus,
-                covered: covered / all.max(f64::MIN_POSITIVE),
-                specific: if beyond > 1e-9 {
-                    specific / beyond
-                } else {
-                    1.0
-                },
-                missing,
-                typed,
-                section,
-                titled,
-                near: near / all.max(f64::MIN_POSITIVE),
-                asked: asked / all_asked.max(f64::MIN_POSITIVE),
-                lacking,
-                matter: (all, all_asked),
-            }
-        })
-        .collect()
+    let whole = all.max(f64::MIN_POSITIVE);
+    let sentences = view.sentences.iter().enumerate();
+    let grades = sentences.map(|(at, sentence)| {
+        let named = Named::of(
+            weighed,
+            (&in_title, &in_body),
+            sentence,
+            &passage_text(view, at),
+        );
+        let section = sections.contains(&sentence.kind);
+        let typed = strict.is_none_or(|aspect| has_type(aspect, sentence))
+            && question
+                .measure
+                .is_none_or(|words| has_measure(words, sentence));
+        let bonus = if section { SECTION } else { 0.0 };
+        let specific = named.specific / beyond;
+        Grade {
+            score: named.ranked / all.max(LEAST) + bonus,
+            covered: named.covered / whole,
+            specific: if beyond > 1e-9 { specific } else { 1.0 },
+            missing,
+            typed,
+            section,
+            titled,
+            near: named.near / whole,
+            asked: named.asked / all_asked.max(f64::MIN_POSITIVE),
+            lacking,
+            matter: (all, all_asked),
+        }
+    });
+    grades.collect()
+}
+
+/// Weights of the units that a sentence names with its surroundings.
+#[derive(Default)]
+struct Named {
+    ranked: f64,
+    covered: f64,
+    /// In or beside the sentence.
+    near: f64,
+    /// Of those, the ones that the title does not name.
+    specific: f64,
+    /// In or beside the sentence or in the title, of the clauses that ask.
+    asked: f64,
+}
+
+impl Named {
+    /// `title` and `body` say of each unit whether they name it.
+    fn of(
+        weighed: &[Weighed],
+        (title, body): (&[bool], &[bool]),
+        sentence: &SentenceView,
+        passage: &str,
+    ) -> Self {
+        let mut named = Self::default();
+        for ((unit, titled), bodied) in weighed.iter().zip(title).zip(body) {
+            let matter = &unit.matter;
+            let stands = [
+                matter.is_in(&sentence.folded),
+                matter.is_in(&sentence.heading),
+                matter.is_in(&sentence.beside),
+                *titled,
+                matter.is_in(passage),
+                *bodied,
+            ];
+            let Some(place) = stands.iter().position(|stands| *stands) else {
+                continue;
+            };
+            let is_near = place < 3;
+            let counted = |counts: bool| if counts { unit.weight } else { 0.0 };
+            named.ranked += unit.weight * PLACES.get(place).unwrap_or(&0.0);
+            named.covered += unit.weight * COVERS.get(place).unwrap_or(&0.0);
+            named.near += counted(is_near);
+            named.specific += counted(is_near && !titled);
+            named.asked += counted((is_near || *titled) && matter.asked);
+        }
+        named
+    }
 }
 
 /// Weights of the units in the clauses that ask.
@@ -171,7 +186,7 @@ fn missing(weighed: &[Weighed], in_title: &[bool], in_body: &[bool]) -> usize {
 }
 
 /// Whether a number of the sentence, or the head of its table, has one of the measure words.
-fn has_measure(words: &str, sentence: &super::view::SentenceView) -> bool {
+fn has_measure(words: &str, sentence: &SentenceView) -> bool {
     words.split_whitespace().any(|word| {
         let in_text = sentence.folded.match_indices(word).any(|(at, _)| {
             let before = sentence.folded.get(..at).unwrap_or_default();

@@ -28,6 +28,8 @@ const NOTES: [&str; 10] = [
 pub(crate) struct View {
     /// Title of the document.
     pub(crate) title: String,
+    /// The place that it is about, as its head says; empty for none.
+    pub(crate) place: String,
     /// All sentences.
     pub(crate) body: String,
     pub(crate) sentences: Vec<SentenceView>,
@@ -59,6 +61,7 @@ impl View {
     pub(crate) fn new(version: &Version, passages: Range<usize>) -> Self {
         let mut view = Self {
             title: fold(&version.head.title),
+            place: fold(version.head.place.as_deref().unwrap_or_default()),
             body: String::new(),
             sentences: Vec::new(),
         };
