@@ -27,6 +27,8 @@ const WAITING: usize = 65_536;
 const LINES_WAIT: usize = WAITING / 2;
 /// Events that are written together.
 const TOGETHER: usize = 512;
+/// How long an event waits for others to be written with.
+const GATHER: Duration = Duration::from_millis(5);
 /// Between looks at a full queue.
 const TURN: Duration = Duration::from_millis(20);
 /// Between tries when the disk refuses.
@@ -169,6 +171,8 @@ impl Counted {
     /// The next event, and those that wait behind it; nothing when no more will come.
     fn take(&self) -> Option<Vec<Event>> {
         let mut taken = vec![self.receiver.recv().ok()?];
+        // Each write waits for the disk: what comes within a moment shares one.
+        std::thread::sleep(GATHER);
         taken.extend(self.receiver.try_iter().take(TOGETHER));
         self.waiting.fetch_sub(taken.len(), Ordering::Relaxed);
         Some(taken)
