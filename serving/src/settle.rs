@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
-use zhisuan_proto::v1::{SettleRequest, Settled, Settlement};
+use zhisuan_proto::v1::{SettleManyRequest, SettleRequest, Settled};
 
 /// First calls under way at once; the rest wait in the queue and leave together. Calls that are
 /// tried again hold up nobody.
@@ -57,7 +57,7 @@ impl SettleQueue {
     }
 
     /// Settles, and gives up after `max_tries` refusals that may pass.
-    pub(crate) fn push(&self, settlement: Settlement, max_tries: u32) {
+    pub(crate) fn push(&self, settlement: SettleRequest, max_tries: u32) {
         self.metrics.settlements_pending.inc();
         let pending = Pending {
             max_tries,
@@ -114,7 +114,7 @@ async fn run(
 /// A settlement that is either delivered or reported when its task is ended.
 struct Pending {
     max_tries: u32,
-    settlement: Option<Settlement>,
+    settlement: Option<SettleRequest>,
     metrics: Metrics,
 }
 
@@ -158,10 +158,10 @@ impl Drop for Pending {
 /// One call; what has to be sent again is left.
 async fn send(scheduler: &Scheduler, mut batch: Vec<Pending>, attempt: u32) -> Vec<Pending> {
     let settlements = batch.iter().filter_map(|one| one.settlement.clone());
-    let request = SettleRequest {
+    let request = SettleManyRequest {
         settlements: settlements.collect(),
     };
-    let answers = match scheduler.billing().settle(within(request)).await {
+    let answers = match scheduler.billing().settle_many(within(request)).await {
         Ok(answer) => answer.into_inner().settled.iter().map(word).collect(),
         Err(status) => vec![Err(status); batch.len()],
     };
@@ -204,7 +204,7 @@ fn is_final(code: Code) -> bool {
 }
 
 /// The last resort: the numbers are in the log, so that an operator can settle by hand.
-fn report_lost(settlement: &Settlement, why: &str) {
+fn report_lost(settlement: &SettleRequest, why: &str) {
     if settlement.prompt_tokens == 0 && settlement.completion_tokens == 0 {
         // Nothing is owed; the scheduler releases a hold whose gateway is gone by itself.
         tracing::warn!(request_id = %settlement.request_id, why, "hold not released");

@@ -2,7 +2,7 @@
 
 use crate::admit::Pass;
 use crate::settle::SettleQueue;
-use zhisuan_proto::v1::{Settlement, TokenCount};
+use zhisuan_proto::v1::{SettleRequest, TokenCount};
 
 /// Whether the scheduler holds money for a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Drop for Meter {
         self.queue
             .metrics()
             .tokens(&self.model, self.prompt_tokens, self.completion_tokens);
-        let settlement = Settlement {
+        let settlement = SettleRequest {
             request_id: std::mem::take(&mut self.request_id),
             prompt_tokens: self.prompt_tokens,
             completion_tokens: self.completion_tokens,

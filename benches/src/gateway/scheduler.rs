@@ -44,12 +44,12 @@ fake_scheduler! {
             Ok(Response::new(AuthorizeResponse::default()))
         }
 
-        async fn settle(
+        async fn settle_many(
             &self,
-            request: Request<SettleRequest>,
-        ) -> Result<Response<SettleResponse>, Status> {
+            request: Request<SettleManyRequest>,
+        ) -> Result<Response<SettleManyResponse>, Status> {
             let settled = vec![Settled::default(); request.get_ref().settlements.len()];
-            Ok(Response::new(SettleResponse { settled }))
+            Ok(Response::new(SettleManyResponse { settled }))
         }
     }
     Models {

@@ -125,6 +125,7 @@ pub(crate) const METHODS: &[(&str, Who)] = &[
     ("/zhisuan.v1.Billing/Usage", READERS),
     ("/zhisuan.v1.Billing/Authorize", GATEWAY),
     ("/zhisuan.v1.Billing/Settle", GATEWAY),
+    ("/zhisuan.v1.Billing/SettleMany", GATEWAY),
     ("/zhisuan.v1.Jobs/Submit", DOERS),
     ("/zhisuan.v1.Jobs/Get", READERS),
     ("/zhisuan.v1.Jobs/List", READERS),

@@ -323,6 +323,21 @@ impl Billing for BillingService {
         &self,
         request: Request<v1::SettleRequest>,
     ) -> Result<Response<v1::SettleResponse>, Status> {
+        let message = request.into_inner();
+        let event = Event::RequestSettled {
+            request: RequestId(message.request_id),
+            prompt_tokens: message.prompt_tokens,
+            completion_tokens: message.completion_tokens,
+        };
+        let answer = self.core.apply(event).await;
+        let charged_micro = charged(&answer)?;
+        Ok(Response::new(v1::SettleResponse { charged_micro }))
+    }
+
+    async fn settle_many(
+        &self,
+        request: Request<v1::SettleManyRequest>,
+    ) -> Result<Response<v1::SettleManyResponse>, Status> {
         let settlements = request.into_inner().settlements;
         if settlements.len() > MAX_SETTLEMENTS {
             let refusal =
@@ -347,28 +362,33 @@ impl Billing for BillingService {
             };
             settled.push(settled_message(&answer));
         }
-        Ok(Response::new(v1::SettleResponse { settled }))
+        Ok(Response::new(v1::SettleManyResponse { settled }))
     }
 }
 
-/// How one settlement ended; a refused one does not touch the others.
+/// What one settlement charged, or why it is refused.
+fn charged(answer: &Answer) -> Result<i64, Status> {
+    match answer.as_ref().map(|effects| effects.first()) {
+        Ok(Some(Effect::Settled { charged_micro, .. })) => Ok(*charged_micro),
+        Ok(_) => Err(Status::internal("a settlement was not answered")),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+/// How one settlement of many ended; a refused one does not touch the others.
 fn settled_message(answer: &Answer) -> v1::Settled {
-    let status = match answer.as_ref().map(|effects| effects.first()) {
-        Ok(Some(Effect::Settled { charged_micro, .. })) => {
-            return v1::Settled {
-                charged_micro: *charged_micro,
-                refusal: None,
-            };
-        }
-        Ok(_) => Status::internal("a settlement was not answered"),
-        Err(error) => failure(error),
-    };
-    v1::Settled {
-        charged_micro: 0,
-        refusal: Some(v1::SettleRefusal {
-            status: status.code().into(),
-            message: status.message().to_owned(),
-            detail: zhisuan_proto::detail_of(&status),
-        }),
+    match charged(answer) {
+        Ok(charged_micro) => v1::Settled {
+            charged_micro,
+            refusal: None,
+        },
+        Err(status) => v1::Settled {
+            charged_micro: 0,
+            refusal: Some(v1::SettleRefusal {
+                status: status.code().into(),
+                message: status.message().to_owned(),
+                detail: zhisuan_proto::detail_of(&status),
+            }),
+        },
     }
 }

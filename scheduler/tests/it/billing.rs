@@ -21,17 +21,17 @@ fn authorize(request_id: &str, tenant: &str, prompt: u64, completion: u64) -> v1
     }
 }
 
-fn settlement(request_id: &str, prompt_tokens: u64, completion_tokens: u64) -> v1::Settlement {
-    v1::Settlement {
+fn settlement(request_id: &str, prompt_tokens: u64, completion_tokens: u64) -> v1::SettleRequest {
+    v1::SettleRequest {
         request_id: request_id.to_owned(),
         prompt_tokens,
         completion_tokens,
     }
 }
 
-async fn settle(gateway: &mut Clients, settlements: Vec<v1::Settlement>) -> Vec<v1::Settled> {
-    let request = v1::SettleRequest { settlements };
-    let answer = gateway.billing.settle(request).await.unwrap();
+async fn settle(gateway: &mut Clients, settlements: Vec<v1::SettleRequest>) -> Vec<v1::Settled> {
+    let request = v1::SettleManyRequest { settlements };
+    let answer = gateway.billing.settle_many(request).await.unwrap();
     answer.into_inner().settled
 }
 
@@ -118,10 +118,10 @@ async fn settlements_sent_together_succeed_and_fail_alone() {
     assert_eq!(detail.code, "ZS-REQUEST-UNKNOWN");
     let account = account(&mut acme).await;
     assert_eq!((account.held_micro, account.charged_micro), (0, 30));
-    let many = v1::SettleRequest {
+    let many = v1::SettleManyRequest {
         settlements: vec![settlement("r1", 1, 1); 1_001],
     };
-    let refused = gateway.billing.settle(many).await.unwrap_err();
+    let refused = gateway.billing.settle_many(many).await.unwrap_err();
     assert_eq!(
         refusal(&refused),
         ("ZS-FIELD".to_owned(), "settlements".to_owned())

@@ -196,15 +196,15 @@ async fn serve_for_ever(url: String, key: String, acknowledged: Arc<Acknowledged
         if clients.billing.authorize(ask).await.is_err() {
             continue;
         }
-        let settle = v1::SettleRequest {
-            settlements: vec![v1::Settlement {
+        let settle = v1::SettleManyRequest {
+            settlements: vec![v1::SettleRequest {
                 request_id: request_id.clone(),
                 prompt_tokens: 30,
                 completion_tokens: 20,
             }],
         };
         loop {
-            if let Ok(answer) = clients.billing.settle(settle.clone()).await {
+            if let Ok(answer) = clients.billing.settle_many(settle.clone()).await {
                 let settled = &answer.into_inner().settled[0];
                 if settled.refusal.is_some() {
                     continue;

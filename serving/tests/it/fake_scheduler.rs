@@ -19,7 +19,7 @@ pub(crate) const GATEWAY_KEY: &str = "zs-gateway-secret";
 pub(crate) struct FakeScheduler {
     pub(crate) keys: Arc<Mutex<HashMap<String, Key>>>,
     pub(crate) authorized: Arc<Mutex<Vec<AuthorizeRequest>>>,
-    pub(crate) settled: Arc<Mutex<Vec<Settlement>>>,
+    pub(crate) settled: Arc<Mutex<Vec<SettleRequest>>>,
     /// Settlements that will fail with "unavailable" before one is taken.
     pub(crate) settle_failures: Arc<AtomicU32>,
     /// The holds of all requests have expired.
@@ -109,10 +109,10 @@ fake_scheduler! {
             Ok(Response::new(AuthorizeResponse { held_micro: 1, price_version: 1 }))
         }
 
-        async fn settle(
+        async fn settle_many(
             &self,
-            request: Request<SettleRequest>,
-        ) -> Result<Response<SettleResponse>, Status> {
+            request: Request<SettleManyRequest>,
+        ) -> Result<Response<SettleManyResponse>, Status> {
             self.check(&request)?;
             let failing = self.settle_failures.fetch_update(
                 Ordering::SeqCst,
@@ -135,7 +135,7 @@ fake_scheduler! {
                 }
                 settled.push(Settled { charged_micro: 1, refusal: refusal.clone() });
             }
-            Ok(Response::new(SettleResponse { settled }))
+            Ok(Response::new(SettleManyResponse { settled }))
         }
     }
     Models {

@@ -38,6 +38,7 @@ macro_rules! fake_scheduler {
             top_up(TopUpRequest) -> Account;
             statement(StatementRequest) -> StatementResponse;
             usage(UsageRequest) -> UsageResponse;
+            settle(SettleRequest) -> SettleResponse;
         });
         fake_scheduler!(@ $fake: Models { $($models)* } absent {
             set_traffic(SetTrafficRequest) -> Traffic;

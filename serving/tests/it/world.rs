@@ -15,7 +15,7 @@ use zhisuan_proto::v1::billing_server::BillingServer;
 use zhisuan_proto::v1::jobs_server::JobsServer;
 use zhisuan_proto::v1::models_server::ModelsServer;
 use zhisuan_proto::v1::replicas_server::ReplicasServer;
-use zhisuan_proto::v1::{Replica, Route, Routes, Settlement};
+use zhisuan_proto::v1::{Replica, Route, Routes, SettleRequest};
 use zhisuan_serving::{Handle, LabelOptions, Operations, Options, start};
 
 pub(crate) const KEY: &str = "zs-hospital";
@@ -187,7 +187,7 @@ impl World {
     }
 
     /// The one settlement of `request_id`, once it has arrived.
-    pub(crate) async fn settlement(&self, request_id: &str) -> Settlement {
+    pub(crate) async fn settlement(&self, request_id: &str) -> SettleRequest {
         eventually("a settlement", || async {
             !self.settlements(request_id).is_empty()
         })
@@ -197,7 +197,7 @@ impl World {
         all.into_iter().next().unwrap()
     }
 
-    pub(crate) fn settlements(&self, request_id: &str) -> Vec<Settlement> {
+    pub(crate) fn settlements(&self, request_id: &str) -> Vec<SettleRequest> {
         let settled = self.scheduler.settled.lock().unwrap();
         settled
             .iter()
