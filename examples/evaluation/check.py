@@ -17,7 +17,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = HERE.parent / "knowledge"
 SEEDS = HERE.parents[2] / "shared" / "seeds"
-SPLITS = ("tune", "blind", "dev")
+SPLITS = ("tune", "blind", "dev", "train", "held")
 BODIES = HERE.parents[1] / "serving" / "apps" / "src" / "hotline" / "bodies.txt"
 TICKETS = {"hotline": {"tune", "blind"}, "hotline-fresh": {"fresh"}}
 CLASSES = {"consult", "complaint", "help", "suggest"}
@@ -34,7 +34,7 @@ OUTCOMES = {
 WITH_SOURCE = {"answered", "partial", "conflict", "not_in_force"}
 KEYS = {
     "id", "question", "style", "type", "base", "as_of", "place", "documents", "evidence", "facts",
-    "outcome", "note",
+    "outcome", "note", "tempting",
 }
 NEAREST = re.compile(r"^nearest: (?P<documents>[^;]+); absent: (?P<absent>.+)$")
 DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
@@ -89,6 +89,9 @@ def faults(question, texts):
             yield f"fact is in no source: {fact}"
     if question["type"] == "near_miss":
         yield from absence(question, known)
+    tempting = question.get("tempting")
+    if tempting and not any(tempting in text for text in known.values()):
+        yield f"tempting sentence is not verbatim: {tempting}"
 
 
 def absence(question, known):
