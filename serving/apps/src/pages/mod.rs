@@ -3,6 +3,7 @@
 //! The style sheet is not merged here: the listener merges `zhisuan_web::assets::router()` once.
 
 mod api;
+mod bases;
 mod citizen;
 mod gov_qa;
 mod guard;
@@ -27,6 +28,7 @@ use crate::guide::{Item, items};
 use crate::kb::HandOver;
 use crate::service::Qa;
 
+pub use bases::Bases;
 pub use staff::Desk;
 
 /// Largest accepted request body, in bytes: the longest question with room for JSON escapes.

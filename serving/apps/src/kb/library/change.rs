@@ -27,10 +27,14 @@ impl Library {
     ) -> Result<Added, LibraryError> {
         self.change(version, person, "repair", now_ms, |row| {
             let first = row.repairs.is_empty();
+            let before = row.repairs.len();
             for repair in repairs {
                 if !row.repairs.contains(repair) {
                     row.repairs.push(repair.clone());
                 }
+            }
+            if row.repairs.len() == before {
+                return Err(nothing(version, "可以接受的修正"));
             }
             row.repairs.sort_by_key(|repair| repair.start);
             // What the text says of itself may read differently now; what a person wrote stays.
@@ -54,6 +58,9 @@ impl Library {
         now_ms: i64,
     ) -> Result<Added, LibraryError> {
         self.change(version, person, "repair", now_ms, |row| {
+            if row.repairs.is_empty() {
+                return Err(nothing(version, "可以撤回的修正"));
+            }
             row.repairs.clear();
             Ok(())
         })
@@ -114,6 +121,7 @@ impl Library {
             if !row.makers.contains(&person.id) {
                 row.makers.push(person.id.clone());
             }
+            let known = known.get(&row.base).map_or(&[][..], Vec::as_slice);
             judge(&mut row, known)?;
             if row.id == *version {
                 row.update_draft(transaction)?;
@@ -169,6 +177,13 @@ fn judge(row: &mut VersionRow, known: &[Known]) -> Result<(), LibraryError> {
     row.stage = stage(&findings);
     row.findings = findings;
     Ok(())
+}
+
+fn nothing(version: &VersionId, lacking: &'static str) -> LibraryError {
+    LibraryError::Nothing {
+        what: version.to_string(),
+        lacking,
+    }
 }
 
 fn back(finding: &mut Finding, moved: &dyn Fn(&Repair) -> Option<Repair>) {

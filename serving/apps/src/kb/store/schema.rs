@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const CREATE: &str = "
 CREATE TABLE base (
@@ -130,7 +130,11 @@ CREATE TABLE outbox (
 ";
 
 /// What each version of the schema changes in the one before it; the first creates it.
-const STEPS: [&str; VERSION as usize] = [CREATE, "ALTER TABLE base ADD COLUMN home TEXT"];
+const STEPS: [&str; VERSION as usize] = [
+    CREATE,
+    "ALTER TABLE base ADD COLUMN home TEXT",
+    "CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID",
+];
 
 /// Brings a database to the current schema, or refuses one from a newer program.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use zhisuan_web::parts::{self, Tone};
 
 use super::Desk;
-use super::fields::{Fields, audience, bad, day, head, id, sent, synonym, text};
+use super::fields::{Fields, audience, bad, day, head, id, new_base, sent, synonym, text};
 use super::frame::{self, refused, version_href};
 use super::visitor::Visitor;
 use crate::calendar::china_today;
@@ -59,6 +59,7 @@ fn after(deed: &str, done: &Value) -> String {
             number,
         }),
         ("close_work" | "conflict_work", ..) => "/kb/work".to_owned(),
+        ("add_base", ..) => format!("/kb?base={}", done["base"].as_str().unwrap_or_default()),
         _ => "/kb/words".to_owned(),
     }
 }
@@ -105,6 +106,14 @@ pub(super) fn perform(
             let audience = audience(get("audience"))?;
             library.set_audience(base, &audience, person, now)?;
             Ok(json!({"base": base, "audience": audience}))
+        }
+        "add_base" => {
+            let base = new_base(fields)?;
+            library.add_base(&base, person, now)?;
+            Ok(json!({
+                "base": base.name, "title": base.title,
+                "audience": base.audience, "home": base.home,
+            }))
         }
         "home" => {
             let place = get("place").trim();

@@ -1,5 +1,7 @@
 //! The frame of every staff page, its forms, and refusals.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
@@ -29,7 +31,19 @@ pub(super) fn page(visitor: &Visitor, title: impl Into<String>, current: &str) -
         page = page.nav(href, label, href == current);
     }
     let person = &visitor.person;
+    let title = |name: &str| {
+        let mut known = visitor.bases.iter();
+        known
+            .find(|info| info.name == name)
+            .map_or("", |info| info.title.as_str())
+    };
     page.footer(html! {
+        @if visitor.bases.len() > 1 {
+            p { "知识库：" strong { (title(&visitor.base)) } "　换到："
+                @for info in visitor.bases.iter().filter(|info| info.name != visitor.base) {
+                    a href={ "/kb?base=" (info.name) } { (info.title) } "　"
+                } }
+        }
         form.signout method="post" action="/kb/signout" {
             span { (person.name) "（" (person.id) "）"
                 @if !person.maker && !person.checker { " · 只读" } }
@@ -67,10 +81,7 @@ pub(super) async fn asked<T: Send + 'static>(
         Ok(answer) => answer,
         Err(error) => {
             tracing::error!(%error, "a task of the library failed");
-            Err(LibraryError::BadField {
-                field: "request",
-                message: "处理中断，请稍后重试".to_owned(),
-            })
+            Err(LibraryError::Interrupted)
         }
     }
 }
@@ -87,14 +98,17 @@ pub(super) fn refused(visitor: &Visitor, error: &LibraryError) -> Response {
 }
 
 /// The status of a refusal.
-pub(super) fn status(error: &LibraryError) -> StatusCode {
+pub(in crate::pages) fn status(error: &LibraryError) -> StatusCode {
     match error {
         LibraryError::NotFound { .. } => StatusCode::NOT_FOUND,
         LibraryError::NotAllowed { .. } | LibraryError::SamePerson { .. } => StatusCode::FORBIDDEN,
         LibraryError::BadField { .. } | LibraryError::Unreadable { .. } => StatusCode::BAD_REQUEST,
         LibraryError::Blocked { .. }
         | LibraryError::WrongStage { .. }
+        | LibraryError::Nothing { .. }
+        | LibraryError::Exists { .. }
         | LibraryError::Changed { .. } => StatusCode::CONFLICT,
+        LibraryError::Interrupted => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -125,6 +139,12 @@ pub(super) fn version_href(id: &VersionId) -> String {
         id.number,
         href::encode_path(&id.document)
     )
+}
+
+/// Names of people for their ids, an id where no name is known.
+pub(super) fn names(people: &BTreeMap<String, String>, ids: &[String]) -> String {
+    let name = |id| people.get(id).unwrap_or(id).as_str();
+    ids.iter().map(name).collect::<Vec<_>>().join("、")
 }
 
 /// A moment as people here write it.
