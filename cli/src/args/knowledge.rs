@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct KbArgs {
+    #[arg(long, global = true, value_name = "BASE", help = tr("哪个知识库;默认是市民问的那个", "which knowledge base; by default the one that citizens ask"))]
+    pub(crate) base: Option<String>,
     #[command(subcommand)]
     pub(crate) verb: KbVerb,
 }
@@ -40,6 +42,10 @@ pub(crate) enum KbVerb {
     Erase(KbIdArg),
     #[command(about = tr("谁可以提问:查看或更改", "who may ask: see or change"))]
     Audience(KbAudienceArgs),
+    #[command(about = tr("本地:没写地区的问题按哪里的规定回答;查看或更改", "the place that questions are about which name none: see or change"))]
+    Home(KbHomeArgs),
+    #[command(about = tr("知识库:列出、新建", "knowledge bases: list, add"))]
+    Base(KbBaseArgs),
     #[command(about = tr("检索段落", "search passages"))]
     Search(KbSearchArgs),
     #[command(about = tr("待办:没答上来的、评价低的", "work: unanswered questions, low ratings"))]
@@ -152,6 +158,40 @@ pub(crate) struct KbRawArgs {
 pub(crate) struct KbAudienceArgs {
     #[arg(value_name = "public|staff|ID,ID", help = tr("所有人、全体工作人员,或逗号分开的人员编号;不给则查看", "everybody, the staff, or ids of people parted by commas; shown where not given"))]
     pub(crate) audience: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KbHomeArgs {
+    #[arg(value_name = "PLACE", help = tr("地区,如云麓市;不给则查看", "the place, such as 云麓市; shown where not given"))]
+    pub(crate) place: Option<String>,
+    #[arg(long, conflicts_with = "place", help = tr("不再指定,由文件推定", "leave it to the texts"))]
+    pub(crate) clear: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct KbBaseArgs {
+    #[command(subcommand)]
+    pub(crate) verb: KbBaseVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KbBaseVerb {
+    #[command(about = tr("列出您可以用的知识库", "list the bases that are there for you"))]
+    List,
+    #[command(about = tr("新建知识库", "add a base"))]
+    Add(KbBaseAddArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct KbBaseAddArgs {
+    #[arg(value_name = "NAME", help = tr("名称:小写字母、数字和连字符", "its name: small letters, digits and hyphens"))]
+    pub(crate) name: String,
+    #[arg(long, value_name = "TEXT", help = tr("给人看的名称;默认同名称", "its name for people; NAME by default"))]
+    pub(crate) title: Option<String>,
+    #[arg(long, value_name = "PLACE", help = tr("本地,如云麓市", "the place that it speaks for"))]
+    pub(crate) place: Option<String>,
+    #[arg(long, value_name = "public|staff|ID,ID", default_value = "staff", help = tr("谁可以用:所有人、全体工作人员,或逗号分开的人员编号", "for whom: everybody, the staff, or ids of people parted by commas"))]
+    pub(crate) audience: String,
 }
 
 #[derive(Args)]

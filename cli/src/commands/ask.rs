@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 pub(super) async fn run(context: &Context, args: AskArgs) -> Result<Exit> {
     let question = text_or_stdin(args.question)?;
     let progress = Progress::spinner(context.out, tr("正在查资料", "searching"));
-    let gateway = Gateway::new(&context.settings)?;
+    let gateway = Gateway::new(&context.settings)?.of_base(args.base.as_deref())?;
     let mut body = json!({"question": question, "reworded": args.reworded});
     for (name, value) in [("as_of", args.as_of), ("place", args.place)] {
         if let Some(value) = value {

@@ -1,10 +1,11 @@
-//! What people change in a version before another one publishes it, and who may ask the base.
+//! What people change in a version before another one publishes it, and publishing.
 
 use super::{done, named, one, show};
-use crate::args::{KbAudienceArgs, KbHeadArgs, KbPublishArgs, KbRepairArgs, KbRepealArgs};
+use crate::args::{KbHeadArgs, KbPublishArgs, KbRepairArgs, KbRepealArgs, KbWithdrawArgs};
 use crate::commands::Context;
 use crate::error::Result;
 use crate::gateway::Gateway;
+use crate::words::say;
 use serde_json::json;
 
 pub(super) async fn publish(
@@ -15,7 +16,28 @@ pub(super) async fn publish(
     let mut body = named(gateway, &args.version).await?;
     body["seen"] = args.seen.unwrap_or_default().into();
     let published = gateway.post_json("/api/kb/do/publish", &body).await?;
-    done(context, published)
+    let said = say!(
+        "{} 已发布,问答从现在起引用它",
+        "{} is published: answers quote it from now on",
+        show::name(&published)
+    );
+    done(context, published, &said)
+}
+
+pub(super) async fn withdraw(
+    context: &Context,
+    gateway: &Gateway,
+    args: KbWithdrawArgs,
+) -> Result<()> {
+    let mut body = named(gateway, &args.version).await?;
+    body["reason"] = args.reason.into();
+    let withdrawn = gateway.post_json("/api/kb/do/withdraw", &body).await?;
+    let said = say!(
+        "{} 已撤下,问答不再引用它",
+        "{} is withdrawn: answers do not quote it any more",
+        show::name(&withdrawn)
+    );
+    done(context, withdrawn, &said)
 }
 
 pub(super) async fn repair(context: &Context, gateway: &Gateway, args: KbRepairArgs) -> Result<()> {
@@ -63,18 +85,4 @@ pub(super) async fn repeal(context: &Context, gateway: &Gateway, args: KbRepealA
     body["from"] = args.from.into();
     let added = gateway.post_json("/api/kb/do/repeal", &body).await?;
     one(context, "zhisuan.kb-added/1", added, show::added)
-}
-
-pub(super) async fn audience(
-    context: &Context,
-    gateway: &Gateway,
-    args: KbAudienceArgs,
-) -> Result<()> {
-    let Some(audience) = args.audience else {
-        let base = gateway.get_json("/api/kb/base", &[]).await?;
-        return one(context, "zhisuan.kb-base/1", base, show::base);
-    };
-    let body = json!({"audience": audience});
-    let changed = gateway.post_json("/api/kb/do/audience", &body).await?;
-    done(context, changed)
 }

@@ -1,13 +1,10 @@
 //! What the console's JSON is for people: tables.
 
-use super::text;
+use super::label::{audience, deed, kind, person, severity, stage};
+use super::{each, text};
 use crate::output::table::{Cell, Table};
 use crate::words::{say, tr};
 use serde_json::Value;
-
-fn each(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
 
 fn cell(value: &Value) -> Cell {
     Cell::from(text(value).to_owned())
@@ -29,6 +26,8 @@ pub(super) fn name(value: &Value) -> String {
     };
     let named = [
         id,
+        &value["name"],
+        &value["base"],
         &value["version"],
         &value["word"],
         &value["theme"],
@@ -39,16 +38,6 @@ pub(super) fn name(value: &Value) -> String {
         .map(plain)
         .find(|name| !name.is_empty())
         .unwrap_or_default()
-}
-
-fn stage(value: &Value) -> &str {
-    match text(value) {
-        "quarantined" => tr("隔离待核", "quarantined"),
-        "ready" => tr("待发布", "ready"),
-        "published" => tr("已发布", "published"),
-        "withdrawn" => tr("已撤下", "withdrawn"),
-        other => other,
-    }
 }
 
 pub(super) fn versions(items: &[Value]) -> Table {
@@ -91,6 +80,17 @@ pub(super) fn version(value: &Value) -> Vec<Table> {
     }
     facts.pair(tr("原件", "file"), text(&value["file"]["name"]).to_owned());
     facts.pair(tr("核对码", "seen"), text(&value["seen"]).to_owned());
+    let people = &value["people"];
+    let makers: Vec<&str> = each(&value["makers"])
+        .map(|id| person(people, text(id)))
+        .collect();
+    facts.pair(tr("经手", "made by"), makers.join("、"));
+    let checker = person(people, text(&value["checker"])).to_owned();
+    facts.pair(tr("发布人", "published by"), checker);
+    facts.pair(
+        tr("撤下理由", "withdrawn for"),
+        text(&value["note"]).to_owned(),
+    );
     let mut tables = vec![facts];
     tables.extend(findings(value));
     tables
@@ -107,7 +107,7 @@ pub(super) fn findings(value: &Value) -> Vec<Table> {
     for (at, finding) in each(&value["findings"]).enumerate() {
         table.row(vec![
             at.to_string().into(),
-            cell(&finding["severity"]),
+            severity(&finding["severity"]).into(),
             cell(&finding["message"]),
             cell(&finding["sample"]),
         ]);
@@ -157,8 +157,8 @@ pub(super) fn history(items: &[Value]) -> Table {
         let at = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
         table.row(vec![
             at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
-            cell(&item["person"]),
-            cell(&item["action"]),
+            cell(&item["person_name"]),
+            deed(&item["action"]).into(),
             cell(&item["object"]),
         ]);
     }
@@ -183,17 +183,40 @@ pub(super) fn diff(items: &[Value]) -> Table {
 
 pub(super) fn base(value: &Value) -> Vec<Table> {
     let mut facts = Table::default();
-    let audience = match text(&value["audience"]["kind"]) {
-        "public" => tr("所有人", "everybody").to_owned(),
-        "staff" => tr("全体工作人员", "the staff").to_owned(),
-        _ => {
-            let people = each(&value["audience"]["people"]).map(text);
-            people.collect::<Vec<_>>().join("、")
-        }
-    };
     facts.pair(tr("知识库", "base"), text(&value["name"]).to_owned());
-    facts.pair(tr("谁可以提问", "who may ask"), audience);
+    facts.pair(tr("名称", "title"), text(&value["title"]).to_owned());
+    facts.pair(
+        tr("谁可以提问", "who may ask"),
+        audience(&value["audience"]),
+    );
+    facts.pair(tr("本地", "home"), home(value));
     vec![facts]
+}
+
+/// The place that a base speaks for.
+fn home(value: &Value) -> String {
+    match text(&value["home"]) {
+        "" => tr("由文件推定", "as the texts tell").to_owned(),
+        home => home.to_owned(),
+    }
+}
+
+pub(super) fn bases(items: &[Value]) -> Table {
+    let mut table = Table::new(&[
+        tr("知识库", "BASE"),
+        tr("名称", "TITLE"),
+        tr("谁可以提问", "WHO MAY ASK"),
+        tr("本地", "HOME"),
+    ]);
+    for item in items {
+        table.row(vec![
+            cell(&item["name"]),
+            cell(&item["title"]),
+            audience(&item["audience"]).into(),
+            home(item).into(),
+        ]);
+    }
+    table
 }
 
 pub(super) fn hits(items: &[Value]) -> Table {
@@ -227,7 +250,7 @@ pub(super) fn work(items: &[Value]) -> Table {
     for item in items {
         table.row(vec![
             item["id"].to_string().into(),
-            cell(&item["kind"]),
+            kind(&item["kind"]).into(),
             Cell::Count(item["times"].as_u64().unwrap_or_default()),
             cell(&item["question"]),
             cell(&item["note"]),
@@ -280,7 +303,7 @@ pub(super) fn words(value: &Value) -> Vec<Table> {
         ]);
     }
     for one in each(&value["waiting"]) {
-        let state = say!("待核({} 提出)", "waits (by {})", text(&one["maker"]));
+        let state = say!("待核({} 提出)", "waits (by {})", text(&one["maker_name"]));
         table.row(vec![cell(&one["word"]), means(one).into(), state.into()]);
     }
     let mut themes = Table::new(&[tr("已关闭的主题", "CLOSED THEMES")]);
