@@ -84,6 +84,19 @@ impl Gateway {
         Ok(self)
     }
 
+    /// What a command needs besides to be for the same base.
+    pub(crate) fn base_flag(&self) -> String {
+        match self.base.as_str() {
+            "" => String::new(),
+            base => format!(" --base {base}"),
+        }
+    }
+
+    /// Where a page of a base is reached.
+    pub(crate) fn page_of(&self, base: &str) -> String {
+        format!("{}/kb?base={base}", self.url)
+    }
+
     /// An address with fields, the base among them where one was named.
     fn address(&self, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url> {
         let base = ("base", self.base.as_str());

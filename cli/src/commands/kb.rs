@@ -84,9 +84,33 @@ async fn add(context: &Context, gateway: &Gateway, args: KbAddArgs) -> Result<Ex
         let name = name.unwrap_or_default();
         let query = [("name", name.as_str()), ("document", document.as_str())];
         let added = gateway.post_bytes("/api/kb/add", &query, bytes).await?;
+        let next = next(gateway, &added);
         one(context, "zhisuan.kb-added/1", added, show::added)?;
+        if !next.is_empty() {
+            context.out.note(&next);
+        }
     }
     Ok(Exit::Done)
+}
+
+/// What is to be done with a version that came in.
+fn next(gateway: &Gateway, added: &Value) -> String {
+    let (name, flag) = (show::name(added), gateway.base_flag());
+    match text(&added["stage"]) {
+        "ready" => say!(
+            "发布:zhisuan kb publish {}{}",
+            "publish it: zhisuan kb publish {}{}",
+            name,
+            flag
+        ),
+        "quarantined" => say!(
+            "有可疑之处,先核对:zhisuan kb findings {}{}",
+            "look at what is suspicious: zhisuan kb findings {}{}",
+            name,
+            flag
+        ),
+        _ => String::new(),
+    }
 }
 
 /// `name` or `name@2`.

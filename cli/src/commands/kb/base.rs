@@ -27,10 +27,11 @@ async fn add(context: &Context, gateway: &Gateway, args: KbBaseAddArgs) -> Resul
     });
     let added = gateway.post_json("/api/kb/do/add_base", &body).await?;
     let said = say!(
-        "新建了知识库 {0},{1}可以用。入库:zhisuan kb add --base {0} 文件;提问:zhisuan ask --base {0} 问题;页面:/kb?base={0}",
-        "added the base {0}, for {1}. Texts: zhisuan kb add --base {0} FILE; questions: zhisuan ask --base {0} QUESTION; pages: /kb?base={0}",
+        "新建了知识库 {0},{1}可以用。入库:zhisuan kb add --base {0} 文件;提问:zhisuan ask --base {0} 问题;页面:{2}",
+        "added the base {0}, for {1}. Texts: zhisuan kb add --base {0} FILE; questions: zhisuan ask --base {0} QUESTION; page: {2}",
         args.name,
-        label::audience(&added["audience"])
+        label::audience(&added["audience"], &added["people"]),
+        gateway.page_of(&args.name)
     );
     done(context, added, &said)
 }
@@ -45,7 +46,7 @@ pub(super) async fn audience(
     };
     let body = json!({"audience": audience});
     let changed = gateway.post_json("/api/kb/do/audience", &body).await?;
-    let people = label::audience(&changed["audience"]);
+    let people = label::audience(&changed["audience"], &changed["people"]);
     let said = say!("现在{}可以提问", "may be asked by {} from now on", people);
     done(context, changed, &said)
 }
@@ -72,6 +73,11 @@ pub(super) async fn home(context: &Context, gateway: &Gateway, args: KbHomeArgs)
 }
 
 async fn shown(context: &Context, gateway: &Gateway) -> Result<()> {
-    let base = gateway.get_json("/api/kb/base", &[]).await?;
+    let mut base = gateway.get_json("/api/kb/base", &[]).await?;
+    if base["home"].is_null() {
+        // What the texts in force make of it now.
+        let mut status = gateway.get_json("/api/qa/status", &[]).await?;
+        base["home_inferred"] = status["home"].take();
+    }
     one(context, "zhisuan.kb-base/1", base, show::base)
 }

@@ -18,6 +18,17 @@ pub(super) fn severity(value: &Value) -> &str {
     }
 }
 
+/// What a text says of its own force.
+pub(super) fn force(value: &Value) -> &str {
+    match text(value) {
+        "in_force" => tr("现行", "in force"),
+        "draft" => tr("草案", "draft"),
+        "repealed" => tr("失效", "repealed"),
+        "unstated" => tr("未注明", "not stated"),
+        other => other,
+    }
+}
+
 /// Why there is work.
 pub(super) fn kind(value: &Value) -> &str {
     match text(value) {
@@ -59,14 +70,14 @@ pub(super) fn stage(value: &Value) -> &str {
     }
 }
 
-/// For whom a base is.
-pub(super) fn audience(value: &Value) -> String {
+/// For whom a base is; `people` tells names for ids.
+pub(super) fn audience(value: &Value, people: &Value) -> String {
     match text(&value["kind"]) {
         "public" => tr("所有人", "everybody").to_owned(),
         "staff" => tr("全体工作人员", "the staff").to_owned(),
         _ => {
-            let people = each(&value["people"]).map(text);
-            people.collect::<Vec<_>>().join("、")
+            let listed = each(&value["people"]).map(|id| person(people, text(id)));
+            listed.collect::<Vec<_>>().join("、")
         }
     }
 }

@@ -15,18 +15,20 @@ pub(super) async fn versions(context: &Context, gateway: &Gateway, args: KbListA
         .get_json("/api/kb/versions", &[("stage", &stage)])
         .await?;
     let none = if stage.is_empty() {
-        tr(
-            "知识库里还没有文件。入库:zhisuan kb add 文件",
-            "the base has no texts. Bring one in: zhisuan kb add FILE",
+        say!(
+            "知识库里还没有文件。入库:zhisuan kb add 文件{}",
+            "the base has no texts. Bring one in: zhisuan kb add FILE{}",
+            gateway.base_flag()
         )
     } else {
         tr(
             "没有这个状态的版本;不加 --stage 列出全部",
             "no version is of this stage; without --stage all are listed",
         )
+        .to_owned()
     };
     let schema = "zhisuan.kb-version-list/1";
-    list(context, schema, &found, show::versions, none)
+    list(context, schema, &found, show::versions, &none)
 }
 
 pub(super) async fn findings(
@@ -40,9 +42,10 @@ pub(super) async fn findings(
         let name = show::name(&version);
         let said = match text(&version["stage"]) {
             "ready" => say!(
-                "{0} 没有发现问题,可以发布:zhisuan kb publish {0}",
-                "nothing was found in {0}: publish it with zhisuan kb publish {0}",
-                name
+                "{0} 没有发现问题,可以发布:zhisuan kb publish {0}{1}",
+                "nothing was found in {0}: publish it with zhisuan kb publish {0}{1}",
+                name,
+                gateway.base_flag()
             ),
             _ => say!("{} 没有发现问题", "nothing was found in {}", name),
         };

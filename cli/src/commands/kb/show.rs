@@ -1,6 +1,6 @@
 //! What the console's JSON is for people: tables.
 
-use super::label::{audience, deed, kind, person, severity, stage};
+use super::label::{audience, deed, force, kind, person, severity, stage};
 use super::{each, text};
 use crate::output::table::{Cell, Table};
 use crate::words::{say, tr};
@@ -70,7 +70,7 @@ pub(super) fn version(value: &Value) -> Vec<Table> {
         (tr("文号", "number"), "number"),
         (tr("发布机构", "issuer"), "issuer"),
         (tr("地区", "place"), "place"),
-        (tr("效力", "force"), "declared"),
+        (tr("主题", "theme"), "theme"),
         (tr("成文", "written"), "written"),
         (tr("公开", "published"), "published"),
         (tr("生效", "effective"), "effective"),
@@ -78,6 +78,7 @@ pub(super) fn version(value: &Value) -> Vec<Table> {
     ] {
         facts.pair(label, text(&head[field]).to_owned());
     }
+    facts.pair(tr("效力", "force"), force(&head["declared"]).to_owned());
     facts.pair(tr("原件", "file"), text(&value["file"]["name"]).to_owned());
     facts.pair(tr("核对码", "seen"), text(&value["seen"]).to_owned());
     let people = &value["people"];
@@ -153,10 +154,8 @@ pub(super) fn history(items: &[Value]) -> Table {
         tr("对象", "OBJECT"),
     ]);
     for item in items {
-        let at = item["at_ms"].as_i64().unwrap_or_default();
-        let at = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
         table.row(vec![
-            at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
+            Cell::Time(item["at_ms"].as_i64().unwrap_or_default()),
             cell(&item["person_name"]),
             deed(&item["action"]).into(),
             cell(&item["object"]),
@@ -187,7 +186,7 @@ pub(super) fn base(value: &Value) -> Vec<Table> {
     facts.pair(tr("名称", "title"), text(&value["title"]).to_owned());
     facts.pair(
         tr("谁可以提问", "who may ask"),
-        audience(&value["audience"]),
+        audience(&value["audience"], &value["people"]),
     );
     facts.pair(tr("本地", "home"), home(value));
     vec![facts]
@@ -196,7 +195,10 @@ pub(super) fn base(value: &Value) -> Vec<Table> {
 /// The place that a base speaks for.
 fn home(value: &Value) -> String {
     match text(&value["home"]) {
-        "" => tr("由文件推定", "as the texts tell").to_owned(),
+        "" => match text(&value["home_inferred"]) {
+            "" => tr("由文件推定", "as the texts tell").to_owned(),
+            home => say!("{}(由文件推定)", "{} (as the texts tell)", home),
+        },
         home => home.to_owned(),
     }
 }
@@ -212,7 +214,7 @@ pub(super) fn bases(items: &[Value]) -> Table {
         table.row(vec![
             cell(&item["name"]),
             cell(&item["title"]),
-            audience(&item["audience"]).into(),
+            audience(&item["audience"], &item["people"]).into(),
             home(item).into(),
         ]);
     }

@@ -6,7 +6,7 @@ use crate::commands::Context;
 use crate::error::Result;
 use crate::gateway::Gateway;
 use crate::output::Format;
-use crate::words::{say, tr};
+use crate::words::say;
 use serde_json::{Value, json};
 
 pub(super) async fn synonyms(
@@ -25,10 +25,11 @@ pub(super) async fn synonyms(
             .post_json("/api/kb/do/propose_synonym", &body)
             .await?;
         let said = say!(
-            "已提出。另一人接受后生效:zhisuan kb synonyms --accept '{}={}'",
-            "proposed. It holds when another accepts it: zhisuan kb synonyms --accept '{}={}'",
+            "已提出。另一人接受后生效:zhisuan kb synonyms --accept '{}={}'{}",
+            "proposed. It holds when another accepts it: zhisuan kb synonyms --accept '{}={}'{}",
             word,
-            means
+            means,
+            gateway.base_flag()
         );
         return done(context, proposed, &said);
     }
@@ -48,9 +49,10 @@ pub(super) async fn synonyms(
     let found = gateway.get_json("/api/kb/words", &[]).await?;
     let none = |field: &str| found[field].as_array().is_none_or(Vec::is_empty);
     if context.out.format() == Format::Table && none("items") && none("waiting") {
-        context.out.note(tr(
-            "还没有同义词。提出:zhisuan kb synonyms --propose 市民的词=文件的词",
-            "there are no synonyms. Propose one: zhisuan kb synonyms --propose WORD=MEANING",
+        context.out.note(&say!(
+            "还没有同义词。提出:zhisuan kb synonyms --propose 市民的词=文件的词{}",
+            "there are no synonyms. Propose one: zhisuan kb synonyms --propose WORD=MEANING{}",
+            gateway.base_flag()
         ));
     }
     one(context, "zhisuan.kb-words/1", found, show::words)
@@ -62,9 +64,10 @@ pub(super) async fn theme(context: &Context, gateway: &Gateway, args: KbThemeArg
     let theme = text(&switched["theme"]).to_owned();
     let said = if args.close {
         say!(
-            "主题“{0}”已关闭:这类问题一律转人工。重新打开:zhisuan kb theme {0} --open",
-            "the theme {0} is off: people answer. On again: zhisuan kb theme {0} --open",
-            theme
+            "主题“{0}”已关闭:这类问题一律转人工。重新打开:zhisuan kb theme {0} --open{1}",
+            "the theme {0} is off: people answer. On again: zhisuan kb theme {0} --open{1}",
+            theme,
+            gateway.base_flag()
         )
     } else {
         say!(

@@ -50,9 +50,10 @@ pub(super) async fn conflicts(
         let body = json!({"id": id, "as_of": day});
         let made = gateway.post_json("/api/kb/do/conflict_work", &body).await?;
         let said = say!(
-            "已转为待办 {0};办结:zhisuan kb items --close {0} --outcome 说明",
-            "made work {0} of it; close it with zhisuan kb items --close {0} --outcome TEXT",
-            made["id"]
+            "已转为待办 {0};办结:zhisuan kb items --close {0} --outcome 说明{1}",
+            "made work {0} of it; close it with zhisuan kb items --close {0} --outcome TEXT{1}",
+            made["id"],
+            gateway.base_flag()
         );
         return done(context, made, &said);
     }

@@ -193,7 +193,9 @@ async fn chosen(State(bases): State<Bases>, mut request: Request, next: Next) ->
         },
         Err(error) => return refused(&error, programs).await,
     };
-    if let Some(base) = remember {
+    // Nobody is kept at a base that is closed to them.
+    let open = response.status() != StatusCode::FORBIDDEN;
+    if let Some(base) = remember.filter(|_| open) {
         let url = bases.0.first.public_url.get().map_or("", String::as_str);
         let line = zhisuan_web::cookie::session(COOKIE_NAME, &base, COOKIE_S, url);
         if let Ok(line) = HeaderValue::from_str(&line) {

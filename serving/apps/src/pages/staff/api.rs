@@ -1,6 +1,6 @@
 //! The console's JSON, for programs with a key.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::Json;
 use axum::body::Bytes;
@@ -16,7 +16,7 @@ use super::diff::{Change, changes};
 use super::fields::{self, Fields};
 use super::frame;
 use super::visitor::Caller;
-use crate::kb::{Add, BaseInfo, Entry, LibraryError, Stage, VersionId, VersionInfo};
+use crate::kb::{Add, Audience, BaseInfo, Entry, LibraryError, Stage, VersionId, VersionInfo};
 use crate::pages::api::error;
 use crate::service::now_ms;
 
@@ -80,7 +80,11 @@ pub(crate) async fn version(
         let newest = || {
             let all = desk.library.versions(&desk.base, None)?;
             let own = all.iter().filter(|info| info.id.document == document);
-            Ok::<u32, LibraryError>(own.map(|info| info.id.number).max().unwrap_or(1))
+            let newest = own.map(|info| info.id.number).max();
+            newest.ok_or_else(|| LibraryError::NotFound {
+                what: "文件",
+                name: document.clone(),
+            })
         };
         let number = number.map_or_else(newest, Ok)?;
         let document = document.clone();
@@ -237,28 +241,46 @@ fn named(query: &HashMap<String, String>, field: &'static str) -> Result<Version
 
 /// The base of this desk: its name, who may ask it, the place that it speaks for.
 pub(crate) async fn base(State(desk): State<Desk>, _caller: Caller) -> Response {
-    let mut info = desk.library.bases().into_iter();
-    let info = info.rfind(|info| info.name == desk.base);
-    let found = info.ok_or_else(|| LibraryError::NotFound {
-        what: "知识库",
-        name: desk.base.clone(),
+    let found = frame::asked(&desk, |desk| {
+        let mut info = desk.library.bases().into_iter();
+        let info = info.rfind(|info| info.name == desk.base);
+        let info = info.ok_or_else(|| LibraryError::NotFound {
+            what: "知识库",
+            name: desk.base.clone(),
+        })?;
+        Ok(with_people(&info, &desk.library.people()?))
     });
-    told(found.map(|info| {
-        let mut value = json!(info);
+    told(found.await.map(|mut value| {
         value["schema"] = "zhisuan.kb-base/1".into();
         value
     }))
 }
 
+/// A base with the names of the people on its list.
+fn with_people(info: &BaseInfo, people: &BTreeMap<String, String>) -> Value {
+    let mut value = json!(info);
+    let listed: &[String] = match &info.audience {
+        Audience::Named(listed) => listed,
+        Audience::Public | Audience::Staff => &[],
+    };
+    let named = listed.iter().filter_map(|id| people.get_key_value(id));
+    value["people"] = json!(named.collect::<BTreeMap<_, _>>());
+    value
+}
+
 /// The bases that are there for the caller, one of them the one that was asked.
 pub(crate) async fn bases(State(desk): State<Desk>, Caller(person): Caller) -> Response {
-    let shown = |info: &BaseInfo| {
-        let mut value = json!(info);
-        value["current"] = (info.name == desk.base).into();
-        value
-    };
-    let items: Vec<Value> = desk.bases(&person).iter().map(shown).collect();
-    told(Ok(json!({"schema": "zhisuan.kb-bases/1", "items": items})))
+    let found = frame::asked(&desk, move |desk| {
+        let people = desk.library.people()?;
+        let shown = |info: &BaseInfo| {
+            let mut value = with_people(info, &people);
+            value["current"] = (info.name == desk.base).into();
+            value
+        };
+        Ok(desk.bases(&person).iter().map(shown).collect::<Vec<_>>())
+    });
+    let found = found.await;
+    told(found.map(|items| json!({"schema": "zhisuan.kb-bases/1", "items": items})))
 }
 
 /// What was done to the base, the newest first.
