@@ -348,3 +348,34 @@ pub(super) fn replayed(value: &Value) -> Vec<Table> {
     );
     vec![facts]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{findings, hits, versions, work};
+    use crate::output::table::{Look, Table};
+    use serde_json::json;
+
+    fn drawn(table: &Table) -> String {
+        table.render(Look::Aligned { width: None })
+    }
+
+    #[test]
+    fn tables_have_heads_and_speak_chinese_on_a_terminal() {
+        let version = json!({
+            "id": {"document": "kite", "number": 1}, "stage": "ready",
+            "head": {"title": "风筝", "issuer": "文化局"},
+            "findings": [{"severity": "suspicious", "message": "草案", "sample": "征求意见稿"}],
+        });
+        let item = json!({"id": 3, "kind": "low_rating", "times": 2, "question": "多少钱"});
+        let hit = json!({"version": "kite@1", "title": "风筝", "path": ["收费"], "text": "37元"});
+        let found: Vec<String> = findings(&version).iter().map(drawn).collect();
+        for (text, head, words) in [
+            (drawn(&versions(&[version])), "版本", "待发布"),
+            (drawn(&work(&[item])), "编号", "评价较低"),
+            (drawn(&hits(&[hit])), "版本", "37元"),
+            (found.concat(), "编号", "可疑"),
+        ] {
+            assert!(text.starts_with(head) && text.contains(words), "{text}");
+        }
+    }
+}
