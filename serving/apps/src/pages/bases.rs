@@ -139,8 +139,21 @@ impl Bases {
         bases.iter().any(|info| info.name == base)
     }
 
-    /// The base of a page that stands under the name of a document or of a kept answer.
+    /// The base of a page that stands under the name of a document or of a kept answer; none where
+    /// the base is closed to whoever asks: not even that it has such a thing is for them.
     async fn of_thing(&self, request: &mut Request) -> Option<String> {
+        let desk = &self.0.desk;
+        if desk.library.bases().len() < 2 {
+            return None;
+        }
+        let base = self.holder(request).await?;
+        let open = desk.library.admits(&base, None)
+            || super::staff::knows(&desk.of_base(&base), request.headers()).await;
+        open.then_some(base)
+    }
+
+    /// The base that holds what a request names by its path.
+    async fn holder(&self, request: &mut Request) -> Option<String> {
         let path = request.uri().path();
         let (answer, text) = (
             path.starts_with("/qa/answer/") || path.starts_with("/api/qa/answers/"),

@@ -54,7 +54,8 @@ impl Keeper for Shelf {
         opinion.check()?;
         let answer = self.library.answer(&opinion.answer).map_err(fault)?;
         if answer.base != self.base {
-            return Err(KeepFault("没有这份回答，请核对编号".to_owned()));
+            let (what, name) = ("回答", opinion.answer.clone());
+            return Err(fault(LibraryError::NotFound { what, name }));
         }
         let words = mask(&opinion.words).text;
         if opinion.verdict == Verdict::Person {

@@ -131,13 +131,16 @@ async fn a_second_base_is_made_filled_asked_and_closed_to_others() {
     let (_, first) = call(&router, "", "/api/qa/ask", &question).await;
     assert_eq!(first["outcome"], "no_evidence", "{first}");
     let kept = format!("/api/qa/answers/{}", told["id"].as_str().unwrap());
+    let said = format!("{kept}?base=inner");
     for key in ["", "key-carol", "key-of-a-tenant"] {
+        let (status, told) = call(&router, key, &kept, "").await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{told}");
         for (path, body) in [
             ("/api/qa/ask?base=inner", question.as_str()),
             ("/api/qa/status?base=inner", ""),
             ("/api/kb/versions?base=inner", ""),
             ("/api/kb/do/home?base=inner", "{\"place\": \"临江市\"}"),
-            (kept.as_str(), ""),
+            (said.as_str(), ""),
         ] {
             let (status, told) = call(&router, key, path, body).await;
             let closed = [StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED];
@@ -161,6 +164,14 @@ async fn a_second_base_is_made_filled_asked_and_closed_to_others() {
         )
     );
     assert!(library.published("gov").unwrap().versions.is_empty());
+    // Nothing can be said of an answer, or done to it, from another base.
+    let id = &mine["id"];
+    let erase = json!({"id": id}).to_string();
+    let erased = call(&router, "key-carol", "/api/kb/do/erase", &erase).await;
+    assert_eq!(erased.0, StatusCode::NOT_FOUND);
+    let opinion = json!({"id": id, "verdict": "helpful"}).to_string();
+    let (status, _) = call(&router, "key-carol", "/api/qa/feedback", &opinion).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,7 +226,7 @@ async fn pages_stay_with_the_base_that_was_chosen() {
     let (status, chosen, page) = look("/kb?base=inner", session.clone()).await;
     assert_eq!(status, StatusCode::OK);
     assert!(chosen[0].starts_with("zhisuan_base=inner;"), "{chosen:?}");
-    assert!(page.contains("内部知识库"), "{page}");
+    assert!(page.contains("知识库管理 · 内部知识库"), "{page}");
     let both = format!("{session}; zhisuan_base=inner");
     let (_, _, page) = look("/kb/version/1/permit", both.clone()).await;
     // People go by their names there.
@@ -239,9 +250,10 @@ async fn pages_stay_with_the_base_that_was_chosen() {
             status == StatusCode::OK && page.contains("停车证"),
             "{path} {page}"
         );
+        // To others it is as if there were no such thing.
         let (status, _, page) = look(path, String::new()).await;
         assert!(
-            status == StatusCode::FORBIDDEN && !page.contains("停车证"),
+            status == StatusCode::NOT_FOUND && !page.contains("停车证"),
             "{path}"
         );
     }

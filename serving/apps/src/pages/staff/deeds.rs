@@ -97,7 +97,8 @@ pub(super) fn perform(
         }
         "erase" => {
             if library.answer(get("id"))?.base != base {
-                return Err(bad("id", "这份回答（id）不在这个知识库里"));
+                let (what, name) = ("回答", get("id").to_owned());
+                return Err(LibraryError::NotFound { what, name });
             }
             library.erase_answer(get("id"), person, now)?;
             Ok(json!({"id": get("id")}))

@@ -26,20 +26,21 @@ const NAV: [(&str, &str); 7] = [
 
 /// A page with navigation; `current` is the address of its entry.
 pub(super) fn page(visitor: &Visitor, title: impl Into<String>, current: &str) -> Page {
-    let mut page = Page::new(title).site("知识库管理", "/kb").wide();
+    // Where there are several, nobody shall have to guess which one they look at.
+    let several = visitor.bases.len() > 1;
+    let mut looked_at = visitor.bases.iter();
+    let site = match looked_at.find(|info| info.name == visitor.base) {
+        Some(base) if several => format!("知识库管理 · {}", base.title),
+        _ => "知识库管理".to_owned(),
+    };
+    let mut page = Page::new(title).site(site, "/kb").wide();
     for (href, label) in NAV {
         page = page.nav(href, label, href == current);
     }
     let person = &visitor.person;
-    let title = |name: &str| {
-        let mut known = visitor.bases.iter();
-        known
-            .find(|info| info.name == name)
-            .map_or("", |info| info.title.as_str())
-    };
     page.footer(html! {
-        @if visitor.bases.len() > 1 {
-            p { "知识库：" strong { (title(&visitor.base)) } "　换到："
+        @if several {
+            p { "换到："
                 @for info in visitor.bases.iter().filter(|info| info.name != visitor.base) {
                     a href={ "/kb?base=" (info.name) } { (info.title) } "　"
                 } }
