@@ -1,7 +1,7 @@
 //! Arguments of the knowledge base and of evaluations.
 
 use crate::words::tr;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -94,7 +94,8 @@ pub(crate) struct KbPublishArgs {
 }
 
 #[derive(Args)]
-#[group(id = "fields", required = true, multiple = true)]
+#[group(skip)]
+#[command(group = ArgGroup::new("fields").required(true).multiple(true))]
 pub(crate) struct KbHeadArgs {
     #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号", "name of the document, with a number"))]
     pub(crate) version: String,
@@ -195,14 +196,16 @@ pub(crate) struct KbBaseAddArgs {
 }
 
 #[derive(Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("repairs").required(true))]
 pub(crate) struct KbRepairArgs {
     #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号", "name of the document, with a number"))]
     pub(crate) version: String,
-    #[arg(long, value_name = "F.R.START", help = tr("接受这一处(findings 列出的编号),可重复", "accept this one (as findings names it), repeatable"))]
+    #[arg(long, value_name = "F.R.START", group = "repairs", help = tr("接受这一处(findings 列出的编号),可重复", "accept this one (as findings names it), repeatable"))]
     pub(crate) pick: Vec<String>,
-    #[arg(long, conflicts_with = "pick", help = tr("接受全部建议", "accept all proposals"))]
+    #[arg(long, group = "repairs", help = tr("接受全部建议", "accept all proposals"))]
     pub(crate) all: bool,
-    #[arg(long, conflicts_with_all = ["pick", "all"], help = tr("撤回全部修正", "take back all repairs"))]
+    #[arg(long, group = "repairs", help = tr("撤回全部修正", "take back all repairs"))]
     pub(crate) drop: bool,
 }
 

@@ -126,9 +126,18 @@ fn nothing_to_repair_is_said_and_changes_nothing() {
     add(&anna, "chess.md", &text("棋赛许可", 13), &[]);
     let published = anna.run(&["kb", "publish", "chess"]);
     assert_eq!(published.exit, 0, "{}", published.whole());
-    for how in ["--all", "--drop"] {
-        let nothing = anna.run(&["kb", "repair", "chess", how]);
+    for same in [
+        ["repair", "chess", "--all", ""],
+        ["repair", "chess", "--drop", ""],
+        ["head", "chess", "--place", "云麓市"],
+    ] {
+        let same: Vec<&str> = same.into_iter().filter(|word| !word.is_empty()).collect();
+        let nothing = anna.run(&[&["kb"], &same[..]].concat());
         refused(&nothing, 1, "ZS-KB-NOTHING", "没有改动");
+    }
+    for bare in ["repair", "head"] {
+        let which = anna.run(&["kb", bare, "chess"]);
+        refused(&which, 2, "ZS-CLI-", "缺少");
     }
     let all = json(&anna.run(&["kb", "list", "--json"]));
     let items = all["items"].as_array().expect("items");
@@ -147,8 +156,12 @@ fn what_somebody_changed_another_publishes() {
     let shown = json(&anna.run(&["kb", "show", "drum", "--json"]));
     assert_eq!(shown["schema"], "zhisuan.kb-version/1");
     let seen = shown["seen"].as_str().expect("what was seen").to_owned();
-    let own = anna.run(&["kb", "publish", "drum", "--seen", &seen]);
-    refused(&own, 4, "ZS-KB-SAME-PERSON", "另一名");
+    for more in [&[][..], &["--seen", &seen]] {
+        let own = anna.run(&[&["kb", "publish", "drum"], more].concat());
+        refused(&own, 4, "ZS-KB-SAME-PERSON", "另一名");
+    }
+    let pick = anna.run(&["kb", "repair", "drum", "--pick", "7.7.7"]);
+    refused(&pick, 2, "ZS-FIELD", "没有这一处");
     let unseen = boris.run(&["kb", "publish", "drum"]);
     refused(&unseen, 2, "ZS-FIELD", "--seen");
     let edited = anna.run(&["kb", "head", "drum", "--effective", "2025-02-01"]);

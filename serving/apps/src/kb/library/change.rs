@@ -77,6 +77,9 @@ impl Library {
     ) -> Result<Added, LibraryError> {
         check_head(&head)?;
         self.change(version, person, "edit_head", now_ms, move |row| {
+            if row.head == head {
+                return Err(nothing(version, "要更正的文件信息"));
+            }
             row.head = head;
             Ok(())
         })
@@ -96,6 +99,9 @@ impl Library {
             if row.head.declared == Declared::Draft {
                 let message = format!("{} 是草案，从未生效，不能宣布失效；不再需要就撤下", row.id);
                 return Err(LibraryError::bad("version", message));
+            }
+            if row.head.repealed == Some(from) {
+                return Err(nothing(version, "要更正的失效日期"));
             }
             row.head.repealed = Some(from);
             check_head(&row.head)

@@ -215,7 +215,10 @@ fn publish(desk: &Desk, person: &Person, id: &VersionId, seen: &str) -> Result<(
     if !seen.is_empty() {
         return desk.library.publish_seen(id, seen, person, now_ms());
     }
-    if desk.version(id)?.info.needs_checker() {
+    let info = desk.version(id)?.info;
+    // Whoever would be refused all the same is told why at once.
+    let refused = info.is_blocked() || info.makers.contains(&person.id);
+    if info.needs_checker() && !refused {
         let message =
             "发布这一版要带上查看时的核对码（seen）：先看 zhisuan kb show，再用 --seen 写明";
         return Err(bad("seen", message));
@@ -243,7 +246,10 @@ fn picked(info: &VersionInfo, fields: &Fields) -> Result<Vec<Repair>, LibraryErr
         return Ok(all.cloned().collect());
     }
     if picks.is_empty() {
-        return Err(bad("pick", "没有勾选任何修正（pick）"));
+        return Err(bad(
+            "pick",
+            "没有选任何修正（pick）：请勾选；命令行用 --all 或 --pick 编号",
+        ));
     }
     let find = |pick: &&str| -> Option<Repair> {
         let mut parts = pick.split('.').map(str::parse::<usize>);
@@ -256,7 +262,12 @@ fn picked(info: &VersionInfo, fields: &Fields) -> Result<Vec<Repair>, LibraryErr
         (repair.start == start).then(|| repair.clone())
     };
     let found: Option<Vec<Repair>> = picks.iter().map(find).collect();
-    found.ok_or_else(|| bad("pick", "这一版在您打开页面后有改动，请刷新后重新勾选"))
+    found.ok_or_else(|| {
+        bad(
+            "pick",
+            "没有这一处建议的修正（pick），或这一版在您查看之后有改动；请重新查看后再选",
+        )
+    })
 }
 
 fn version(id: &VersionId) -> Value {
