@@ -20,6 +20,8 @@ pub(crate) struct Gateway {
     http: reqwest::Client,
     url: String,
     key: String,
+    /// The knowledge base that requests are for; empty for the first.
+    base: String,
 }
 
 /// What a chat gave in all.
@@ -62,24 +64,62 @@ impl Gateway {
             http: builder.build().map_err(|error| broken(url, &error))?,
             url: url.trim_end_matches('/').to_owned(),
             key: key.to_owned(),
+            base: String::new(),
         })
+    }
+
+    /// The same for a knowledge base of this name; the first one where none is given.
+    pub(crate) fn of_base(mut self, base: Option<&str>) -> Result<Self> {
+        let base = base.unwrap_or_default();
+        let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
+        if !base.chars().all(plain) {
+            let message = say!(
+                "知识库名“{}”不对:只用小写字母、数字和连字符",
+                "\"{}\" is no name of a base: only small letters, digits and hyphens",
+                base
+            );
+            return Err(Failure::usage("ZS-CLI-VALUE", message).field("base"));
+        }
+        base.clone_into(&mut self.base);
+        Ok(self)
+    }
+
+    /// What a command needs besides to be for the same base.
+    pub(crate) fn base_flag(&self) -> String {
+        match self.base.as_str() {
+            "" => String::new(),
+            base => format!(" --base {base}"),
+        }
+    }
+
+    /// Where a page of a base is reached.
+    pub(crate) fn page_of(&self, base: &str) -> String {
+        format!("{}/kb?base={base}", self.url)
+    }
+
+    /// An address with fields, the base among them where one was named.
+    fn address(&self, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url> {
+        let base = ("base", self.base.as_str());
+        let base = (!self.base.is_empty()).then_some(base);
+        let query: Vec<_> = query.iter().copied().chain(base).collect();
+        address(&self.url, path, &query)
     }
 
     /// Sends JSON; an HTTP refusal becomes a failure.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Response> {
-        self.send(self.http.post(format!("{}{path}", self.url)).json(body))
-            .await
+        let request = self.http.post(self.address(path, &[])?);
+        self.send(request.json(body)).await
     }
 
     /// Asks for JSON with fields in the address.
     pub(crate) async fn get_json(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
-        let request = self.http.get(address(&self.url, path, query)?);
+        let request = self.http.get(self.address(path, query)?);
         self.json_of(self.send(request).await?).await
     }
 
     /// Asks for bytes with fields in the address.
     pub(crate) async fn get_bytes(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>> {
-        let request = self.http.get(address(&self.url, path, query)?);
+        let request = self.http.get(self.address(path, query)?);
         let read = self.send(request).await?.bytes().await;
         let bytes = read.map_err(|error| broken(&self.url, &error))?;
         Ok(bytes.to_vec())
@@ -92,7 +132,7 @@ impl Gateway {
         query: &[(&str, &str)],
         bytes: Vec<u8>,
     ) -> Result<Value> {
-        let request = self.http.post(address(&self.url, path, query)?).body(bytes);
+        let request = self.http.post(self.address(path, query)?).body(bytes);
         self.json_of(self.send(request).await?).await
     }
 
@@ -206,7 +246,11 @@ impl Events {
 /// An address with fields.
 fn address(url: &str, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url> {
     let whole = format!("{url}{path}");
-    reqwest::Url::parse_with_params(&whole, query).map_err(|error| {
+    let parsed = match query {
+        [] => reqwest::Url::parse(&whole),
+        query => reqwest::Url::parse_with_params(&whole, query),
+    };
+    parsed.map_err(|error| {
         let message = say!(
             "网关地址 {} 无效:{}",
             "the gateway's address {} is not valid: {}",
@@ -276,8 +320,10 @@ fn openai_failure(exit: Exit, body: &Value) -> Failure {
         .map(text)
         .find(|code| !code.is_empty())
         .unwrap_or_else(|| "ZS-HTTP".to_owned());
+    let field = [&error["param"], &error["field"]].map(text);
+    let field = field.into_iter().find(|field| !field.is_empty());
     Failure::new(exit, code, message)
-        .field(text(&error["param"]))
+        .field(field.unwrap_or_default())
         .hint(text(&error["hint"]))
 }
 

@@ -137,6 +137,8 @@ pub(crate) struct AskArgs {
     pub(crate) as_of: Option<String>,
     #[arg(long, value_name = "PLACE", help = tr("在哪里办;默认本地", "where; the base's own place by default"))]
     pub(crate) place: Option<String>,
+    #[arg(long, value_name = "BASE", help = tr("问哪个知识库;默认是市民问的那个", "which knowledge base; by default the one that citizens ask"))]
+    pub(crate) base: Option<String>,
     #[arg(long, help = tr("由模型改写得更通顺(较慢;每句仍与原文核对)", "in a model's words (slower; each sentence is still checked)"))]
     pub(crate) reworded: bool,
 }

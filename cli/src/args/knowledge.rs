@@ -1,11 +1,13 @@
 //! Arguments of the knowledge base and of evaluations.
 
 use crate::words::tr;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct KbArgs {
+    #[arg(long, global = true, value_name = "BASE", help = tr("哪个知识库;默认是市民问的那个", "which knowledge base; by default the one that citizens ask"))]
+    pub(crate) base: Option<String>,
     #[command(subcommand)]
     pub(crate) verb: KbVerb,
 }
@@ -40,6 +42,10 @@ pub(crate) enum KbVerb {
     Erase(KbIdArg),
     #[command(about = tr("谁可以提问:查看或更改", "who may ask: see or change"))]
     Audience(KbAudienceArgs),
+    #[command(about = tr("本地:没写地区的问题按哪里的规定回答;查看或更改", "the place that questions are about which name none: see or change"))]
+    Home(KbHomeArgs),
+    #[command(about = tr("知识库:列出、新建", "knowledge bases: list, add"))]
+    Base(KbBaseArgs),
     #[command(about = tr("检索段落", "search passages"))]
     Search(KbSearchArgs),
     #[command(about = tr("待办:没答上来的、评价低的", "work: unanswered questions, low ratings"))]
@@ -88,7 +94,8 @@ pub(crate) struct KbPublishArgs {
 }
 
 #[derive(Args)]
-#[group(id = "fields", required = true, multiple = true)]
+#[group(skip)]
+#[command(group = ArgGroup::new("fields").required(true).multiple(true))]
 pub(crate) struct KbHeadArgs {
     #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号", "name of the document, with a number"))]
     pub(crate) version: String,
@@ -155,14 +162,50 @@ pub(crate) struct KbAudienceArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct KbHomeArgs {
+    #[arg(value_name = "PLACE", help = tr("地区,如云麓市;不给则查看", "the place, such as 云麓市; shown where not given"))]
+    pub(crate) place: Option<String>,
+    #[arg(long, conflicts_with = "place", help = tr("不再指定,由文件推定", "leave it to the texts"))]
+    pub(crate) clear: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct KbBaseArgs {
+    #[command(subcommand)]
+    pub(crate) verb: KbBaseVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KbBaseVerb {
+    #[command(about = tr("列出您可以用的知识库", "list the bases that are there for you"))]
+    List,
+    #[command(about = tr("新建知识库", "add a base"))]
+    Add(KbBaseAddArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct KbBaseAddArgs {
+    #[arg(value_name = "NAME", help = tr("名称:小写字母、数字和连字符", "its name: small letters, digits and hyphens"))]
+    pub(crate) name: String,
+    #[arg(long, value_name = "TEXT", help = tr("给人看的名称;默认同名称", "its name for people; NAME by default"))]
+    pub(crate) title: Option<String>,
+    #[arg(long, value_name = "PLACE", help = tr("本地,如云麓市", "the place that it speaks for"))]
+    pub(crate) place: Option<String>,
+    #[arg(long, value_name = "public|staff|ID,ID", default_value = "staff", help = tr("谁可以用:所有人、全体工作人员,或逗号分开的人员编号", "for whom: everybody, the staff, or ids of people parted by commas"))]
+    pub(crate) audience: String,
+}
+
+#[derive(Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("repairs").required(true))]
 pub(crate) struct KbRepairArgs {
     #[arg(value_name = "DOCUMENT[@N]", help = tr("文件名称,可带版本号", "name of the document, with a number"))]
     pub(crate) version: String,
-    #[arg(long, value_name = "F.R.START", help = tr("接受这一处(findings 列出的编号),可重复", "accept this one (as findings names it), repeatable"))]
+    #[arg(long, value_name = "F.R.START", group = "repairs", help = tr("接受这一处(findings 列出的编号),可重复", "accept this one (as findings names it), repeatable"))]
     pub(crate) pick: Vec<String>,
-    #[arg(long, conflicts_with = "pick", help = tr("接受全部建议", "accept all proposals"))]
+    #[arg(long, group = "repairs", help = tr("接受全部建议", "accept all proposals"))]
     pub(crate) all: bool,
-    #[arg(long, conflicts_with_all = ["pick", "all"], help = tr("撤回全部修正", "take back all repairs"))]
+    #[arg(long, group = "repairs", help = tr("撤回全部修正", "take back all repairs"))]
     pub(crate) drop: bool,
 }
 

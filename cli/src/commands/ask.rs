@@ -13,7 +13,11 @@ use std::fmt::Write as _;
 pub(super) async fn run(context: &Context, args: AskArgs) -> Result<Exit> {
     let question = text_or_stdin(args.question)?;
     let progress = Progress::spinner(context.out, tr("正在查资料", "searching"));
-    let gateway = Gateway::new(&context.settings)?;
+    let gateway = match &args.base {
+        // Other bases are for the staff, mostly: the same key as that of `zhisuan kb`.
+        Some(base) => Gateway::of_staff(&context.settings)?.of_base(Some(base))?,
+        None => Gateway::new(&context.settings)?,
+    };
     let mut body = json!({"question": question, "reworded": args.reworded});
     for (name, value) in [("as_of", args.as_of), ("place", args.place)] {
         if let Some(value) = value {

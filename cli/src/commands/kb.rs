@@ -1,50 +1,35 @@
 //! `zhisuan kb`: the knowledge base from a terminal, through the console's JSON.
 
+mod base;
 mod change;
+mod label;
 mod look;
 mod show;
+mod words;
+mod work;
 
 use super::{Context, text_or_stdin};
-use crate::args::{
-    KbAddArgs, KbArgs, KbConflictsArgs, KbItemsArgs, KbSearchArgs, KbSynonymsArgs, KbTextArg,
-    KbVerb,
-};
+use crate::args::{KbAddArgs, KbArgs, KbSearchArgs, KbTextArg, KbVerb};
 use crate::error::{Exit, Failure, Result};
 use crate::gateway::Gateway;
 use crate::output::table::Table;
 use crate::output::{Document, Format, List};
-use crate::words::{say, tr};
+use crate::words::{nearest, say, tr};
 use serde_json::{Value, json};
 
 pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
-    let gateway = Gateway::of_staff(&context.settings)?;
+    let gateway = Gateway::of_staff(&context.settings)?.of_base(args.base.as_deref())?;
     match args.verb {
         KbVerb::Add(args) => return add(context, &gateway, args).await,
-        KbVerb::List(args) => {
-            let stage = args.stage.unwrap_or_default();
-            let found = gateway
-                .get_json("/api/kb/versions", &[("stage", &stage)])
-                .await?;
-            list(context, "zhisuan.kb-version-list/1", &found, show::versions)?;
-        }
+        KbVerb::List(args) => look::versions(context, &gateway, args).await?,
         KbVerb::Show(args) => {
             let version = version(&gateway, &args.version).await?;
             one(context, "zhisuan.kb-version/1", version, show::version)?;
         }
-        KbVerb::Findings(args) => {
-            let version = version(&gateway, &args.version).await?;
-            one(context, "zhisuan.kb-findings/1", version, show::findings)?;
-        }
+        KbVerb::Findings(args) => look::findings(context, &gateway, args).await?,
         KbVerb::Repair(args) => change::repair(context, &gateway, args).await?,
         KbVerb::Publish(args) => change::publish(context, &gateway, args).await?,
-        KbVerb::Withdraw(args) => {
-            let mut body = named(&gateway, &args.version).await?;
-            body["reason"] = args.reason.into();
-            done(
-                context,
-                gateway.post_json("/api/kb/do/withdraw", &body).await?,
-            )?;
-        }
+        KbVerb::Withdraw(args) => change::withdraw(context, &gateway, args).await?,
         KbVerb::Head(args) => change::head(context, &gateway, *args).await?,
         KbVerb::Repeal(args) => change::repeal(context, &gateway, args).await?,
         KbVerb::History(args) => look::history(context, &gateway, args).await?,
@@ -52,20 +37,18 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
         KbVerb::Raw(args) => look::raw(context, &gateway, args).await?,
         KbVerb::Erase(args) => {
             let body = json!({"id": plain(&args.id)?});
-            done(context, gateway.post_json("/api/kb/do/erase", &body).await?)?;
+            let erased = gateway.post_json("/api/kb/do/erase", &body).await?;
+            let said = say!("已删去回答 {} 的内容", "forgot the answer {}", args.id);
+            done(context, erased, &said)?;
         }
-        KbVerb::Audience(args) => change::audience(context, &gateway, args).await?,
+        KbVerb::Audience(args) => base::audience(context, &gateway, args).await?,
+        KbVerb::Home(args) => base::home(context, &gateway, args).await?,
+        KbVerb::Base(args) => base::bases(context, &gateway, args).await?,
         KbVerb::Search(args) => search(context, &gateway, args).await?,
-        KbVerb::Items(args) => items(context, &gateway, args).await?,
-        KbVerb::Conflicts(args) => conflicts(context, &gateway, args).await?,
-        KbVerb::Synonyms(args) => synonyms(context, &gateway, args).await?,
-        KbVerb::Theme(args) => {
-            let body = json!({"theme": args.theme, "closed": args.close});
-            done(
-                context,
-                gateway.post_json("/api/kb/do/switch_theme", &body).await?,
-            )?;
-        }
+        KbVerb::Items(args) => work::items(context, &gateway, args).await?,
+        KbVerb::Conflicts(args) => work::conflicts(context, &gateway, args).await?,
+        KbVerb::Synonyms(args) => words::synonyms(context, &gateway, args).await?,
+        KbVerb::Theme(args) => words::theme(context, &gateway, args).await?,
         KbVerb::Hotline(args) => hotline(context, &gateway, args).await?,
         #[cfg(feature = "server")]
         KbVerb::Verify(args) => super::audit::answers(context, &args.path)?,
@@ -91,11 +74,9 @@ async fn add(context: &Context, gateway: &Gateway, args: KbAddArgs) -> Result<Ex
     let document = args.document.unwrap_or_default();
     for path in &args.files {
         let bytes = std::fs::read(path).map_err(|error| {
-            let shown = path.display();
-            Failure::usage(
-                "ZS-CLI-IO",
-                say!("读不了 {}:{}", "cannot read {}: {}", shown, error),
-            )
+            let (shown, cause) = (path.display(), crate::error::io_text(&error));
+            let message = say!("读不了 {}:{}", "cannot read {}: {}", shown, cause);
+            Failure::usage("ZS-CLI-IO", message)
         })?;
         let name = path
             .file_name()
@@ -103,9 +84,33 @@ async fn add(context: &Context, gateway: &Gateway, args: KbAddArgs) -> Result<Ex
         let name = name.unwrap_or_default();
         let query = [("name", name.as_str()), ("document", document.as_str())];
         let added = gateway.post_bytes("/api/kb/add", &query, bytes).await?;
+        let next = next(gateway, &added);
         one(context, "zhisuan.kb-added/1", added, show::added)?;
+        if !next.is_empty() {
+            context.out.note(&next);
+        }
     }
     Ok(Exit::Done)
+}
+
+/// What is to be done with a version that came in.
+fn next(gateway: &Gateway, added: &Value) -> String {
+    let (name, flag) = (show::name(added), gateway.base_flag());
+    match text(&added["stage"]) {
+        "ready" => say!(
+            "发布:zhisuan kb publish {}{}",
+            "publish it: zhisuan kb publish {}{}",
+            name,
+            flag
+        ),
+        "quarantined" => say!(
+            "有可疑之处,先核对:zhisuan kb findings {}{}",
+            "look at what is suspicious: zhisuan kb findings {}{}",
+            name,
+            flag
+        ),
+        _ => String::new(),
+    }
 }
 
 /// `name` or `name@2`.
@@ -121,7 +126,34 @@ fn split(version: &str) -> (&str, &str) {
 async fn version(gateway: &Gateway, version: &str) -> Result<Value> {
     let (document, number) = split(version);
     let query = [("document", document), ("number", number)];
-    gateway.get_json("/api/kb/version", &query).await
+    let found = gateway.get_json("/api/kb/version", &query).await;
+    match found {
+        Err(failure) if failure.exit() == Exit::NotFound => {
+            Err(named_like(gateway, version, failure).await)
+        }
+        found => found,
+    }
+}
+
+/// Says which version may have been meant.
+async fn named_like(gateway: &Gateway, version: &str, failure: Failure) -> Failure {
+    let (document, _) = split(version);
+    let all = gateway.get_json("/api/kb/versions", &[]).await;
+    let all = all.unwrap_or_default();
+    let items = all["items"].as_array().into_iter().flatten();
+    let known = items.map(|item| text(&item["id"]["document"]));
+    match nearest(document, known) {
+        Some(near) if near == document => failure.hint(say!(
+            "zhisuan kb show {} 显示最新的一版",
+            "zhisuan kb show {} shows the newest version",
+            near
+        )),
+        Some(near) => failure.hint(say!("是否想用 {}?", "did you mean {}?", near)),
+        None => failure.hint(tr(
+            "zhisuan kb list 列出文件和版本",
+            "zhisuan kb list shows documents and versions",
+        )),
+    }
 }
 
 /// The fields that name a version; the newest one where no number was given.
@@ -143,23 +175,11 @@ async fn search(context: &Context, gateway: &Gateway, args: KbSearchArgs) -> Res
         ("top_k", top.as_str()),
     ];
     let found = gateway.get_json("/api/qa/search", &query).await?;
-    list(context, "zhisuan.kb-hit-list/1", &found, show::hits)
-}
-
-async fn items(context: &Context, gateway: &Gateway, args: KbItemsArgs) -> Result<()> {
-    if let Some(id) = args.close {
-        let body = json!({
-            "id": id, "outcome": args.outcome, "expected": args.expected.unwrap_or_default(),
-            "question": args.question.unwrap_or_default(),
-        });
-        return done(
-            context,
-            gateway.post_json("/api/kb/do/close_work", &body).await?,
-        );
-    }
-    let all = if args.all { "1" } else { "" };
-    let found = gateway.get_json("/api/kb/work", &[("all", all)]).await?;
-    list(context, "zhisuan.kb-work-list/1", &found, show::work)
+    let none = tr(
+        "没有找到相关的段落,换一种说法试试",
+        "no passage was found: try other words",
+    );
+    list(context, "zhisuan.kb-hit-list/1", &found, show::hits, none)
 }
 
 async fn hotline(context: &Context, gateway: &Gateway, args: KbTextArg) -> Result<()> {
@@ -173,63 +193,17 @@ async fn hotline(context: &Context, gateway: &Gateway, args: KbTextArg) -> Resul
     Ok(())
 }
 
-async fn conflicts(context: &Context, gateway: &Gateway, args: KbConflictsArgs) -> Result<()> {
-    let day = args.as_of.unwrap_or_default();
-    if let Some(id) = args.work {
-        let body = json!({"id": id, "as_of": day});
-        return done(
-            context,
-            gateway.post_json("/api/kb/do/conflict_work", &body).await?,
-        );
-    }
-    let query = [("as_of", day.as_str())];
-    let found = gateway.get_json("/api/kb/conflicts", &query).await?;
-    list(
-        context,
-        "zhisuan.kb-conflict-list/1",
-        &found,
-        show::conflicts,
-    )
-}
-
-async fn synonyms(context: &Context, gateway: &Gateway, args: KbSynonymsArgs) -> Result<()> {
-    if let Some(proposed) = args.propose {
-        let (word, means) = proposed.split_once('=').unwrap_or((&proposed, ""));
-        let body = json!({"word": word, "means": means});
-        return done(
-            context,
-            gateway
-                .post_json("/api/kb/do/propose_synonym", &body)
-                .await?,
-        );
-    }
-    // What is accepted is said again, so that nothing is accepted that was proposed since.
-    let accepted = args.accept.map(|said| {
-        let (word, means) = said.split_once('=').unwrap_or((&said, ""));
-        json!({"word": word, "means": means, "accept": true})
-    });
-    let refused = args
-        .refuse
-        .map(|word| json!({"word": word, "accept": false}));
-    if let Some(body) = accepted.or(refused) {
-        return done(
-            context,
-            gateway
-                .post_json("/api/kb/do/settle_synonym", &body)
-                .await?,
-        );
-    }
-    let found = gateway.get_json("/api/kb/words", &[]).await?;
-    one(context, "zhisuan.kb-words/1", found, show::words)
-}
-
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A change that was made.
-fn done(context: &Context, value: Value) -> Result<()> {
-    context.out.note(tr("已办", "done"));
+fn each(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// A change that was made: people are told in words, programs get what the server told.
+fn done(context: &Context, value: Value, said: &str) -> Result<()> {
+    context.out.note(said);
     one(context, "zhisuan.kb-done/1", value, |_| Vec::new())
 }
 
@@ -251,11 +225,13 @@ fn one(
     })
 }
 
+/// `none` is said where there is nothing.
 fn list(
     context: &Context,
     schema: &'static str,
     found: &Value,
     table: impl Fn(&[Value]) -> Table,
+    none: &str,
 ) -> Result<()> {
     let items = found["items"].as_array().cloned().unwrap_or_default();
     context.out.list(&List {
@@ -264,7 +240,7 @@ fn list(
         next: String::new(),
         table: table(&items),
         names: items.iter().map(show::name).collect(),
-        empty: tr("没有", "none").to_owned(),
+        empty: none.to_owned(),
         items,
     })
 }

@@ -15,12 +15,12 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use zhisuan_apps::audit::Chain;
 use zhisuan_apps::kb::{Audience, Library};
-use zhisuan_apps::pages::{self, Desk, Site};
+use zhisuan_apps::pages::{Bases, Desk, Site};
 use zhisuan_apps::service::{Helper, ModelServer, Qa};
 use zhisuan_apps::staff::Person;
 use zhisuan_proto::v1::{AddBackendRequest, Backend, Metering, RemoveBackendRequest};
 
-/// The base that citizens ask.
+/// The base that citizens ask, and that answers where no other is named.
 const BASE: &str = "gov";
 /// The name under which the base is offered as a model.
 const MODEL: &str = "gov-qa";
@@ -53,6 +53,8 @@ pub(crate) struct Knowledge {
     library: Library,
     qa: Qa,
     site: Site,
+    /// Every base of the library.
+    bases: Bases,
     secret: String,
     /// Brought in as soon as pages are reached.
     folder: Option<PathBuf>,
@@ -72,16 +74,16 @@ impl Knowledge {
         let secret = secret()?;
         let door = SchedulerDoor::new(options.scheduler, options.ca);
         let desk = Desk::new(library.clone(), BASE, Arc::new(door));
-        let site = Site::new(qa.clone())
-            .with_desk(desk)
-            .behind_gateway(&secret);
+        let site = Site::new(qa.clone()).behind_gateway(&secret);
         if let Some(url) = options.public_url {
             site.published_at(url);
         }
+        let bases = Bases::new(site.clone(), desk);
         Ok(Self {
             library,
             qa,
             site,
+            bases,
             secret,
             folder: options.folder.map(Path::to_owned),
             keep_days: options.keep_days,
@@ -93,7 +95,8 @@ impl Knowledge {
     /// The pages with their style sheet; the root leads to them.
     pub(crate) fn router(&self) -> Router {
         let home = get(|| async { Redirect::temporary("/qa") });
-        pages::router(self.site.clone())
+        self.bases
+            .router()
             .merge(zhisuan_web::assets::router())
             .route("/", home)
     }
@@ -117,13 +120,20 @@ impl Knowledge {
                 // It would be asked to reword its own answers.
                 writer: writer.filter(|name| *name != MODEL).map(str::to_owned),
             });
+        let (bases, helped) = (self.bases.clone(), helper.clone());
+        tokio::spawn(async move { bases.helped_by(helped).await });
         let following = self.qa.follow(&self.library, BASE, helper);
         if let Some(earlier) = self.following.replace(following) {
             earlier.abort();
         }
         if self.keeping.is_none() {
-            let (library, qa) = (self.library.clone(), self.qa.clone());
-            let kept = keep(library, qa, self.folder.take(), self.keep_days);
+            let kept = keep(
+                self.library.clone(),
+                self.qa.clone(),
+                self.bases.clone(),
+                self.folder.take(),
+                self.keep_days,
+            );
             self.keeping = Some(tokio::spawn(kept));
         }
         Ok(())
@@ -174,7 +184,7 @@ impl Drop for Knowledge {
 
 /// Brings a folder in: clean texts are published, suspicious ones wait for a person. Then forgets
 /// answers that were kept long enough, once a day.
-async fn keep(library: Library, qa: Qa, folder: Option<PathBuf>, keep_days: u32) {
+async fn keep(library: Library, qa: Qa, bases: Bases, folder: Option<PathBuf>, keep_days: u32) {
     if let Some(folder) = folder {
         let into = library.clone();
         let read = spawn_blocking(move || import(&into, &folder)).await;
@@ -187,19 +197,22 @@ async fn keep(library: Library, qa: Qa, folder: Option<PathBuf>, keep_days: u32)
     }
     qa.caught_up(&library, BASE).await;
     qa.reading(false);
+    bases.open_all().await;
     if keep_days == 0 {
         return;
     }
     loop {
-        let into = library.clone();
         let now_ms = Timestamp::now().as_millisecond();
         let before_ms = now_ms - i64::from(keep_days) * DAY_MS;
-        let dropped = spawn_blocking(move || into.drop_answers(BASE, before_ms, now_ms)).await;
-        match dropped {
-            Ok(Ok(0)) => {}
-            Ok(Ok(dropped)) => tracing::info!(dropped, keep_days, "old answers were forgotten"),
-            Ok(Err(error)) => tracing::error!(%error, "old answers are not forgotten yet"),
-            Err(error) => tracing::error!(%error, "old answers are not forgotten yet"),
+        for base in library.bases() {
+            let into = library.clone();
+            let dropped = move || into.drop_answers(&base.name, before_ms, now_ms);
+            match spawn_blocking(dropped).await {
+                Ok(Ok(0)) => {}
+                Ok(Ok(dropped)) => tracing::info!(dropped, keep_days, "old answers were forgotten"),
+                Ok(Err(error)) => tracing::error!(%error, "old answers are not forgotten yet"),
+                Err(error) => tracing::error!(%error, "old answers are not forgotten yet"),
+            }
         }
         tokio::time::sleep(DAILY).await;
     }

@@ -46,17 +46,6 @@ pub enum ChainError {
     Closed,
 }
 
-impl ChainError {
-    /// Stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Write(_) => "audit_write",
-            Self::Busy => "audit_busy",
-            Self::Closed => "audit_closed",
-        }
-    }
-}
-
 /// Takes events; cheap to clone. The last clone waits until everything is written.
 #[derive(Clone)]
 pub struct Chain(Arc<Writer>);

@@ -1,13 +1,10 @@
 //! What the console's JSON is for people: tables.
 
-use super::text;
+use super::label::{audience, deed, force, kind, person, severity, stage};
+use super::{each, text};
 use crate::output::table::{Cell, Table};
 use crate::words::{say, tr};
 use serde_json::Value;
-
-fn each(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
 
 fn cell(value: &Value) -> Cell {
     Cell::from(text(value).to_owned())
@@ -29,6 +26,8 @@ pub(super) fn name(value: &Value) -> String {
     };
     let named = [
         id,
+        &value["name"],
+        &value["base"],
         &value["version"],
         &value["word"],
         &value["theme"],
@@ -39,16 +38,6 @@ pub(super) fn name(value: &Value) -> String {
         .map(plain)
         .find(|name| !name.is_empty())
         .unwrap_or_default()
-}
-
-fn stage(value: &Value) -> &str {
-    match text(value) {
-        "quarantined" => tr("隔离待核", "quarantined"),
-        "ready" => tr("待发布", "ready"),
-        "published" => tr("已发布", "published"),
-        "withdrawn" => tr("已撤下", "withdrawn"),
-        other => other,
-    }
 }
 
 pub(super) fn versions(items: &[Value]) -> Table {
@@ -81,7 +70,7 @@ pub(super) fn version(value: &Value) -> Vec<Table> {
         (tr("文号", "number"), "number"),
         (tr("发布机构", "issuer"), "issuer"),
         (tr("地区", "place"), "place"),
-        (tr("效力", "force"), "declared"),
+        (tr("主题", "theme"), "theme"),
         (tr("成文", "written"), "written"),
         (tr("公开", "published"), "published"),
         (tr("生效", "effective"), "effective"),
@@ -89,8 +78,20 @@ pub(super) fn version(value: &Value) -> Vec<Table> {
     ] {
         facts.pair(label, text(&head[field]).to_owned());
     }
+    facts.pair(tr("效力", "force"), force(&head["declared"]).to_owned());
     facts.pair(tr("原件", "file"), text(&value["file"]["name"]).to_owned());
     facts.pair(tr("核对码", "seen"), text(&value["seen"]).to_owned());
+    let people = &value["people"];
+    let makers: Vec<&str> = each(&value["makers"])
+        .map(|id| person(people, text(id)))
+        .collect();
+    facts.pair(tr("经手", "made by"), makers.join("、"));
+    let checker = person(people, text(&value["checker"])).to_owned();
+    facts.pair(tr("发布人", "published by"), checker);
+    facts.pair(
+        tr("撤下理由", "withdrawn for"),
+        text(&value["note"]).to_owned(),
+    );
     let mut tables = vec![facts];
     tables.extend(findings(value));
     tables
@@ -107,7 +108,7 @@ pub(super) fn findings(value: &Value) -> Vec<Table> {
     for (at, finding) in each(&value["findings"]).enumerate() {
         table.row(vec![
             at.to_string().into(),
-            cell(&finding["severity"]),
+            severity(&finding["severity"]).into(),
             cell(&finding["message"]),
             cell(&finding["sample"]),
         ]);
@@ -153,12 +154,10 @@ pub(super) fn history(items: &[Value]) -> Table {
         tr("对象", "OBJECT"),
     ]);
     for item in items {
-        let at = item["at_ms"].as_i64().unwrap_or_default();
-        let at = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
         table.row(vec![
-            at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
-            cell(&item["person"]),
-            cell(&item["action"]),
+            Cell::Time(item["at_ms"].as_i64().unwrap_or_default()),
+            cell(&item["person_name"]),
+            deed(&item["action"]).into(),
             cell(&item["object"]),
         ]);
     }
@@ -183,17 +182,43 @@ pub(super) fn diff(items: &[Value]) -> Table {
 
 pub(super) fn base(value: &Value) -> Vec<Table> {
     let mut facts = Table::default();
-    let audience = match text(&value["audience"]["kind"]) {
-        "public" => tr("所有人", "everybody").to_owned(),
-        "staff" => tr("全体工作人员", "the staff").to_owned(),
-        _ => {
-            let people = each(&value["audience"]["people"]).map(text);
-            people.collect::<Vec<_>>().join("、")
-        }
-    };
     facts.pair(tr("知识库", "base"), text(&value["name"]).to_owned());
-    facts.pair(tr("谁可以提问", "who may ask"), audience);
+    facts.pair(tr("名称", "title"), text(&value["title"]).to_owned());
+    facts.pair(
+        tr("谁可以提问", "who may ask"),
+        audience(&value["audience"], &value["people"]),
+    );
+    facts.pair(tr("本地", "home"), home(value));
     vec![facts]
+}
+
+/// The place that a base speaks for.
+fn home(value: &Value) -> String {
+    match text(&value["home"]) {
+        "" => match text(&value["home_inferred"]) {
+            "" => tr("由文件推定", "as the texts tell").to_owned(),
+            home => say!("{}(由文件推定)", "{} (as the texts tell)", home),
+        },
+        home => home.to_owned(),
+    }
+}
+
+pub(super) fn bases(items: &[Value]) -> Table {
+    let mut table = Table::new(&[
+        tr("知识库", "BASE"),
+        tr("名称", "TITLE"),
+        tr("谁可以提问", "WHO MAY ASK"),
+        tr("本地", "HOME"),
+    ]);
+    for item in items {
+        table.row(vec![
+            cell(&item["name"]),
+            cell(&item["title"]),
+            audience(&item["audience"], &item["people"]).into(),
+            home(item).into(),
+        ]);
+    }
+    table
 }
 
 pub(super) fn hits(items: &[Value]) -> Table {
@@ -227,7 +252,7 @@ pub(super) fn work(items: &[Value]) -> Table {
     for item in items {
         table.row(vec![
             item["id"].to_string().into(),
-            cell(&item["kind"]),
+            kind(&item["kind"]).into(),
             Cell::Count(item["times"].as_u64().unwrap_or_default()),
             cell(&item["question"]),
             cell(&item["note"]),
@@ -280,7 +305,7 @@ pub(super) fn words(value: &Value) -> Vec<Table> {
         ]);
     }
     for one in each(&value["waiting"]) {
-        let state = say!("待核({} 提出)", "waits (by {})", text(&one["maker"]));
+        let state = say!("待核({} 提出)", "waits (by {})", text(&one["maker_name"]));
         table.row(vec![cell(&one["word"]), means(one).into(), state.into()]);
     }
     let mut themes = Table::new(&[tr("已关闭的主题", "CLOSED THEMES")]);
@@ -322,4 +347,35 @@ pub(super) fn replayed(value: &Value) -> Vec<Table> {
         text(&value["answer"]["question"]).to_owned(),
     );
     vec![facts]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{findings, hits, versions, work};
+    use crate::output::table::{Look, Table};
+    use serde_json::json;
+
+    fn drawn(table: &Table) -> String {
+        table.render(Look::Aligned { width: None })
+    }
+
+    #[test]
+    fn tables_have_heads_and_speak_chinese_on_a_terminal() {
+        let version = json!({
+            "id": {"document": "kite", "number": 1}, "stage": "ready",
+            "head": {"title": "风筝", "issuer": "文化局"},
+            "findings": [{"severity": "suspicious", "message": "草案", "sample": "征求意见稿"}],
+        });
+        let item = json!({"id": 3, "kind": "low_rating", "times": 2, "question": "多少钱"});
+        let hit = json!({"version": "kite@1", "title": "风筝", "path": ["收费"], "text": "37元"});
+        let found: Vec<String> = findings(&version).iter().map(drawn).collect();
+        for (text, head, words) in [
+            (drawn(&versions(&[version])), "版本", "待发布"),
+            (drawn(&work(&[item])), "编号", "评价较低"),
+            (drawn(&hits(&[hit])), "版本", "37元"),
+            (found.concat(), "编号", "可疑"),
+        ] {
+            assert!(text.starts_with(head) && text.contains(words), "{text}");
+        }
+    }
 }

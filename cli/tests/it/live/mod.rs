@@ -6,6 +6,7 @@ mod evaluate;
 mod handover;
 mod jobs;
 mod knowledge;
+mod knowledge_desk;
 mod models;
 mod money;
 mod nodes;

@@ -6,6 +6,7 @@
 
 mod add;
 mod answers;
+mod bases;
 mod change;
 mod conflicts;
 mod desk;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 
 pub use add::{Add, Added};
+pub use bases::NewBase;
 pub use conflicts::OpenConflict;
 pub use error::LibraryError;
 pub use import::{Imported, LeftOut};
@@ -32,8 +34,8 @@ pub use work::{Correction, Said};
 
 use super::published::Published;
 use super::store::bases::bases;
-use super::store::history::{Entry, chained, history, unchained};
-use super::store::{Audience, BaseInfo, Store};
+use super::store::history::{Entry, chained, history, people, unchained};
+use super::store::{BaseInfo, Store};
 use crate::audit::Chain;
 use crate::staff::Person;
 use desk::Desk;
@@ -125,42 +127,6 @@ impl Library {
         Changes(self.0.generation.subscribe())
     }
 
-    /// Makes a base, or changes who may ask it.
-    pub fn put_base(
-        &self,
-        name: &str,
-        title: &str,
-        audience: &Audience,
-        person: &Person,
-        now_ms: i64,
-    ) -> Result<(), LibraryError> {
-        let mut desk = self.desk();
-        desk.put_base(name, title, audience, person, now_ms)?;
-        let published = desk.load(name)?;
-        self.shelve(&desk.store, name, published)
-    }
-
-    /// Changes who may ask a base: a checker does it, and never so that they are out themselves.
-    pub fn set_audience(
-        &self,
-        base: &str,
-        audience: &Audience,
-        person: &Person,
-        now_ms: i64,
-    ) -> Result<(), LibraryError> {
-        desk::must_check(person)?;
-        if !audience.admits(Some(person)) {
-            let message = format!(
-                "名单（audience）里没有“{}”自己，改后将无法再管理",
-                person.id
-            );
-            return Err(LibraryError::bad("audience", message));
-        }
-        let known = self.bases().into_iter().find(|info| info.name == base);
-        let known = known.ok_or_else(|| LibraryError::not_found("知识库", base))?;
-        self.put_base(base, &known.title, audience, person, now_ms)
-    }
-
     /// The newest entries of a base's history; of one document or version, or of all.
     pub fn history(
         &self,
@@ -169,6 +135,11 @@ impl Library {
         most: usize,
     ) -> Result<Vec<Entry>, LibraryError> {
         Ok(history(self.desk().store.read(), base, object, most)?)
+    }
+
+    /// The names by which colleagues know those who did anything in any base, by id.
+    pub fn people(&self) -> Result<BTreeMap<String, String>, LibraryError> {
+        Ok(people(self.desk().store.read())?)
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {

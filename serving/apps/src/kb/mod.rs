@@ -28,8 +28,8 @@ pub use finding::{Finding, FindingKind, Repair, Severity};
 pub use head::{Declared, HandOver, Head, Period, head_end, read_head};
 pub use known::{Known, Stage};
 pub use library::{
-    Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, OpenConflict,
-    Opened, Said, VersionInfo,
+    Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, NewBase,
+    OpenConflict, Opened, Said, VersionInfo,
 };
 pub use mask::{Masked, MaskedKind, mask, mask_published};
 pub use passage::{Passage, SectionKind};

@@ -169,7 +169,12 @@ pub(crate) async fn feedback(State(site): State<Site>, body: Bytes) -> Response 
     };
     match site.qa.opinion(opinion).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(fault) => error(StatusCode::BAD_REQUEST, "not_kept", None, fault.to_string()),
+        Err(fault) => error(
+            StatusCode::BAD_REQUEST,
+            "ZS-KB-FEEDBACK",
+            None,
+            fault.to_string(),
+        ),
     }
 }
 
@@ -221,13 +226,13 @@ pub(crate) async fn propose(site: &Site, text: &str) -> Result<hotline::Proposal
 fn read<T: DeserializeOwned>(body: &Bytes, shape: &str) -> Result<T, Response> {
     serde_json::from_slice(body).map_err(|fault| {
         let message = format!("请求体不是所要的 JSON：{fault}。应为 {shape}");
-        error(StatusCode::BAD_REQUEST, "bad_field", Some("body"), message)
+        error(StatusCode::BAD_REQUEST, "ZS-FIELD", Some("body"), message)
     })
 }
 
 fn absent() -> Response {
     let message = "没有这份回答，请核对编号；过了保存期限的也查不到".to_owned();
-    error(StatusCode::NOT_FOUND, "not_found", Some("id"), message)
+    error(StatusCode::NOT_FOUND, "ZS-KB-UNKNOWN", Some("id"), message)
 }
 
 fn refuse(fault: &AskFault) -> Response {

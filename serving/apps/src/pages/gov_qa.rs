@@ -45,11 +45,11 @@ struct Message {
 /// itself and nothing said before may change what a text says.
 pub(crate) async fn chat(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
     if !admitted(&site, &headers) {
-        return refuse(StatusCode::UNAUTHORIZED, "这个地址只供网关调用");
+        return refuse(StatusCode::UNAUTHORIZED, "ZS-AUTH", "这个地址只供网关调用");
     }
     let asked: ChatBody = match serde_json::from_slice(&body) {
         Ok(asked) => asked,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, "ZS-FIELD", &error.to_string()),
     };
     let last = asked
         .messages
@@ -68,14 +68,21 @@ pub(crate) async fn chat(State(site): State<Site>, headers: HeaderMap, body: Byt
     if asked.stream {
         return match question.asked(site.qa.today()) {
             Ok(_) => stream(site, asked.model, question),
-            Err(fault) => refuse(StatusCode::BAD_REQUEST, &fault.to_string()),
+            Err(fault) => unanswered(&fault.into()),
         };
     }
     match site.qa.ask(&question).await {
         Ok(answer) => Json(whole(&asked.model, &site, &answer)).into_response(),
-        Err(fault @ AskFault::Field(_)) => refuse(StatusCode::BAD_REQUEST, &fault.to_string()),
-        Err(fault) => refuse(StatusCode::SERVICE_UNAVAILABLE, &fault.to_string()),
+        Err(fault) => unanswered(&fault),
     }
+}
+
+fn unanswered(fault: &AskFault) -> Response {
+    let status = match fault {
+        AskFault::Field(_) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    refuse(status, fault.code(), &fault.to_string())
 }
 
 /// Whether the caller has the secret that this process gave to its gateway.
@@ -297,7 +304,7 @@ fn stream(site: Site, model: String, question: Question) -> Response {
         let answer = site.qa.ask_telling(&question, &mut tell).await;
         match answer {
             Ok(answer) => send(told.all(&site, &answer)),
-            Err(fault) => send(event(&error(&fault.to_string()))),
+            Err(fault) => send(event(&error(fault.code(), &fault.to_string()))),
         }
     });
     let events = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
@@ -377,11 +384,11 @@ fn event(value: &Value) -> String {
     format!("data: {value}\n\n")
 }
 
-fn error(message: &str) -> Value {
+fn error(code: &str, message: &str) -> Value {
     let kind = "invalid_request_error";
-    json!({"error": {"message": message, "type": kind, "param": null, "code": null}})
+    json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
-fn refuse(status: StatusCode, message: &str) -> Response {
-    (status, Json(error(message))).into_response()
+fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, Json(error(code, message))).into_response()
 }

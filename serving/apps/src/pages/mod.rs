@@ -3,6 +3,7 @@
 //! The style sheet is not merged here: the listener merges `zhisuan_web::assets::router()` once.
 
 mod api;
+mod bases;
 mod citizen;
 mod gov_qa;
 mod guard;
@@ -27,6 +28,7 @@ use crate::guide::{Item, items};
 use crate::kb::HandOver;
 use crate::service::Qa;
 
+pub use bases::Bases;
 pub use staff::Desk;
 
 /// Largest accepted request body, in bytes: the longest question with room for JSON escapes.
@@ -123,7 +125,9 @@ async fn permitted(State(site): State<Site>, request: Request, next: Next) -> Re
         return next.run(request).await;
     }
     if request.uri().path().starts_with("/api/") {
-        let message = "这个知识库只供内部使用，请先登录（/kb/signin）".to_owned();
+        let message =
+            "这个知识库只供内部使用：请用它对之开放的人员的密钥，在网页上先登录（/kb/signin）"
+                .to_owned();
         return api::error(StatusCode::FORBIDDEN, "ZS-AUTH", None, message);
     }
     Page::new("只供内部使用")
@@ -132,6 +136,9 @@ async fn permitted(State(site): State<Site>, request: Request, next: Next) -> Re
         .body(html! {
             (parts::alert(Tone::Info, "这个知识库只供内部使用", "请用工作人员的密钥登录后再打开。"))
             p { a href="/kb/signin" { "登录" } }
+            @for info in desk.library.bases().iter().filter(|info| info.audience.admits(None)) {
+                p { a href={ "/qa?base=" (info.name) } { "到公开的" (info.title) "提问" } }
+            }
         })
         .into_response()
 }

@@ -67,7 +67,7 @@ pub(super) async fn kept(State(site): State<Site>, request: Request, next: Next)
         Ok(()) => next.run(request).await,
         Err(seconds) => {
             let message = format!("提问太快了，请 {seconds} 秒后再试");
-            let refused = api::error(StatusCode::TOO_MANY_REQUESTS, "too_fast", None, message);
+            let refused = api::error(StatusCode::TOO_MANY_REQUESTS, "ZS-KB-PACE", None, message);
             ([(header::RETRY_AFTER, seconds.to_string())], refused).into_response()
         }
     }

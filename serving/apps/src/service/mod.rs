@@ -78,6 +78,8 @@ pub struct Status {
     pub base: String,
     /// Digest of what is published.
     pub digest: String,
+    /// The place that questions are about which name none; none where nothing tells.
+    pub home: Option<String>,
     /// Published versions.
     pub versions: usize,
     /// Passages in the index.
@@ -185,6 +187,7 @@ impl Qa {
             base: published.base.clone(),
             reading: self.is_reading(),
             digest: published.digest.clone(),
+            home: base.home_on(self.today()).map(str::to_owned),
             versions: published.versions.len(),
             passages: base.passages(),
             index_bytes: base.index_bytes(),

@@ -50,10 +50,10 @@ impl AskFault {
     /// Stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Field(_) => "bad_field",
-            Self::Reading => "reading",
-            Self::Interrupted => "interrupted",
-            Self::Log(_) => "not_logged",
+            Self::Field(_) => "ZS-FIELD",
+            Self::Reading => "ZS-KB-READING",
+            Self::Interrupted => "ZS-KB-INTERRUPTED",
+            Self::Log(_) => "ZS-KB-LOG",
         }
     }
 

@@ -52,6 +52,11 @@ impl Keeper for Shelf {
 
     fn say(&self, opinion: &Opinion) -> Result<(), KeepFault> {
         opinion.check()?;
+        let answer = self.library.answer(&opinion.answer).map_err(fault)?;
+        if answer.base != self.base {
+            let (what, name) = ("回答", opinion.answer.clone());
+            return Err(fault(LibraryError::NotFound { what, name }));
+        }
         let words = mask(&opinion.words).text;
         if opinion.verdict == Verdict::Person {
             let kept = self.kept(&opinion.answer);
@@ -111,6 +116,11 @@ impl Qa {
         while self.published().digest != published(library, base).digest {
             tokio::time::sleep(TURN).await;
         }
+    }
+
+    /// A service over another base of the library, by the same calendar.
+    pub(crate) fn beside(&self, library: &Library, base: &str) -> Result<Self, BuildError> {
+        Self::over_on(library, base, Arc::clone(&self.0.today))
     }
 
     /// The same with its own calendar.

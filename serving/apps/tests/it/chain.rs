@@ -177,7 +177,7 @@ fn answers_past_their_days_are_dropped_and_the_chain_holds() {
     );
     assert_eq!(
         library.answer("0123abcd").unwrap_err().code(),
-        "kb_not_found"
+        "ZS-KB-UNKNOWN"
     );
     assert!(library.answer("4567ef01").unwrap().answer.is_some());
     // Nothing more to drop writes nothing.

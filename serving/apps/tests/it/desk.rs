@@ -18,7 +18,7 @@ fn synonyms_and_themes_take_effect_as_they_should() {
         .propose_synonym("city", &synonym, &checker(), NOW)
         .unwrap();
     let own = library.settle_synonym("city", &synonym, true, &checker(), NOW);
-    assert_eq!(own.unwrap_err().code(), "kb_same_person");
+    assert_eq!(own.unwrap_err().code(), "ZS-KB-SAME-PERSON");
     assert!(library.published("city").unwrap().synonyms.is_empty());
     let other = Person::both("key-third", "第三人");
     library
@@ -60,7 +60,7 @@ fn a_synonym_that_was_changed_since_is_not_accepted() {
         .propose_synonym("city", &later, &maker(), NOW)
         .unwrap();
     let refused = library.settle_synonym("city", &seen, true, &checker(), NOW);
-    assert_eq!(refused.unwrap_err().code(), "kb_changed");
+    assert_eq!(refused.unwrap_err().code(), "ZS-KB-CHANGED");
     assert!(library.published("city").unwrap().synonyms.is_empty());
     library
         .settle_synonym("city", &later, true, &checker(), NOW)
@@ -76,7 +76,7 @@ fn who_may_ask_changes_by_a_checker_who_stays_in() {
         |audience: &Audience, person: &Person| library.set_audience("city", audience, person, NOW);
     assert_eq!(
         set(&Audience::Staff, &maker()).unwrap_err().code(),
-        "kb_not_allowed"
+        "ZS-KB-ROLE"
     );
     let out = set(&named("key-maker"), &checker()).unwrap_err();
     assert_eq!(out.field(), Some("audience"));

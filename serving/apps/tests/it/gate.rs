@@ -336,7 +336,7 @@ fn the_real_documents_wait_where_a_person_must_look() {
     let blocked = library
         .publish(of("003"), &checker, crate::library::NOW)
         .unwrap_err();
-    assert_eq!(blocked.code(), "kb_blocked");
+    assert_eq!(blocked.code(), "ZS-KB-BLOCKED");
     let published = library.published("city").unwrap();
     let draft = published
         .versions

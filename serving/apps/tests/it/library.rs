@@ -157,7 +157,7 @@ fn a_newer_version_takes_the_place_of_the_older_from_its_first_day_on() {
         .unwrap();
     assert_eq!(ended.version.number, 3);
     let alone = library.publish(&ended.version, &maker(), NOW).unwrap_err();
-    assert_eq!(alone.code(), "kb_not_allowed");
+    assert_eq!(alone.code(), "ZS-KB-ROLE");
     library.publish(&ended.version, &checker(), NOW).unwrap();
     let published = library.published("city").unwrap();
     let last = published
@@ -190,7 +190,7 @@ fn nobody_checks_their_own_work() {
     let own = library
         .publish(&added.version, &checker(), NOW)
         .unwrap_err();
-    assert_eq!(own.code(), "kb_same_person");
+    assert_eq!(own.code(), "ZS-KB-SAME-PERSON");
     library
         .publish(&added.version, &Person::both("key-third", "第三人"), NOW)
         .unwrap();
@@ -235,7 +235,7 @@ fn a_claimed_number_waits_in_quarantine() {
     let refused = library
         .publish(&claimed.version, &maker(), NOW)
         .unwrap_err();
-    assert_eq!(refused.code(), "kb_not_allowed");
+    assert_eq!(refused.code(), "ZS-KB-ROLE");
     let copy = add(&library, "copy/parking.md", &guide("2025-03-01", "30"));
     assert_eq!(copy.stage, Stage::Quarantined);
 }
@@ -278,7 +278,7 @@ fn what_cannot_be_is_refused_before_anything_changes() {
             .publish(&nowhere, &checker(), NOW)
             .unwrap_err()
             .code(),
-        "kb_not_found"
+        "ZS-KB-UNKNOWN"
     );
     let missing = library.import_folder("city", Path::new("no-such-folder"), &maker(), NOW);
     assert_eq!(missing.unwrap_err().field(), Some("folder"));
@@ -301,7 +301,7 @@ fn what_cannot_be_is_refused_before_anything_changes() {
         bytes: b"text".to_vec(),
         ..binary.clone()
     };
-    assert_eq!(library.add(&stranger).unwrap_err().code(), "kb_not_allowed");
+    assert_eq!(library.add(&stranger).unwrap_err().code(), "ZS-KB-ROLE");
     let odd = Add {
         bytes: "一段文字，没有别的内容。".as_bytes().to_vec(),
         document: Some("../../etc".to_owned()),

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod bases;
 mod browser;
 mod chain;
 mod conflict;

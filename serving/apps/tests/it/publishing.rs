@@ -87,9 +87,9 @@ fn a_new_version_of_law_takes_two_people() {
     let second = library.add(&next).unwrap();
     assert_eq!(second.stage, Stage::Ready);
     let own = library.publish(&second.version, &both, NOW).unwrap_err();
-    assert_eq!(own.code(), "kb_same_person");
+    assert_eq!(own.code(), "ZS-KB-SAME-PERSON");
     let alone = library.publish(&second.version, &maker(), NOW).unwrap_err();
-    assert_eq!(alone.code(), "kb_not_allowed");
+    assert_eq!(alone.code(), "ZS-KB-ROLE");
     library.publish(&second.version, &checker(), NOW).unwrap();
 }
 
@@ -136,7 +136,7 @@ fn a_checker_publishes_what_they_looked_at() {
         .edit_head(&added.version, head, &maker(), NOW)
         .unwrap();
     let refused = library.publish_seen(&added.version, &looked_at, &checker(), NOW);
-    assert_eq!(refused.unwrap_err().code(), "kb_changed");
+    assert_eq!(refused.unwrap_err().code(), "ZS-KB-CHANGED");
     assert!(library.published("city").unwrap().versions.is_empty());
     let looked_at = library.version(&added.version).unwrap().info.seen;
     library

@@ -67,7 +67,7 @@ impl Library {
         let told = Told::of(add)?;
         let mut desk = self.desk();
         let desk = &mut *desk;
-        let known = &desk.known;
+        let known = desk.known.get(&add.base).map_or(&[][..], Vec::as_slice);
         let (row, unchanged) =
             desk.store
                 .change(|transaction| match named.known(transaction, add)? {
@@ -117,9 +117,10 @@ impl Named {
             return Ok(None);
         };
         if newest.base != add.base {
+            // Which base has it is for those who may see that base.
             let message = format!(
-                "文件名（document）“{}”已用于知识库“{}”，请换一个名称",
-                self.document, newest.base
+                "文件名（document）“{}”已用于别的知识库，请换一个名称",
+                self.document
             );
             return Err(LibraryError::bad("document", message));
         }
@@ -231,7 +232,7 @@ pub(super) fn deed<'a>(
     Deed {
         at_ms,
         base: &row.base,
-        person: &person.id,
+        person,
         action,
         object: row.id.to_string(),
         detail: json!({

@@ -59,7 +59,7 @@ impl Library {
             let deed = Deed {
                 at_ms: now_ms,
                 base: &kept.base,
-                person: &person.id,
+                person,
                 action: "erase",
                 object: id.to_owned(),
                 detail: json!({ "seq": kept.link.seq }),
@@ -78,6 +78,7 @@ impl Library {
         before_ms: i64,
         now_ms: i64,
     ) -> Result<usize, LibraryError> {
+        let retention = Person::both("retention", "到期清理");
         let mut desk = self.desk();
         let dropped = desk.store.change(|transaction| {
             let dropped = drop_answers(transaction, base, before_ms)?;
@@ -85,7 +86,7 @@ impl Library {
                 let deed = Deed {
                     at_ms: now_ms,
                     base,
-                    person: "retention",
+                    person: &retention,
                     action: "drop_answers",
                     object: base.to_owned(),
                     detail: json!({ "answers": dropped, "before_ms": before_ms }),

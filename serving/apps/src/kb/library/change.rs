@@ -27,10 +27,14 @@ impl Library {
     ) -> Result<Added, LibraryError> {
         self.change(version, person, "repair", now_ms, |row| {
             let first = row.repairs.is_empty();
+            let before = row.repairs.len();
             for repair in repairs {
                 if !row.repairs.contains(repair) {
                     row.repairs.push(repair.clone());
                 }
+            }
+            if row.repairs.len() == before {
+                return Err(nothing(version, "可以接受的修正"));
             }
             row.repairs.sort_by_key(|repair| repair.start);
             // What the text says of itself may read differently now; what a person wrote stays.
@@ -54,6 +58,9 @@ impl Library {
         now_ms: i64,
     ) -> Result<Added, LibraryError> {
         self.change(version, person, "repair", now_ms, |row| {
+            if row.repairs.is_empty() {
+                return Err(nothing(version, "可以撤回的修正"));
+            }
             row.repairs.clear();
             Ok(())
         })
@@ -70,6 +77,9 @@ impl Library {
     ) -> Result<Added, LibraryError> {
         check_head(&head)?;
         self.change(version, person, "edit_head", now_ms, move |row| {
+            if row.head == head {
+                return Err(nothing(version, "要更正的文件信息"));
+            }
             row.head = head;
             Ok(())
         })
@@ -89,6 +99,9 @@ impl Library {
             if row.head.declared == Declared::Draft {
                 let message = format!("{} 是草案，从未生效，不能宣布失效；不再需要就撤下", row.id);
                 return Err(LibraryError::bad("version", message));
+            }
+            if row.head.repealed == Some(from) {
+                return Err(nothing(version, "要更正的失效日期"));
             }
             row.head.repealed = Some(from);
             check_head(&row.head)
@@ -114,6 +127,7 @@ impl Library {
             if !row.makers.contains(&person.id) {
                 row.makers.push(person.id.clone());
             }
+            let known = known.get(&row.base).map_or(&[][..], Vec::as_slice);
             judge(&mut row, known)?;
             if row.id == *version {
                 row.update_draft(transaction)?;
@@ -169,6 +183,13 @@ fn judge(row: &mut VersionRow, known: &[Known]) -> Result<(), LibraryError> {
     row.stage = stage(&findings);
     row.findings = findings;
     Ok(())
+}
+
+fn nothing(version: &VersionId, lacking: &'static str) -> LibraryError {
+    LibraryError::Nothing {
+        what: version.to_string(),
+        lacking,
+    }
 }
 
 fn back(finding: &mut Finding, moved: &dyn Fn(&Repair) -> Option<Repair>) {

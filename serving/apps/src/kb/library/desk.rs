@@ -15,7 +15,7 @@ use crate::kb::known::{Known, Stage};
 use crate::kb::passages;
 use crate::kb::published::Published;
 use crate::kb::quality::{shown_extract, shown_repair};
-use crate::kb::store::bases::{has_base, home, put_base};
+use crate::kb::store::bases::{has_base, home, put_base, set_home};
 use crate::kb::store::rows::{VersionRow, WITHOUT_TEXT};
 use crate::kb::store::versions::{known, version, versions};
 use crate::kb::store::words::{closed_themes, synonyms};
@@ -28,7 +28,9 @@ use crate::staff::Person;
 pub(super) struct Desk {
     pub(super) store: Store,
     built: HashMap<VersionId, Arc<Version>>,
-    pub(super) known: Vec<Known>,
+    /// By base: what the gate says of a text names no text of another base, which its readers may
+    /// not be allowed to see.
+    pub(super) known: HashMap<String, Vec<Known>>,
 }
 
 impl Desk {
@@ -66,10 +68,10 @@ impl Desk {
 
     /// What the gate knows after a version was added, changed or withdrawn.
     pub(super) fn know(&mut self, row: &VersionRow) {
-        self.known.retain(|known| known.id != row.id);
+        let known = self.known.entry(row.base.clone()).or_default();
+        known.retain(|known| known.id != row.id);
         if row.stage != Stage::Withdrawn {
-            let known = Known::of(row.id.clone(), &row.head, row.sketch.clone());
-            self.known.push(known);
+            known.push(Known::of(row.id.clone(), &row.head, row.sketch.clone()));
         }
     }
 
@@ -78,6 +80,7 @@ impl Desk {
         name: &str,
         title: &str,
         audience: &Audience,
+        home: Option<&str>,
         person: &Person,
         now_ms: i64,
     ) -> Result<(), LibraryError> {
@@ -91,10 +94,13 @@ impl Desk {
         }
         self.store.change(|transaction| {
             put_base(transaction, name, title, audience)?;
+            if home.is_some() {
+                set_home(transaction, name, home)?;
+            }
             let deed = Deed {
                 at_ms: now_ms,
                 base: name,
-                person: &person.id,
+                person,
                 action: "base",
                 object: name.to_owned(),
                 detail: json!({ "audience": audience }),

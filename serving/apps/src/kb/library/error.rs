@@ -80,6 +80,25 @@ pub enum LibraryError {
         /// What was asked.
         deed: &'static str,
     },
+    /// What was asked would change nothing.
+    #[error("{what} 没有{lacking}，没有改动")]
+    Nothing {
+        /// What was to be changed.
+        what: String,
+        /// What it does not have.
+        lacking: &'static str,
+    },
+    /// The name belongs to something already.
+    #[error("已有{what}“{name}”，请换一个名称")]
+    Exists {
+        /// What it is.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The work was stopped before it ended.
+    #[error("处理中断，请稍后重试")]
+    Interrupted,
     /// The repairs do not fit the text.
     #[error("{0}")]
     Repair(#[from] RepairFault),
@@ -98,18 +117,21 @@ impl LibraryError {
     /// Stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unreadable { code, .. } => code,
-            Self::NotFound { .. } => "kb_not_found",
-            Self::BadField { .. } => "bad_field",
-            Self::NotAllowed { .. } => "kb_not_allowed",
-            Self::SamePerson { .. } => "kb_same_person",
-            Self::Changed { .. } => "kb_changed",
-            Self::Blocked { .. } => "kb_blocked",
-            Self::WrongStage { .. } => "kb_wrong_stage",
-            Self::Repair(fault) => fault.code(),
+            Self::Unreadable { .. } => "ZS-KB-UNREADABLE",
+            Self::NotFound { .. } => "ZS-KB-UNKNOWN",
+            Self::BadField { .. } => "ZS-FIELD",
+            Self::NotAllowed { .. } => "ZS-KB-ROLE",
+            Self::SamePerson { .. } => "ZS-KB-SAME-PERSON",
+            Self::Changed { .. } => "ZS-KB-CHANGED",
+            Self::Blocked { .. } => "ZS-KB-BLOCKED",
+            Self::WrongStage { .. } => "ZS-KB-STAGE",
+            Self::Nothing { .. } => "ZS-KB-NOTHING",
+            Self::Exists { .. } => "ZS-KB-EXISTS",
+            Self::Interrupted => "ZS-KB-INTERRUPTED",
+            Self::Repair(_) => "ZS-KB-REPAIR",
             Self::Store(error) => error.code(),
-            Self::Audit(error) => error.code(),
-            Self::Random(_) => "kb_random",
+            Self::Audit(_) => "ZS-KB-LOG",
+            Self::Random(_) => "ZS-KB-RANDOM",
         }
     }
 

@@ -107,9 +107,13 @@ impl Library {
         files: Vec<(Add, Named)>,
         imported: &mut Imported,
     ) -> Result<Vec<VersionId>, LibraryError> {
+        let Some(base) = files.first().map(|(add, _)| add.base.clone()) else {
+            return Ok(Vec::new());
+        };
         let files = self.read_new(files, imported)?;
         let mut desk = self.desk();
         let Desk { store, known, .. } = &mut *desk;
+        let known = known.entry(base).or_default();
         let before = known.len();
         let done = store.change(|transaction| {
             let mut ready = Vec::new();
@@ -263,14 +267,14 @@ impl Imported {
 
 impl LeftOut {
     fn of(file: &str, error: &LibraryError) -> Self {
-        let offset = match error {
-            LibraryError::Unreadable { offset, .. } => *offset,
-            _ => None,
+        let (code, offset) = match error {
+            LibraryError::Unreadable { code, offset, .. } => (*code, *offset),
+            other => (other.code(), None),
         };
         Self {
             file: file.to_owned(),
             offset,
-            code: error.code(),
+            code,
             reason: error.to_string(),
         }
     }

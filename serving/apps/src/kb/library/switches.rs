@@ -113,7 +113,7 @@ impl Library {
             let deed = Deed {
                 at_ms: now_ms,
                 base,
-                person: &person.id,
+                person,
                 action: "home",
                 object: place.unwrap_or_default().to_owned(),
                 detail: json!({}),
@@ -161,7 +161,7 @@ impl Library {
             let deed = Deed {
                 at_ms: now_ms,
                 base,
-                person: &person.id,
+                person,
                 action: if closed { "close_theme" } else { "open_theme" },
                 object: theme.to_owned(),
                 detail: json!({}),
@@ -189,7 +189,7 @@ fn must_be_a_theme(connection: &Connection, base: &str, theme: &str) -> Result<(
     Err(LibraryError::bad("theme", message))
 }
 
-fn check_word(field: &'static str, word: &str) -> Result<(), LibraryError> {
+pub(super) fn check_word(field: &'static str, word: &str) -> Result<(), LibraryError> {
     let chars = word.trim().chars().count();
     if chars == 0 || chars > MAX_WORD || word.chars().any(char::is_control) {
         let message = format!("“{}”（{field}）应为 1 至 {MAX_WORD} 个字", word.trim());
@@ -209,7 +209,7 @@ fn synonym_deed<'a>(
     Deed {
         at_ms,
         base,
-        person: &person.id,
+        person,
         action: "synonym",
         object: synonym.word.clone(),
         detail: json!({ "state": ended, "sm3": digest }),

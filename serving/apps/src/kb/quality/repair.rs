@@ -40,18 +40,6 @@ pub enum RepairFault {
     },
 }
 
-impl RepairFault {
-    /// Stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::OtherText { .. } => "repair_other_text",
-            Self::Overlap { .. } => "repair_overlap",
-            Self::Nothing { .. } => "repair_nothing",
-            Self::NoReason { .. } => "repair_no_reason",
-        }
-    }
-}
-
 /// The repaired text.
 pub fn repair(text: &str, repairs: &[Repair]) -> Result<String, RepairFault> {
     repaired(text, repairs).map(|done| done.text)

@@ -1,18 +1,21 @@
 //! Who did what and when: append-only, and from here into the chain.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, params};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{StoreError, from_json};
+use crate::staff::Person;
 
 /// Something that somebody did.
 #[derive(Debug, Clone)]
 pub(crate) struct Deed<'a> {
     pub(crate) at_ms: i64,
     pub(crate) base: &'a str,
-    /// Id of the person.
-    pub(crate) person: &'a str,
+    /// Who did it. The history and the chain get the id alone.
+    pub(crate) person: &'a Person,
     /// Stable verb, such as `publish`.
     pub(crate) action: &'static str,
     /// What it was done to, such as `residence-permit@2`.
@@ -43,8 +46,9 @@ pub struct Entry {
 }
 
 impl Deed<'_> {
-    /// Writes it down, and that the chain has yet to get it.
+    /// Writes it down, and that the chain has yet to get it; remembers the person's name.
     pub(crate) fn write(&self, connection: &Connection) -> Result<(), StoreError> {
+        know_person(connection, self.person)?;
         connection
             .prepare_cached(
                 "INSERT INTO history (at_ms, base, person, action, object, detail) \
@@ -53,7 +57,7 @@ impl Deed<'_> {
             .execute(params![
                 self.at_ms,
                 self.base,
-                self.person,
+                self.person.id,
                 self.action,
                 self.object,
                 self.detail.to_string(),
@@ -64,6 +68,25 @@ impl Deed<'_> {
             .execute([id])?;
         Ok(())
     }
+}
+
+/// Remembers by which name colleagues know a person. Unlike the history it may be changed: a key
+/// can be renamed, and a name forgotten.
+fn know_person(connection: &Connection, person: &Person) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO person (id, name) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET \
+             name = excluded.name WHERE name <> excluded.name",
+        )?
+        .execute(params![person.id, person.name])?;
+    Ok(())
+}
+
+/// Names of all who did anything, by id.
+pub(crate) fn people(connection: &Connection) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id, name FROM person")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 const COLUMNS: &str = "id, at_ms, base, person, action, object, detail";

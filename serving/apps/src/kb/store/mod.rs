@@ -56,9 +56,9 @@ impl StoreError {
     /// Stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Sqlite(_) => "kb_store",
-            Self::Newer { .. } => "kb_newer",
-            Self::Damaged { .. } => "kb_damaged",
+            Self::Sqlite(_) => "ZS-KB-STORE",
+            Self::Newer { .. } => "ZS-KB-STORE-NEWER",
+            Self::Damaged { .. } => "ZS-KB-STORE-DAMAGED",
         }
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const CREATE: &str = "
 CREATE TABLE base (
@@ -130,7 +130,11 @@ CREATE TABLE outbox (
 ";
 
 /// What each version of the schema changes in the one before it; the first creates it.
-const STEPS: [&str; VERSION as usize] = [CREATE, "ALTER TABLE base ADD COLUMN home TEXT"];
+const STEPS: [&str; VERSION as usize] = [
+    CREATE,
+    "ALTER TABLE base ADD COLUMN home TEXT",
+    "CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID",
+];
 
 /// Brings a database to the current schema, or refuses one from a newer program.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
@@ -163,4 +167,34 @@ pub(super) fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use rusqlite::Connection;
+
+    use super::{STEPS, VERSION, migrate};
+
+    #[test]
+    fn a_library_of_an_earlier_program_is_brought_on() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for (version, step) in (1_i64..).zip(STEPS).take(2) {
+            connection.execute_batch(step).unwrap();
+            connection
+                .pragma_update(None, "user_version", version)
+                .unwrap();
+        }
+        let base = "INSERT INTO base VALUES ('gov', '政务', 'public', '[]', '云麓市')";
+        connection.execute_batch(base).unwrap();
+        migrate(&mut connection).unwrap();
+        let one = |sql: &str| {
+            connection
+                .query_row(sql, [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        assert_eq!(one("PRAGMA user_version"), VERSION);
+        assert_eq!(one("SELECT count(*) FROM base WHERE home = '云麓市'"), 1);
+        assert_eq!(one("SELECT count(*) FROM person"), 0);
+    }
 }

@@ -1,6 +1,6 @@
 //! Finding versions in the file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, params};
 
@@ -39,14 +39,14 @@ pub(crate) fn raw(connection: &Connection, sha256: &str) -> Result<Option<Vec<u8
     Ok(optional(statement.query_row([sha256], |row| row.get(0)))?)
 }
 
-/// All versions that are not withdrawn, as the quality gate knows them.
-pub(crate) fn known(connection: &Connection) -> Result<Vec<Known>, StoreError> {
+/// All versions that are not withdrawn, as the quality gate of each base knows them.
+pub(crate) fn known(connection: &Connection) -> Result<HashMap<String, Vec<Known>>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT document, number, head, sketch FROM version WHERE stage <> 'withdrawn' \
+        "SELECT document, number, head, sketch, base FROM version WHERE stage <> 'withdrawn' \
          ORDER BY document, number",
     )?;
     let mut rows = statement.query([])?;
-    let mut found = Vec::new();
+    let mut found: HashMap<String, Vec<Known>> = HashMap::new();
     while let Some(row) = rows.next()? {
         let id = VersionId {
             document: row.get(0)?,
@@ -54,7 +54,8 @@ pub(crate) fn known(connection: &Connection) -> Result<Vec<Known>, StoreError> {
         };
         let head: Head = from_json("head", &row.get::<_, String>(2)?)?;
         let sketch = Sketch::from_bytes(&row.get::<_, Vec<u8>>(3)?);
-        found.push(Known::of(id, &head, sketch));
+        let base = found.entry(row.get(4)?).or_default();
+        base.push(Known::of(id, &head, sketch));
     }
     Ok(found)
 }

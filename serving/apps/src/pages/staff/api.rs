@@ -1,6 +1,6 @@
 //! The console's JSON, for programs with a key.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::Json;
 use axum::body::Bytes;
@@ -16,7 +16,7 @@ use super::diff::{Change, changes};
 use super::fields::{self, Fields};
 use super::frame;
 use super::visitor::Caller;
-use crate::kb::{Add, LibraryError, Stage, VersionId, VersionInfo};
+use crate::kb::{Add, Audience, BaseInfo, Entry, LibraryError, Stage, VersionId, VersionInfo};
 use crate::pages::api::error;
 use crate::service::now_ms;
 
@@ -54,7 +54,7 @@ pub(crate) async fn versions(
     let chosen = stage.and_then(|name| all.into_iter().find(|stage| stage.name() == name));
     if stage.is_some() && chosen.is_none() {
         let message = "stage 应为 quarantined、ready、published 或 withdrawn".to_owned();
-        return error(StatusCode::BAD_REQUEST, "bad_field", Some("stage"), message);
+        return error(StatusCode::BAD_REQUEST, "ZS-FIELD", Some("stage"), message);
     }
     let found = frame::asked(&desk, move |desk| {
         let found = desk.library.versions(&desk.base, chosen)?;
@@ -80,14 +80,22 @@ pub(crate) async fn version(
         let newest = || {
             let all = desk.library.versions(&desk.base, None)?;
             let own = all.iter().filter(|info| info.id.document == document);
-            Ok::<u32, LibraryError>(own.map(|info| info.id.number).max().unwrap_or(1))
+            let newest = own.map(|info| info.id.number).max();
+            newest.ok_or_else(|| LibraryError::NotFound {
+                what: "文件",
+                name: document.clone(),
+            })
         };
         let number = number.map_or_else(newest, Ok)?;
         let document = document.clone();
-        desk.version(&VersionId { document, number })
+        let opened = desk.version(&VersionId { document, number })?;
+        Ok((opened, desk.library.people()?))
     });
-    told(found.await.map(|opened| {
-        let mut value = json!(opened.info.shown());
+    told(found.await.map(|(opened, mut people)| {
+        let info = opened.info.shown();
+        people.retain(|id, _| info.makers.contains(id) || info.checker.as_ref() == Some(id));
+        let mut value = json!(info);
+        value["people"] = json!(people);
         value["schema"] = "zhisuan.kb-version/1".into();
         if with_text {
             value["text"] = opened.text.into();
@@ -153,9 +161,16 @@ pub(crate) async fn words(State(desk): State<Desk>, _caller: Caller) -> Response
     let found = frame::asked(&desk, |desk| {
         let published = desk.library.published(&desk.base).unwrap_or_default();
         let waiting = desk.library.proposed_synonyms(&desk.base)?;
+        let people = desk.library.people()?;
         let waiting: Vec<Value> = waiting
             .iter()
-            .map(|one| json!({"word": one.synonym.word, "means": one.synonym.means, "maker": one.maker}))
+            .map(|one| {
+                let name = people.get(&one.maker).unwrap_or(&one.maker);
+                json!({
+                    "word": one.synonym.word, "means": one.synonym.means,
+                    "maker": one.maker, "maker_name": name,
+                })
+            })
             .collect();
         Ok(json!({
             "schema": "zhisuan.kb-words/1",
@@ -226,17 +241,46 @@ fn named(query: &HashMap<String, String>, field: &'static str) -> Result<Version
 
 /// The base of this desk: its name, who may ask it, the place that it speaks for.
 pub(crate) async fn base(State(desk): State<Desk>, _caller: Caller) -> Response {
-    let mut info = desk.library.bases().into_iter();
-    let info = info.rfind(|info| info.name == desk.base);
-    let found = info.ok_or_else(|| LibraryError::NotFound {
-        what: "知识库",
-        name: desk.base.clone(),
+    let found = frame::asked(&desk, |desk| {
+        let mut info = desk.library.bases().into_iter();
+        let info = info.rfind(|info| info.name == desk.base);
+        let info = info.ok_or_else(|| LibraryError::NotFound {
+            what: "知识库",
+            name: desk.base.clone(),
+        })?;
+        Ok(with_people(&info, &desk.library.people()?))
     });
-    told(found.map(|info| {
-        let mut value = json!(info);
+    told(found.await.map(|mut value| {
         value["schema"] = "zhisuan.kb-base/1".into();
         value
     }))
+}
+
+/// A base with the names of the people on its list.
+fn with_people(info: &BaseInfo, people: &BTreeMap<String, String>) -> Value {
+    let mut value = json!(info);
+    let listed: &[String] = match &info.audience {
+        Audience::Named(listed) => listed,
+        Audience::Public | Audience::Staff => &[],
+    };
+    let named = listed.iter().filter_map(|id| people.get_key_value(id));
+    value["people"] = json!(named.collect::<BTreeMap<_, _>>());
+    value
+}
+
+/// The bases that are there for the caller, one of them the one that was asked.
+pub(crate) async fn bases(State(desk): State<Desk>, Caller(person): Caller) -> Response {
+    let found = frame::asked(&desk, move |desk| {
+        let people = desk.library.people()?;
+        let shown = |info: &BaseInfo| {
+            let mut value = with_people(info, &people);
+            value["current"] = (info.name == desk.base).into();
+            value
+        };
+        Ok(desk.bases(&person).iter().map(shown).collect::<Vec<_>>())
+    });
+    let found = found.await;
+    told(found.map(|items| json!({"schema": "zhisuan.kb-bases/1", "items": items})))
 }
 
 /// What was done to the base, the newest first.
@@ -247,13 +291,21 @@ pub(crate) async fn history(
 ) -> Response {
     let object = query.get("object").cloned();
     let found = frame::asked(&desk, move |desk| {
-        desk.library.history(&desk.base, object.as_deref(), 500)
+        let found = desk.library.history(&desk.base, object.as_deref(), 500)?;
+        let people = desk.library.people()?;
+        let named = |entry: &Entry| {
+            let mut value = json!(entry);
+            value["person_name"] = people
+                .get(&entry.person)
+                .unwrap_or(&entry.person)
+                .as_str()
+                .into();
+            value
+        };
+        Ok(found.iter().map(named).collect::<Vec<_>>())
     });
-    told(
-        found
-            .await
-            .map(|items| json!({"schema": "zhisuan.kb-history/1", "items": items})),
-    )
+    let found = found.await;
+    told(found.map(|items| json!({"schema": "zhisuan.kb-history/1", "items": items})))
 }
 
 /// One deed; the body is a JSON object whose values are texts, numbers, or lists of them.
@@ -265,7 +317,7 @@ pub(crate) async fn perform(
 ) -> Response {
     let Ok(Value::Object(sent)) = serde_json::from_slice(&body) else {
         let message = "请求体应是一个 JSON 对象".to_owned();
-        return error(StatusCode::BAD_REQUEST, "bad_field", Some("body"), message);
+        return error(StatusCode::BAD_REQUEST, "ZS-FIELD", Some("body"), message);
     };
     let plain = |value: &Value| match value {
         Value::String(text) => text.clone(),

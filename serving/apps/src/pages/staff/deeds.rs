@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use zhisuan_web::parts::{self, Tone};
 
 use super::Desk;
-use super::fields::{Fields, audience, bad, day, head, id, sent, synonym, text};
+use super::fields::{Fields, audience, bad, day, head, id, new_base, sent, synonym, text};
 use super::frame::{self, refused, version_href};
 use super::visitor::Visitor;
 use crate::calendar::china_today;
@@ -59,6 +59,7 @@ fn after(deed: &str, done: &Value) -> String {
             number,
         }),
         ("close_work" | "conflict_work", ..) => "/kb/work".to_owned(),
+        ("add_base", ..) => format!("/kb?base={}", done["base"].as_str().unwrap_or_default()),
         _ => "/kb/words".to_owned(),
     }
 }
@@ -96,7 +97,8 @@ pub(super) fn perform(
         }
         "erase" => {
             if library.answer(get("id"))?.base != base {
-                return Err(bad("id", "这份回答（id）不在这个知识库里"));
+                let (what, name) = ("回答", get("id").to_owned());
+                return Err(LibraryError::NotFound { what, name });
             }
             library.erase_answer(get("id"), person, now)?;
             Ok(json!({"id": get("id")}))
@@ -105,6 +107,14 @@ pub(super) fn perform(
             let audience = audience(get("audience"))?;
             library.set_audience(base, &audience, person, now)?;
             Ok(json!({"base": base, "audience": audience}))
+        }
+        "add_base" => {
+            let base = new_base(fields)?;
+            library.add_base(&base, person, now)?;
+            Ok(json!({
+                "base": base.name, "title": base.title,
+                "audience": base.audience, "home": base.home,
+            }))
         }
         "home" => {
             let place = get("place").trim();
@@ -205,7 +215,10 @@ fn publish(desk: &Desk, person: &Person, id: &VersionId, seen: &str) -> Result<(
     if !seen.is_empty() {
         return desk.library.publish_seen(id, seen, person, now_ms());
     }
-    if desk.version(id)?.info.needs_checker() {
+    let info = desk.version(id)?.info;
+    // Whoever would be refused all the same is told why at once.
+    let refused = info.is_blocked() || info.makers.contains(&person.id);
+    if info.needs_checker() && !refused {
         let message =
             "发布这一版要带上查看时的核对码（seen）：先看 zhisuan kb show，再用 --seen 写明";
         return Err(bad("seen", message));
@@ -233,7 +246,10 @@ fn picked(info: &VersionInfo, fields: &Fields) -> Result<Vec<Repair>, LibraryErr
         return Ok(all.cloned().collect());
     }
     if picks.is_empty() {
-        return Err(bad("pick", "没有勾选任何修正（pick）"));
+        return Err(bad(
+            "pick",
+            "没有选任何修正（pick）：请勾选；命令行用 --all 或 --pick 编号",
+        ));
     }
     let find = |pick: &&str| -> Option<Repair> {
         let mut parts = pick.split('.').map(str::parse::<usize>);
@@ -246,7 +262,12 @@ fn picked(info: &VersionInfo, fields: &Fields) -> Result<Vec<Repair>, LibraryErr
         (repair.start == start).then(|| repair.clone())
     };
     let found: Option<Vec<Repair>> = picks.iter().map(find).collect();
-    found.ok_or_else(|| bad("pick", "这一版在您打开页面后有改动，请刷新后重新勾选"))
+    found.ok_or_else(|| {
+        bad(
+            "pick",
+            "没有这一处建议的修正（pick），或这一版在您查看之后有改动；请重新查看后再选",
+        )
+    })
 }
 
 fn version(id: &VersionId) -> Value {

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use crate::kb::{Audience, Declared, Head, LibraryError, Synonym, VersionId};
+use crate::kb::{Audience, Declared, Head, LibraryError, NewBase, Synonym, VersionId};
 
 /// The fields of a form, in order; a name may come again.
 pub(super) type Fields = Vec<(String, String)>;
@@ -72,6 +72,18 @@ pub(super) fn audience(text: &str) -> Result<Audience, LibraryError> {
             "开放范围（audience）应为 public、staff，或逗号分开的人员编号",
         )),
     }
+}
+
+/// A base to be made: for the staff unless told, its title its name.
+pub(super) fn new_base(fields: &Fields) -> Result<NewBase, LibraryError> {
+    let given = |name: &str| Some(text(fields, name).trim()).filter(|value| !value.is_empty());
+    let name = given("base").ok_or_else(|| bad("base", "请写明新知识库的名称（base）"))?;
+    Ok(NewBase {
+        name: name.to_owned(),
+        title: given("title").unwrap_or(name).to_owned(),
+        audience: audience(given("audience").unwrap_or("staff"))?,
+        home: given("place").map(str::to_owned),
+    })
 }
 
 /// The head with the fields that were sent; an empty one says that the text does not tell.

@@ -1,5 +1,7 @@
 //! The frame of every staff page, its forms, and refusals.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
@@ -24,12 +26,25 @@ const NAV: [(&str, &str); 7] = [
 
 /// A page with navigation; `current` is the address of its entry.
 pub(super) fn page(visitor: &Visitor, title: impl Into<String>, current: &str) -> Page {
-    let mut page = Page::new(title).site("知识库管理", "/kb").wide();
+    // Where there are several, nobody shall have to guess which one they look at.
+    let several = visitor.bases.len() > 1;
+    let mut looked_at = visitor.bases.iter();
+    let site = match looked_at.find(|info| info.name == visitor.base) {
+        Some(base) if several => format!("知识库管理 · {}", base.title),
+        _ => "知识库管理".to_owned(),
+    };
+    let mut page = Page::new(title).site(site, "/kb").wide();
     for (href, label) in NAV {
         page = page.nav(href, label, href == current);
     }
     let person = &visitor.person;
     page.footer(html! {
+        @if several {
+            p { "换到："
+                @for info in visitor.bases.iter().filter(|info| info.name != visitor.base) {
+                    a href={ "/kb?base=" (info.name) } { (info.title) } "　"
+                } }
+        }
         form.signout method="post" action="/kb/signout" {
             span { (person.name) "（" (person.id) "）"
                 @if !person.maker && !person.checker { " · 只读" } }
@@ -67,10 +82,7 @@ pub(super) async fn asked<T: Send + 'static>(
         Ok(answer) => answer,
         Err(error) => {
             tracing::error!(%error, "a task of the library failed");
-            Err(LibraryError::BadField {
-                field: "request",
-                message: "处理中断，请稍后重试".to_owned(),
-            })
+            Err(LibraryError::Interrupted)
         }
     }
 }
@@ -87,14 +99,17 @@ pub(super) fn refused(visitor: &Visitor, error: &LibraryError) -> Response {
 }
 
 /// The status of a refusal.
-pub(super) fn status(error: &LibraryError) -> StatusCode {
+pub(in crate::pages) fn status(error: &LibraryError) -> StatusCode {
     match error {
         LibraryError::NotFound { .. } => StatusCode::NOT_FOUND,
         LibraryError::NotAllowed { .. } | LibraryError::SamePerson { .. } => StatusCode::FORBIDDEN,
         LibraryError::BadField { .. } | LibraryError::Unreadable { .. } => StatusCode::BAD_REQUEST,
         LibraryError::Blocked { .. }
         | LibraryError::WrongStage { .. }
+        | LibraryError::Nothing { .. }
+        | LibraryError::Exists { .. }
         | LibraryError::Changed { .. } => StatusCode::CONFLICT,
+        LibraryError::Interrupted => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -125,6 +140,12 @@ pub(super) fn version_href(id: &VersionId) -> String {
         id.number,
         href::encode_path(&id.document)
     )
+}
+
+/// Names of people for their ids, an id where no name is known.
+pub(super) fn names(people: &BTreeMap<String, String>, ids: &[String]) -> String {
+    let name = |id| people.get(id).unwrap_or(id).as_str();
+    ids.iter().map(name).collect::<Vec<_>>().join("、")
 }
 
 /// A moment as people here write it.

@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 pub(crate) mod api;
+mod bases;
 pub(crate) mod conflicts;
 mod deeds;
 mod diff;
@@ -26,9 +27,11 @@ use axum::http::HeaderMap;
 use axum::routing::{get, post};
 
 use super::Site;
-use crate::kb::{Library, LibraryError, MAX_FILE_BYTES, Opened, VersionId};
+use crate::kb::{BaseInfo, Library, LibraryError, MAX_FILE_BYTES, Opened, VersionId};
 use crate::staff::{Door, Person};
 use visitor::Sessions;
+
+pub(super) use frame::status;
 
 /// A file with the fields beside it.
 const MAX_UPLOAD: usize = MAX_FILE_BYTES + (1 << 20);
@@ -57,9 +60,24 @@ impl Desk {
         }
     }
 
+    /// The same people at the desk of another base.
+    pub(crate) fn of_base(&self, base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Whether the base is there for a person of the staff.
     fn admits(&self, person: &Person) -> bool {
         self.library.admits(&self.base, Some(person))
+    }
+
+    /// The bases that are there for a person of the staff.
+    fn bases(&self, person: &Person) -> Vec<BaseInfo> {
+        let mut bases = self.library.bases();
+        bases.retain(|info| info.audience.admits(Some(person)));
+        bases
     }
 
     /// A version of this desk's base; those of other bases are not there.
@@ -108,6 +126,7 @@ pub(crate) fn router(desk: &Desk) -> Router<Site> {
         .route("/api/kb/words", get(api::words))
         .route("/api/kb/history", get(api::history))
         .route("/api/kb/base", get(api::base))
+        .route("/api/kb/bases", get(api::bases))
         .route("/api/kb/raw", get(api::raw))
         .route("/api/kb/diff", get(api::differences))
         .route("/api/kb/do/{deed}", post(api::perform))

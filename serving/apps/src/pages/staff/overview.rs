@@ -6,6 +6,7 @@ use zhisuan_web::parts::{self, Tile, Tone};
 use zhisuan_web::{Markup, html};
 
 use super::Desk;
+use super::bases;
 use super::documents::table;
 use super::frame::{self, refused};
 use super::visitor::Visitor;
@@ -70,6 +71,7 @@ pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response
             (parts::tiles(&tiles))
             (closed(&desk))
             (table("等人处理的文件", &waiting, "没有等待处理的文件", "新入库的文件会先出现在这里。"))
+            (bases::card(&visitor))
         })
         .into_response()
 }

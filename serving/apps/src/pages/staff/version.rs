@@ -1,6 +1,8 @@
 //! One version: its quality report with places in the text, its repairs, its head, and what may be
 //! done with it.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +12,7 @@ use zhisuan_web::{Markup, Table, html};
 use super::Desk;
 use super::diff::{Change, changes};
 use super::forms::deeds;
-use super::frame::{self, refused, stage_tone, version_href, when};
+use super::frame::{self, names, refused, stage_tone, version_href, when};
 use super::report::{findings, repairs};
 use super::visitor::Visitor;
 use crate::kb::{Entry, VersionId, VersionInfo};
@@ -30,25 +32,28 @@ pub(crate) async fn page(
         let others = all
             .into_iter()
             .filter(|info| info.id.document == id.document && info.id != id);
-        Ok((opened, others.collect::<Vec<_>>(), history))
+        let people = desk.library.people()?;
+        Ok((opened, others.collect::<Vec<_>>(), history, people))
     });
     match looked.await {
-        Ok((opened, others, history)) => frame::page(&visitor, opened.info.head.title.clone(), "")
-            .trail("/kb/documents", "文件")
-            .body(html! {
-                (facts(&opened.info))
-                (deeds(&visitor, &opened.info))
-                (findings(&visitor, &opened))
-                (repairs(&visitor, &opened.info))
-                (versions(&opened.info, &others))
-                (past(&history))
-            })
-            .into_response(),
+        Ok((opened, others, history, people)) => {
+            frame::page(&visitor, opened.info.head.title.clone(), "")
+                .trail("/kb/documents", "文件")
+                .body(html! {
+                    (facts(&opened.info, &people))
+                    (deeds(&visitor, &opened.info))
+                    (findings(&visitor, &opened))
+                    (repairs(&visitor, &opened.info))
+                    (versions(&opened.info, &others))
+                    (past(&history, &people))
+                })
+                .into_response()
+        }
         Err(error) => refused(&visitor, &error),
     }
 }
 
-fn facts(info: &VersionInfo) -> Markup {
+fn facts(info: &VersionInfo, people: &BTreeMap<String, String>) -> Markup {
     let head = &info.head;
     let text = |value: Option<&str>| html! { (value.unwrap_or("未注明")) };
     let day = |day: Option<jiff::civil::Date>| {
@@ -86,8 +91,9 @@ fn facts(info: &VersionInfo) -> Markup {
         ),
         (
             "经手",
-            html! { (info.makers.join("、")) " 入库或修改"
-            @if let Some(checker) = &info.checker { "；" (checker) " 发布" } },
+            html! { (names(people, &info.makers)) " 入库或修改"
+            @if let Some(checker) = &info.checker {
+                "；" (names(people, std::slice::from_ref(checker))) " 发布" } },
         ),
         ("入库时间", html! { (when(info.added_ms)) }),
     ];
@@ -123,7 +129,7 @@ fn versions(info: &VersionInfo, others: &[VersionInfo]) -> Markup {
     }
 }
 
-fn past(history: &[Entry]) -> Markup {
+fn past(history: &[Entry], people: &BTreeMap<String, String>) -> Markup {
     let mut table = Table::new("经过")
         .column("时间")
         .column("人员")
@@ -132,7 +138,7 @@ fn past(history: &[Entry]) -> Markup {
     for entry in history {
         table = table.row(vec![
             html! { (when(entry.at_ms)) },
-            html! { (entry.person) },
+            html! { (names(people, std::slice::from_ref(&entry.person))) },
             html! { (deed_word(&entry.action)) },
         ]);
     }

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use zhisuan_web::parts::{self, Tone};
 
 use super::{Desk, frame};
+use crate::kb::BaseInfo;
 use crate::pages::api;
 use crate::service::now_ms;
 use crate::staff::Person;
@@ -31,8 +32,13 @@ const NOT_ADMITTED: &str = "这个知识库没有对您开放。请联系它的�
 #[derive(Clone)]
 pub(crate) struct Visitor {
     pub(crate) person: Person,
-    /// Every form carries it: another site cannot know it.
+    /// Every form carries it: another site cannot know it, and a form of one base is not taken for
+    /// another.
     pub(crate) token: String,
+    /// The base that they look at.
+    pub(crate) base: String,
+    /// The bases that are there for them.
+    pub(crate) bases: Vec<BaseInfo>,
 }
 
 /// A member of the staff behind a program.
@@ -113,8 +119,12 @@ pub(crate) fn key(headers: &HeaderMap) -> Option<&str> {
 pub(super) async fn visitor(desk: &Desk, headers: &HeaderMap) -> Option<Visitor> {
     let session = desk.sessions.of(headers)?;
     let person = desk.door.enter(&session.key).await?;
-    let token = session.token;
-    Some(Visitor { person, token })
+    Some(Visitor {
+        token: format!("{}-{}", session.token, desk.base),
+        base: desk.base.clone(),
+        bases: desk.bases(&person),
+        person,
+    })
 }
 
 /// The visitor of a page of the staff, or what the browser is told instead.

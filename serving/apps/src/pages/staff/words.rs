@@ -1,26 +1,36 @@
 //! Synonyms that a second person checks, themes that are switched off, and the base's own place.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use zhisuan_web::{Markup, Table, html};
 
 use super::Desk;
-use super::frame::{self, form, refused};
+use super::frame::{self, form, names, refused};
 use super::visitor::Visitor;
 use crate::kb::{ProposedSynonym, Published};
 
 pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response {
-    let waiting = frame::asked(&desk, |desk| desk.library.proposed_synonyms(&desk.base)).await;
+    let waiting = frame::asked(&desk, |desk| {
+        let waiting = desk.library.proposed_synonyms(&desk.base)?;
+        Ok((waiting, desk.library.people()?))
+    });
+    let waiting = waiting.await;
     let published = desk.library.published(&desk.base).unwrap_or_default();
     match waiting {
-        Ok(waiting) => frame::page(&visitor, "同义词与主题", "/kb/words")
-            .body(html! { (proposed(&visitor, &waiting)) (synonyms(&visitor, &published)) (themes(&visitor, &published)) (home(&visitor, &published)) })
+        Ok((waiting, people)) => frame::page(&visitor, "同义词与主题", "/kb/words")
+            .body(html! { (proposed(&visitor, &waiting, &people)) (synonyms(&visitor, &published)) (themes(&visitor, &published)) (home(&visitor, &published)) })
             .into_response(),
         Err(error) => refused(&visitor, &error),
     }
 }
 
-fn proposed(visitor: &Visitor, waiting: &[ProposedSynonym]) -> Markup {
+fn proposed(
+    visitor: &Visitor,
+    waiting: &[ProposedSynonym],
+    people: &BTreeMap<String, String>,
+) -> Markup {
     html! {
         @if !waiting.is_empty() {
             section.card {
@@ -29,7 +39,7 @@ fn proposed(visitor: &Visitor, waiting: &[ProposedSynonym]) -> Markup {
                     div.settle {
                         span { strong { (one.synonym.word) } " → "
                             @if one.synonym.means.is_empty() { "（删去）" } @else { (one.synonym.means.join("、")) }
-                            span.muted { "　" (one.maker) " 提出" } }
+                            span.muted { "　" (names(people, std::slice::from_ref(&one.maker))) " 提出" } }
                         @if one.maker == visitor.person.id {
                             span.muted { "由另一人核对" }
                         } @else {
