@@ -78,26 +78,26 @@ async fn the_chain_goes_on_over_rotation_restart_and_a_torn_line() {
     let world = audited(&folder, 1_500).await;
     assert_eq!(world.chat(&chat("hello")).await.status(), 200);
     world.gateway.shutdown(Duration::from_secs(5)).await;
-    let verified = verify_audit(&folder).unwrap();
+    let verified = verify_audit(&folder, None).unwrap();
     assert_eq!((verified.events, verified.first), (9, 1));
     assert!(files(&folder).len() > 2, "rotated");
     let first = &files(&folder)[0];
     let text = std::fs::read_to_string(first).unwrap();
     std::fs::write(first, text.replacen("hospital", "school", 1)).unwrap();
-    let error = verify_audit(&folder).unwrap_err();
+    let error = verify_audit(&folder, None).unwrap_err();
     assert!(
         matches!(error, VerifyError::Broken { line: 1, .. }),
         "{error}"
     );
     let all: Vec<&str> = text.lines().collect();
     std::fs::write(first, format!("{}\n", all[1..].join("\n"))).unwrap();
-    let later = verify_audit(&folder);
+    let later = verify_audit(&folder, None);
     assert!(
         later.is_ok_and(|later| later.first == 2),
         "what was taken from the front shows"
     );
     assert!(matches!(
-        verify_audit(&folder.join("none")),
+        verify_audit(&folder.join("none"), None),
         Err(VerifyError::Read { .. })
     ));
 }

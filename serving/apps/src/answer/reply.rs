@@ -2,6 +2,7 @@
 
 use super::ask::check;
 use super::base::Base;
+use super::choices::of_title;
 use super::compose::{Said, WHICH_PLACE, reason, version_of};
 use super::evidence::Gap;
 use super::find::{Limits, share_of_title};
@@ -131,25 +132,26 @@ impl Base {
         if let Ok(found) = &whole
             && found.whole
         {
-            return finished(whole, &limits);
+            return finished(whole, question, &limits);
         }
         let parts = question::clauses(&question.folded);
         if parts.len() < 2 {
             return match whole {
-                Err((Gap::NoMatter, _)) => Said::unclear(self.examples(&limits)),
-                other => finished(other, &limits),
+                Err((Gap::NoMatter, _)) => Said::unclear(self.choices(asked, question, &limits)),
+                other => finished(other, question, &limits),
             };
         }
         let parts: Vec<Question> = parts
             .iter()
             .map(|part| self.read(part, asked, false))
             .collect();
-        self.answered_in_parts(&parts, whole, &limits)
+        self.answered_in_parts(question, &parts, whole, &limits)
     }
 
     /// A question of several parts, each answered alone or with the matter of the first.
     fn answered_in_parts(
         &self,
+        question: &Question,
         parts: &[Question],
         whole: Result<Found, (Gap, Vec<Citation>)>,
         limits: &Limits,
@@ -160,7 +162,7 @@ impl Base {
         let asking: Vec<&Question> = asking.filter(|part| !part.matters.is_empty()).collect();
         // The other clauses of a question that asks once are its story: it is judged as a whole.
         if asking.len() < 2 {
-            return finished(whole, limits);
+            return finished(whole, question, limits);
         }
         let answers: Vec<_> = asking
             .iter()
@@ -175,7 +177,7 @@ impl Base {
             .collect();
         let passed = answers.iter().filter(|answer| answer.is_ok()).count();
         if passed == 0 {
-            return finished(whole, limits);
+            return finished(whole, question, limits);
         }
         let missing: Vec<&str> = asking
             .iter()
@@ -184,7 +186,7 @@ impl Base {
             .map(|(part, _)| part.folded.as_str())
             .collect();
         let found = merged(answers.into_iter().filter_map(Result::ok));
-        let mut said = finished(Ok(found), limits);
+        let mut said = finished(Ok(found), question, limits);
         said.lacks(&missing);
         said
     }
@@ -208,14 +210,6 @@ impl Base {
             citations: vec![citation],
         };
         Some(Said::answered(vec![sentence], limits.day))
-    }
-
-    /// Questions that the texts themselves offer, for a question that names nothing.
-    fn examples(&self, limits: &Limits) -> Vec<String> {
-        let heads = self.published.versions.iter();
-        let holding = heads.filter(|version| version.state_on(limits.day).holds());
-        let offered = holding.filter_map(|version| version.head.sample_question.clone());
-        offered.take(4).collect()
     }
 }
 
@@ -261,16 +255,20 @@ fn merged(answers: impl Iterator<Item = Found>) -> Found {
 }
 
 /// What the evidence comes to.
-fn finished(found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said {
+fn finished(
+    found: Result<Found, (Gap, Vec<Citation>)>,
+    question: &Question,
+    limits: &Limits,
+) -> Said {
     match found {
         Ok(found) if !found.conflicts.is_empty() => {
             Said::contradicted(found.sentences, found.conflicts, limits.day)
         }
         Ok(found) => Said::answered(found.sentences, limits.day),
         Err((gap, nearest)) => {
-            let title = |text: Citation| text.title;
+            let choice = |text: Citation| of_title(&text.title, question);
             match gap {
-                Gap::Ambiguous => Said::unclear(nearest.into_iter().map(title).collect()),
+                Gap::Ambiguous => Said::unclear(nearest.into_iter().map(choice).collect()),
                 Gap::Places => {
                     Said::which_place(nearest.into_iter().filter_map(|text| text.place).collect())
                 }

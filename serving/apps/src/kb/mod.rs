@@ -29,7 +29,7 @@ pub use head::{Declared, HandOver, Head, Period, head_end, read_head};
 pub use known::{Known, Stage};
 pub use library::{
     Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, OpenConflict,
-    Opened, Said, VersionInfo,
+    Opened, Said, VersionInfo, accept_log, kept_head,
 };
 pub use mask::{Masked, MaskedKind, mask, mask_published};
 pub use passage::{Passage, SectionKind};

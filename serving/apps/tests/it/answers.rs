@@ -180,3 +180,56 @@ fn a_story_before_the_question_does_not_hide_it() {
     let foreign = ask(&folder.base(), "风筝放飞许可的保险理赔比例是多少？");
     assert_eq!(foreign.outcome, Outcome::NoEvidence);
 }
+
+#[test]
+fn both_sides_of_a_contradiction_are_cited() {
+    let answer = ask(&sample().base(), "电动自行车充电服务费每度最高多少钱");
+    assert_eq!(answer.outcome, Outcome::Conflict, "{answer:#?}");
+    let sides = answer.conflicts.iter().flat_map(|one| &one.sides);
+    let documents: Vec<&str> = sides.clone().map(|s| &*s.citation.document).collect();
+    assert_eq!(
+        documents,
+        ["evbike-charging-price", "evbike-charging-safety"]
+    );
+    for side in sides {
+        let cites =
+            |said: &&zhisuan_apps::answer::Sentence| said.citations.contains(&side.citation);
+        let said = answer
+            .sentences
+            .iter()
+            .find(cites)
+            .expect("each side is a sentence");
+        assert!(said.text.contains(&side.value), "{said:?}");
+    }
+}
+
+#[test]
+fn a_question_without_a_matter_offers_what_it_asks_of_matters_that_tell_it() {
+    let base = sample().base();
+    for (question, asks, tells) in [
+        ("多少钱", "要多少钱", "元"),
+        ("要带什么材料？", "要带什么材料", ""),
+        ("请问多久能办好", "多久能办好", ""),
+    ] {
+        let answer = ask(&base, question);
+        assert_eq!(answer.outcome, Outcome::Clarify, "{question}");
+        assert!((3..=6).contains(&answer.choices.len()), "{answer:?}");
+        assert!(
+            answer.message.contains(&answer.choices[0]),
+            "{}",
+            answer.message
+        );
+        for choice in &answer.choices {
+            assert!(choice.ends_with(asks), "{question}: {choice}");
+            let chosen = ask(&base, choice);
+            assert!(chosen.outcome.is_answer(), "{choice}: {chosen:?}");
+            assert!(
+                told(&chosen).contains(tells)
+                    || told(&chosen).contains("免费")
+                    || told(&chosen).contains("不收"),
+                "{choice}: {}",
+                told(&chosen)
+            );
+        }
+    }
+}

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const CREATE: &str = "
 CREATE TABLE base (
@@ -130,7 +130,18 @@ CREATE TABLE outbox (
 ";
 
 /// What each version of the schema changes in the one before it; the first creates it.
-const STEPS: [&str; VERSION as usize] = [CREATE, "ALTER TABLE base ADD COLUMN home TEXT"];
+const STEPS: [&str; VERSION as usize] = [
+    CREATE,
+    "ALTER TABLE base ADD COLUMN home TEXT",
+    // How far the log of answers was seen to reach, as far as the answers tell.
+    "CREATE TABLE log_head (
+        one  INTEGER PRIMARY KEY CHECK (one = 1),
+        seq  INTEGER NOT NULL,
+        hash TEXT NOT NULL
+     ) STRICT;
+     INSERT INTO log_head (one, seq, hash) SELECT 1, link_seq, link_hash FROM answer
+        WHERE link_seq > 0 ORDER BY link_seq DESC LIMIT 1;",
+];
 
 /// Brings a database to the current schema, or refuses one from a newer program.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

@@ -49,7 +49,7 @@ pub(crate) fn part(answer: &Answer, site: &Site) -> Markup {
             @for notice in &answer.notices {
                 (parts::alert(Tone::Warn, notice_title(&notice.code), notice.message.as_str()))
             }
-            @for conflict in &answer.conflicts { (conflict_part(conflict, answer)) }
+            @for conflict in &answer.conflicts { (conflict_part(conflict, answer, site)) }
             (sentence_part(&said, answer))
             @if !answer.sentences.is_empty() {
                 p.made-end { (shell::mark(&answer.made_by)) "。" (answer.label) }
@@ -186,15 +186,21 @@ fn sentence(said: &Sentence, sources: &[&Citation], answer: &Answer) -> Markup {
 }
 
 fn source_part(said: &[&Sentence], answer: &Answer, site: &Site) -> Markup {
-    // On paper no link can be followed, so it stands there in full.
-    let base = site.public_url.get().map_or("", String::as_str);
     html! {
         ol.sources {
             @for citation in numbered(said.iter().copied()) {
-                li { (source(citation, answer))
-                    p.print-only { (base) (href::cited(citation, answer.as_of)) } }
+                li { (printed(citation, answer, site)) }
             }
         }
+    }
+}
+
+/// A source that was used. On paper no link can be followed, so its address stands there in full.
+fn printed(citation: &Citation, answer: &Answer, site: &Site) -> Markup {
+    let base = site.public_url.get().map_or("", String::as_str);
+    html! {
+        (source(citation, answer))
+        p.print-only { (base) (href::cited(citation, answer.as_of)) }
     }
 }
 
@@ -218,13 +224,13 @@ fn source(citation: &Citation, answer: &Answer) -> Markup {
     }
 }
 
-fn conflict_part(conflict: &Conflict, answer: &Answer) -> Markup {
+fn conflict_part(conflict: &Conflict, answer: &Answer, site: &Site) -> Markup {
     let sides = conflict.sides.iter().map(|side| {
         let cited = &side.citation;
         (
             side.value.as_str(),
             cited.quote.as_str(),
-            source(cited, answer),
+            printed(cited, answer, site),
         )
     });
     shell::sides(&conflict.about, sides)
