@@ -1,11 +1,13 @@
 //! Questions to choose from, for one that does not say what it is about: each names a matter and
 //! asks what was asked, and each has an answer.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::base::Base;
 use super::find::Limits;
 use super::question::{Aspect, Question, agree};
-use super::record::Asked;
-use crate::kb::{SectionKind, Version, matter};
+use super::record::{Asked, Citation};
+use crate::kb::{SectionKind, Version, subject};
 use crate::retrieve::fold;
 
 /// Most choices that are offered.
@@ -29,44 +31,83 @@ const ASKED: [(Aspect, &str, SectionKind); 12] = [
     (Aspect::Body, "由哪个部门负责", SectionKind::Responsible),
 ];
 
+/// A question with the limits of what may answer it.
+pub(super) struct Asking<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) question: &'a Question,
+    pub(super) limits: &'a Limits,
+}
+
 impl Base {
-    /// Questions for one that names nothing: what it asks, of the matters whose texts tell it.
-    pub(super) fn choices(
-        &self,
-        asked: &Asked,
-        question: &Question,
-        limits: &Limits,
-    ) -> Vec<String> {
-        let holding = self.published().versions.iter().filter(|version| {
+    /// Questions for one that names nothing: what it asks, of matters whose texts tell it, of each
+    /// theme one before a second of any.
+    pub(super) fn choices(&self, ask: &Asking<'_>) -> Vec<String> {
+        let limits = ask.limits;
+        let versions = self.published().versions.iter();
+        let holding = versions.filter(|version| {
             version.state_on(limits.day).holds() && is_of(version, limits.place.as_deref())
         });
-        let Some((words, kind)) = wanted(question) else {
-            let offered = holding.filter_map(|version| version.head.sample_question.clone());
+        let holding: Vec<&Version> = holding.map(|version| &**version).collect();
+        let Some((words, kind)) = wanted(ask.question) else {
+            let offered = by_theme(holding).into_iter();
+            let offered = offered.filter_map(|version| version.head.sample_question.clone());
             return offered.take(MOST).collect();
         };
-        let telling = holding.filter(|v| v.passages.iter().any(|passage| passage.kind == kind));
-        let mut found: Vec<String> = Vec::new();
-        for version in telling.take(LOOKED) {
-            let choice = format!("{}{words}", matter(&version.head.title));
-            let named = self.read(&choice, asked, false);
-            if self.evidence(&named, limits).is_ok() && !found.contains(&choice) {
-                found.push(choice);
-            }
-            if found.len() == MOST {
-                break;
-            }
-        }
-        found
+        let tells = |version: &&Version| version.passages.iter().any(|part| part.kind == kind);
+        let telling = by_theme(holding.into_iter().filter(tells).collect());
+        let named = telling.into_iter().map(|version| &*version.head.title);
+        let named = named.map(|title| format!("{}{words}", subject(title)));
+        self.answered_ones(named, ask).collect()
+    }
+
+    /// Questions about the matters of some texts, asking what a question asks; the titles where
+    /// that is not plain. Texts that do not hold are offered only where no other is.
+    pub(super) fn choices_of(&self, texts: &[Citation], ask: &Asking<'_>) -> Vec<String> {
+        let held = texts.iter().filter(|text| text.state.holds());
+        let held: Vec<&Citation> = held.collect();
+        let texts = match held.len() {
+            0 => texts.iter().collect(),
+            _ => held,
+        };
+        let titles = texts.iter().map(|text| &*text.title);
+        let Some((words, _)) = wanted(ask.question) else {
+            return titles.map(str::to_owned).collect();
+        };
+        let named: Vec<String> = titles
+            .map(|title| format!("{}{words}", subject(title)))
+            .collect();
+        let answered: Vec<String> = self.answered_ones(named.iter().cloned(), ask).collect();
+        if answered.len() > 1 { answered } else { named }
+    }
+
+    /// Those of some questions that have an answer, each once.
+    fn answered_ones(
+        &self,
+        questions: impl Iterator<Item = String>,
+        ask: &Asking<'_>,
+    ) -> impl Iterator<Item = String> {
+        let mut seen = BTreeSet::new();
+        let once = questions.filter(move |question| seen.insert(question.clone()));
+        let answered = once.take(LOOKED).filter(|question| {
+            let named = self.read(question, ask.asked, false);
+            self.evidence(&named, ask.limits).is_ok()
+        });
+        answered.take(MOST)
     }
 }
 
-/// A question about the matter of a title, asking what a question asks; the title alone where that
-/// is not plain.
-pub(super) fn of_title(title: &str, question: &Question) -> String {
-    match wanted(question) {
-        Some((words, _)) => format!("{}{words}", matter(title)),
-        None => title.to_owned(),
+/// Texts in their order, but the first of every theme before the second of any.
+fn by_theme(versions: Vec<&Version>) -> Vec<&Version> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut ranked: Vec<(usize, &Version)> = Vec::new();
+    for version in versions {
+        let theme = version.head.theme.as_deref().map(fold).unwrap_or_default();
+        let count = seen.entry(theme).or_default();
+        ranked.push((*count, version));
+        *count += 1;
     }
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, version)| version).collect()
 }
 
 fn wanted(question: &Question) -> Option<(&'static str, SectionKind)> {

@@ -2,7 +2,7 @@
 
 use super::ask::check;
 use super::base::Base;
-use super::choices::of_title;
+use super::choices::Asking;
 use super::compose::{Said, WHICH_PLACE, reason, version_of};
 use super::evidence::Gap;
 use super::find::{Limits, share_of_title};
@@ -128,41 +128,52 @@ impl Base {
         {
             return said;
         }
+        let ask = Asking {
+            asked,
+            question,
+            limits: &limits,
+        };
         let whole = self.evidence(question, &limits);
-        if let Ok(found) = &whole
-            && found.whole
-        {
-            return finished(whole, question, &limits);
-        }
         let parts = question::clauses(&question.folded);
-        if parts.len() < 2 {
-            return match whole {
-                Err((Gap::NoMatter, _)) => Said::unclear(self.choices(asked, question, &limits)),
-                other => finished(other, question, &limits),
-            };
-        }
+        // One sentence that has every word asked about may still tell only one of two things.
         let parts: Vec<Question> = parts
             .iter()
             .map(|part| self.read(part, asked, false))
             .collect();
-        self.answered_in_parts(question, &parts, whole, &limits)
+        if let Ok(found) = &whole
+            && found.whole
+            && !ask_different_things(&parts)
+        {
+            return self.finished(whole, &ask);
+        }
+        if parts.len() < 2 {
+            return match whole {
+                Err((Gap::NoMatter, _)) => Said::unclear(self.choices(&ask)),
+                other => self.finished(other, &ask),
+            };
+        }
+        self.answered_in_parts(&ask, &parts, whole)
     }
 
     /// A question of several parts, each answered alone or with the matter of the first.
     fn answered_in_parts(
         &self,
-        question: &Question,
+        ask: &Asking<'_>,
         parts: &[Question],
         whole: Result<Found, (Gap, Vec<Citation>)>,
-        limits: &Limits,
     ) -> Said {
+        let limits = ask.limits;
         let asking = parts
             .iter()
             .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));
-        let asking: Vec<&Question> = asking.filter(|part| !part.matters.is_empty()).collect();
+        // What a later part asks may be of the matter that the first one names.
+        let mut asking: Vec<&Question> = asking.collect();
+        if asking.first().is_some_and(|first| first.matters.is_empty()) {
+            asking.retain(|part| !part.matters.is_empty());
+        }
         // The other clauses of a question that asks once are its story: it is judged as a whole.
         if asking.len() < 2 {
-            return finished(whole, question, limits);
+            return self.finished(whole, ask);
         }
         let answers: Vec<_> = asking
             .iter()
@@ -177,7 +188,7 @@ impl Base {
             .collect();
         let passed = answers.iter().filter(|answer| answer.is_ok()).count();
         if passed == 0 {
-            return finished(whole, question, limits);
+            return self.finished(whole, ask);
         }
         let missing: Vec<&str> = asking
             .iter()
@@ -186,9 +197,27 @@ impl Base {
             .map(|(part, _)| part.folded.as_str())
             .collect();
         let found = merged(answers.into_iter().filter_map(Result::ok));
-        let mut said = finished(Ok(found), question, limits);
+        let mut said = self.finished(Ok(found), ask);
         said.lacks(&missing);
         said
+    }
+
+    /// What the evidence comes to.
+    fn finished(&self, found: Result<Found, (Gap, Vec<Citation>)>, ask: &Asking<'_>) -> Said {
+        let day = ask.limits.day;
+        match found {
+            Ok(found) if !found.conflicts.is_empty() => {
+                Said::contradicted(found.sentences, found.conflicts, day)
+            }
+            Ok(found) => Said::answered(found.sentences, day),
+            Err((gap, nearest)) => match gap {
+                Gap::Ambiguous => Said::unclear(self.choices_of(&nearest, ask)),
+                Gap::Places => {
+                    Said::which_place(nearest.into_iter().filter_map(|text| text.place).collect())
+                }
+                _ => Said::nothing(reason(gap), nearest),
+            },
+        }
     }
 
     /// What the head of a document says of it, when the question names the document.
@@ -211,6 +240,13 @@ impl Base {
         };
         Some(Said::answered(vec![sentence], limits.day))
     }
+}
+
+/// Whether two parts of a question ask for different kinds of answer, such as when and where.
+fn ask_different_things(parts: &[Question]) -> bool {
+    let mut asked = parts.iter().filter_map(|part| part.aspects.first());
+    let first = asked.next();
+    asked.any(|other| Some(other) != first)
 }
 
 /// Whether a folded clause asks for yes or no.
@@ -252,28 +288,4 @@ fn merged(answers: impl Iterator<Item = Found>) -> Found {
         all.conflicts.extend(answer.conflicts);
     }
     all
-}
-
-/// What the evidence comes to.
-fn finished(
-    found: Result<Found, (Gap, Vec<Citation>)>,
-    question: &Question,
-    limits: &Limits,
-) -> Said {
-    match found {
-        Ok(found) if !found.conflicts.is_empty() => {
-            Said::contradicted(found.sentences, found.conflicts, limits.day)
-        }
-        Ok(found) => Said::answered(found.sentences, limits.day),
-        Err((gap, nearest)) => {
-            let choice = |text: Citation| of_title(&text.title, question);
-            match gap {
-                Gap::Ambiguous => Said::unclear(nearest.into_iter().map(choice).collect()),
-                Gap::Places => {
-                    Said::which_place(nearest.into_iter().filter_map(|text| text.place).collect())
-                }
-                _ => Said::nothing(reason(gap), nearest),
-            }
-        }
-    }
 }

@@ -233,3 +233,32 @@ fn a_question_without_a_matter_offers_what_it_asks_of_matters_that_tell_it() {
         }
     }
 }
+
+#[test]
+fn choices_keep_what_was_asked_and_each_is_there_once() {
+    let answer = ask(&sample().base(), "补贴多少");
+    assert_eq!(answer.outcome, Outcome::Clarify, "{answer:?}");
+    let mut once = answer.choices.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), answer.choices.len(), "{answer:?}");
+    for choice in &answer.choices {
+        assert!(choice.ends_with("标准是多少"), "{choice}");
+        assert!(
+            !choice.contains("意见稿") && !choice.contains("指南"),
+            "{choice}"
+        );
+    }
+}
+
+#[test]
+fn a_short_second_part_is_of_the_first_ones_matter() {
+    let answer = ask(&sample().base(), "残疾人证多久能办好，在哪办？");
+    let told = told(&answer);
+    assert!(told.contains("十五个工作日"), "{answer:?}");
+    let sections: Vec<&str> = answer.sentences.iter().map(|s| &*s.section).collect();
+    assert!(
+        sections.iter().any(|section| section.contains("地点")),
+        "{sections:?}"
+    );
+}

@@ -243,6 +243,9 @@ fn choices(answer: &Answer) -> Markup {
                 li { a.pick href=(href::ask_as(choice, answer.as_of, None)) { (choice) } }
             }
         }
+        @if answer.reason == "ambiguous" {
+            p.muted { "都不是？" a href="/qa/find" { "用智能引导一步步找" } "，或者写明事项再问。" }
+        }
     }
 }
 
