@@ -4,7 +4,7 @@ use crate::records::{folder, lines};
 use crate::world::{World, chat, eventually, request_id, streamed, world_of};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use zhisuan_serving::{AuditOptions, Operations, VerifyError, verify_audit};
+use zhisuan_serving::{AuditOptions, Operations, Options, VerifyError, start, verify_audit};
 
 async fn audited(folder: &Path, rotate_bytes: u64) -> World {
     let operations = Operations {
@@ -100,4 +100,31 @@ async fn the_chain_goes_on_over_rotation_restart_and_a_torn_line() {
         verify_audit(&folder.join("none"), None),
         Err(VerifyError::Read { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_second_gateway_on_the_same_audit_is_told_what_to_do() {
+    let folder = folder("audit-second");
+    let world = audited(&folder, 1_000_000).await;
+    let second = start(Options {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        scheduler_url: world.scheduler_url.clone(),
+        key: "zs-gateway".to_owned(),
+        max_inflight: 1,
+        extra: None,
+        operations: Operations {
+            audit: Some(AuditOptions::in_folder(folder.clone())),
+            ..Operations::default()
+        },
+    })
+    .await;
+    let refused = second.err().expect("two writers tear a chain apart");
+    assert_eq!(refused.code(), "ZS-GATEWAY-FILE");
+    let told = refused.to_string();
+    for words in [&*folder.to_string_lossy(), "stop it", "another folder"] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert_eq!(world.chat(&chat("hello")).await.status(), 200);
+    world.gateway.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(verify_audit(&folder, None).unwrap().events, 1);
 }

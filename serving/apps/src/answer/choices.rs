@@ -7,7 +7,7 @@ use super::base::Base;
 use super::find::Limits;
 use super::question::{Aspect, Question, agree};
 use super::record::{Asked, Citation};
-use crate::kb::{SectionKind, Version, subject};
+use crate::kb::{SectionKind, Version, is_plan, subject};
 use crate::retrieve::fold;
 
 /// Most choices that are offered.
@@ -38,6 +38,20 @@ pub(super) struct Asking<'a> {
     pub(super) limits: &'a Limits,
 }
 
+impl Asking<'_> {
+    /// A whole question about the matter of a title. The place that the asker gave beside the
+    /// question is a part of it: a choice is asked alone.
+    fn about(&self, title: &str, words: &str) -> String {
+        let subject = subject(title);
+        match &self.asked.place {
+            Some(place) if !subject.contains(place.as_str()) => {
+                format!("{place}：{subject}{words}")
+            }
+            _ => format!("{subject}{words}"),
+        }
+    }
+}
+
 impl Base {
     /// Questions for one that names nothing: what it asks, of matters whose texts tell it, of each
     /// theme one before a second of any.
@@ -56,26 +70,25 @@ impl Base {
         let tells = |version: &&Version| version.passages.iter().any(|part| part.kind == kind);
         let telling = by_theme(holding.into_iter().filter(tells).collect());
         let named = telling.into_iter().map(|version| &*version.head.title);
-        let named = named.map(|title| format!("{}{words}", subject(title)));
+        let named = named.map(|title| ask.about(title, words));
         self.answered_ones(named, ask).collect()
     }
 
     /// Questions about the matters of some texts, asking what a question asks; the titles where
-    /// that is not plain. Texts that do not hold are offered only where no other is.
+    /// that is not plain. Plans and texts that do not hold are offered only where hardly
+    /// another is.
     pub(super) fn choices_of(&self, texts: &[Citation], ask: &Asking<'_>) -> Vec<String> {
-        let held = texts.iter().filter(|text| text.state.holds());
-        let held: Vec<&Citation> = held.collect();
-        let texts = match held.len() {
-            0 => texts.iter().collect(),
-            _ => held,
+        let offered = |text: &&Citation| text.state.holds() && !is_plan(&text.title);
+        let offered: Vec<&Citation> = texts.iter().filter(offered).collect();
+        let texts = match offered.len() {
+            0 | 1 => texts.iter().collect(),
+            _ => offered,
         };
         let titles = texts.iter().map(|text| &*text.title);
         let Some((words, _)) = wanted(ask.question) else {
             return titles.map(str::to_owned).collect();
         };
-        let named: Vec<String> = titles
-            .map(|title| format!("{}{words}", subject(title)))
-            .collect();
+        let named: Vec<String> = titles.map(|title| ask.about(title, words)).collect();
         let answered: Vec<String> = self.answered_ones(named.iter().cloned(), ask).collect();
         if answered.len() > 1 { answered } else { named }
     }

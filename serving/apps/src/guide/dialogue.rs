@@ -17,7 +17,8 @@ pub type Path = Vec<(Feature, Option<String>)>;
 pub enum Step {
     /// A question.
     Ask(Choice),
-    /// Few enough items, or items that no question tells apart.
+    /// Few enough items, or items that no question tells apart; those that say all that was
+    /// answered before those that say nothing of some of it.
     Pick {
         /// They, by title.
         items: Vec<Item>,
@@ -55,10 +56,11 @@ pub struct Offer {
 
 /// The next step after a path of answers.
 pub fn next(items: &[Item], path: &Path) -> Step {
-    let left: Vec<&Item> = items
+    let mut left: Vec<&Item> = items
         .iter()
         .filter(|item| path.iter().all(|answer| fits(item, answer)))
         .collect();
+    left.sort_by_key(|item| !names(item, path));
     match left.as_slice() {
         [] => return Step::Nothing,
         [only] => {
@@ -89,6 +91,14 @@ fn fits(item: &Item, (feature, value): &(Feature, Option<String>)) -> bool {
         (Some(own), Some(value)) => own.iter().any(|own| fold(own) == fold(value)),
         _ => true,
     }
+}
+
+/// Whether an item says all that was answered, rather than nothing of some of it.
+pub fn names(item: &Item, path: &Path) -> bool {
+    let known = path.iter().filter(|(_, value)| value.is_some());
+    known
+        .into_iter()
+        .all(|(feature, _)| item.values.contains_key(feature))
 }
 
 fn options(left: &[&Item], feature: Feature) -> Vec<Offer> {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::kb::{Published, SectionKind, Version, matter};
+use crate::kb::{Published, SectionKind, Version, is_plan};
 use crate::retrieve::fold;
 
 /// What items differ by, in the order in which ties are asked.
@@ -140,18 +140,12 @@ fn written_alike(items: &mut [Item], feature: Feature) {
 pub fn is_item(version: &Version) -> bool {
     use SectionKind::{Conditions, Materials, Process};
     let of_service = |kind| matches!(kind, Conditions | Materials | Process);
-    !is_plan(version)
+    version.head.period.is_none()
+        && !is_plan(&version.head.title)
         && version
             .passages
             .iter()
             .any(|passage| of_service(passage.kind))
-}
-
-fn is_plan(version: &Version) -> bool {
-    const PLANS: [&str; 6] = ["规划", "纲要", "计划", "方案", "工作要点", "行动"];
-    let title = version.head.title.split(['（', '(']).next();
-    let subject = matter(title.unwrap_or_default());
-    version.head.period.is_some() || PLANS.iter().any(|plan| subject.ends_with(plan))
 }
 
 fn item(version: &Version) -> Item {

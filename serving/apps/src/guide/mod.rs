@@ -5,7 +5,7 @@ mod dialogue;
 mod item;
 mod sheet;
 
-pub use dialogue::{Choice, Offer, Path, Step, next};
+pub use dialogue::{Choice, Offer, Path, Step, names, next};
 pub use item::{Feature, Item, is_item, items};
 pub use sheet::{Line, Section, Sheet, sheet};
 

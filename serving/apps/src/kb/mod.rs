@@ -46,6 +46,6 @@ pub use store::{
 pub use timeline::{Days, Standing, days};
 pub use version::{SourceFile, Version, VersionId};
 
-pub(crate) use conflict::subject;
+pub(crate) use conflict::{is_plan, subject};
 pub(crate) use quantity::{Quantity, quantities};
 pub(crate) use script::is_han;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use zhisuan_apps::answer::{Base, Outcome};
+use zhisuan_apps::answer::{Asked, Base, Outcome};
 use zhisuan_apps::kb::State;
 
-use crate::support::{ask, base_of, sample, told};
+use crate::support::{DAY, ask, base_of, sample, told};
 
 const GUIDE: &str = "---\n标题: 风筝放飞许可办事指南\n发布机构: 云麓市体育局\n适用地区: 云麓市\n\
     状态: 现行\n生效日期: 2024-01-01\n---\n# 风筝放飞许可办事指南\n\n## 收费标准\n\n每只风筝收取3元。\n";
@@ -261,4 +261,21 @@ fn a_short_second_part_is_of_the_first_ones_matter() {
         sections.iter().any(|section| section.contains("地点")),
         "{sections:?}"
     );
+}
+
+#[test]
+fn choices_stay_in_the_place_that_was_given() {
+    let texts = [("one.md", "云麓市", "3元"), ("two.md", "青岚市", "5元")]
+        .map(|(name, place, fee)| (name, kites_of(place, fee)));
+    let files: Vec<(&str, &[u8])> = texts.iter().map(|(n, t)| (*n, t.as_bytes())).collect();
+    let (_dir, folder) = base_of(&files);
+    let base = folder.base();
+    let answer = base.answer(&Asked {
+        question: "多少钱".to_owned(),
+        as_of: DAY,
+        place: Some("青岚市".to_owned()),
+        top_k: 5,
+    });
+    assert_eq!(answer.choices, ["青岚市：风筝放飞许可要多少钱"]);
+    assert_eq!(told(&ask(&base, &answer.choices[0])), "每只风筝收取5元。");
 }

@@ -1,6 +1,6 @@
 //! The guided service on the sample base: every item is found with few questions.
 
-use zhisuan_apps::guide::{Item, Path, Step, items, next, sheet};
+use zhisuan_apps::guide::{Item, Path, Step, items, names, next, sheet};
 use zhisuan_apps::kb::SectionKind;
 
 use crate::support::{DAY, base_of, sample};
@@ -83,10 +83,10 @@ fn guide(title: &str, place: &str, theme: &str) -> String {
 
 #[test]
 fn one_place_in_two_scripts_is_offered_once_and_counts_what_it_leaves() {
-    let names = [
+    let shows = [
         "风筝", "灯谜", "龙舟", "舞狮", "剪纸", "皮影", "评弹", "木偶",
     ];
-    let mut files: Vec<(String, String)> = names
+    let mut files: Vec<(String, String)> = shows
         .iter()
         .enumerate()
         .map(|(at, name)| {
@@ -123,6 +123,9 @@ fn one_place_in_two_scripts_is_offered_once_and_counts_what_it_leaves() {
             panic!("{written}")
         };
         assert_eq!(left.len(), 5, "{written}");
+        // What says nothing of the place comes last.
+        let named = left.iter().map(|item| names(item, &path));
+        assert_eq!(named.collect::<Vec<_>>(), [true, true, true, true, false]);
     }
 }
 

@@ -33,6 +33,13 @@ pub fn matter(title: &str) -> String {
     shortened(&bare(title)).to_owned()
 }
 
+/// Whether a title is that of a plan: what a government means to do, which nobody can apply for.
+pub(crate) fn is_plan(title: &str) -> bool {
+    const PLANS: [&str; 6] = ["规划", "纲要", "计划", "方案", "工作要点", "行动"];
+    let named = subject(title);
+    PLANS.iter().any(|plan| named.ends_with(plan))
+}
+
 /// The same for people to read, in simplified characters: 居住证申领 of
 /// 《居住证申领办事指南（试行）》.
 pub(crate) fn subject(title: &str) -> String {
