@@ -181,7 +181,9 @@ impl Base {
                 let alone = self.evidence(part, limits);
                 let first = asking.first().filter(|first| first.folded != part.folded);
                 match (alone, first) {
-                    (Err(_), Some(first)) => self.evidence(&joined(first, part), limits),
+                    (Err(_), Some(first)) => {
+                        self.evidence(&self.joined(first, part, ask.asked), limits)
+                    }
                     (alone, _) => alone,
                 }
             })
@@ -200,6 +202,17 @@ impl Base {
         let mut said = self.finished(Ok(found), ask);
         said.lacks(&missing);
         said
+    }
+
+    /// A later part of a question with the matter of the first, read as one clause that asks what
+    /// the later part asks.
+    fn joined(&self, first: &Question, part: &Question, asked: &Asked) -> Question {
+        let text = format!("{}{}", first.folded, part.folded);
+        Question {
+            aspects: part.aspects.clone(),
+            measure: part.measure,
+            ..self.read(&text, asked, false)
+        }
     }
 
     /// What the evidence comes to.
@@ -263,14 +276,6 @@ fn is_yes_no(folded: &str) -> bool {
         "是否",
     ];
     marks.iter().any(|mark| folded.contains(mark)) || folded.ends_with(['不', '没'])
-}
-
-/// A later part of a question with the matter of the first.
-fn joined(first: &Question, part: &Question) -> Question {
-    let mut joined = part.clone();
-    joined.matters.extend(first.matters.iter().cloned());
-    joined.terms.extend(first.terms.iter().cloned());
-    joined
 }
 
 fn merged(answers: impl Iterator<Item = Found>) -> Found {

@@ -151,12 +151,11 @@ pub fn is_item(version: &Version) -> bool {
 fn item(version: &Version) -> Item {
     let head = &version.head;
     let mut values: BTreeMap<Feature, Vec<String>> = BTreeMap::new();
-    // Folding is the base's business; the lists are written in simplified characters, and a text in
-    // traditional ones is told apart by its theme and place alone.
-    let title = head.title.as_str();
-    let conditions = text_of(version, SectionKind::Conditions);
+    // The lists are written in simplified characters.
+    let title = fold(&head.title);
+    let conditions = fold(&text_of(version, SectionKind::Conditions));
     for feature in [Feature::Situation, Feature::Matter, Feature::Who] {
-        let in_title = matching(feature, title);
+        let in_title = matching(feature, &title);
         let told = match (feature, in_title.is_empty()) {
             (Feature::Who, _) => both(in_title, matching(feature, &conditions)),
             (_, false) => in_title,

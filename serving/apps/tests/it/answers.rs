@@ -261,6 +261,13 @@ fn a_short_second_part_is_of_the_first_ones_matter() {
         sections.iter().any(|section| section.contains("地点")),
         "{sections:?}"
     );
+    let answer = ask(&sample().base(), "电梯补贴多少钱，去哪里申请？");
+    assert_eq!(answer.outcome, Outcome::Answered, "{answer:?}");
+    let told = crate::support::told(&answer);
+    assert!(
+        told.contains("15万元") && told.contains("街道便民服务中心"),
+        "{told}"
+    );
 }
 
 #[test]

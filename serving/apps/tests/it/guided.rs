@@ -1,6 +1,6 @@
 //! The guided service on the sample base: every item is found with few questions.
 
-use zhisuan_apps::guide::{Item, Path, Step, items, names, next, sheet};
+use zhisuan_apps::guide::{Feature, Item, Path, Step, items, names, next, sheet};
 use zhisuan_apps::kb::SectionKind;
 
 use crate::support::{DAY, base_of, sample};
@@ -153,4 +153,16 @@ fn what_is_planned_is_no_service() {
     let mut found: Vec<&str> = found.iter().map(|item| &*item.document).collect();
     found.sort_unstable();
     assert_eq!(found, ["d", "e"]);
+}
+
+#[test]
+fn a_text_in_traditional_characters_is_found_by_its_situation() {
+    let items = items(&sample().published(), DAY);
+    let path = vec![(Feature::Situation, Some("养老和照顾老人".to_owned()))];
+    let Step::Pick { items: left } = next(&items, &path) else {
+        panic!("too many for one question")
+    };
+    let found: Vec<&str> = left.iter().map(|item| &*item.document).collect();
+    assert!(found.contains(&"elder-meal-traditional"), "{found:?}");
+    assert!(!found.contains(&"library-card"), "{found:?}");
 }
