@@ -140,6 +140,7 @@ impl Base {
             .iter()
             .map(|part| self.read(part, asked, false))
             .collect();
+        let parts = filled_in(parts);
         if let Ok(found) = &whole
             && found.whole
             && !ask_different_things(&parts)
@@ -253,6 +254,21 @@ impl Base {
         };
         Some(Said::answered(vec![sentence], limits.day))
     }
+}
+
+/// The parts of a question where one such as `身份证呢` asks of another matter what the part before
+/// it asks.
+fn filled_in(mut parts: Vec<Question>) -> Vec<Question> {
+    for at in 1..parts.len() {
+        if let Some([before, part]) = parts.get_mut(at - 1..=at)
+            && part.folded.ends_with('呢')
+            && part.aspects.is_empty()
+        {
+            part.aspects.clone_from(&before.aspects);
+            part.measure = before.measure;
+        }
+    }
+    parts
 }
 
 /// Whether two parts of a question ask for different kinds of answer, such as when and where.

@@ -286,3 +286,19 @@ fn choices_stay_in_the_place_that_was_given() {
     assert_eq!(answer.choices, ["青岚市：风筝放飞许可要多少钱"]);
     assert_eq!(told(&ask(&base, &answer.choices[0])), "每只风筝收取5元。");
 }
+
+#[test]
+fn a_second_matter_is_asked_what_the_first_one_was() {
+    let answer = ask(&sample().base(), "护照多少钱？身份证呢？");
+    let cited: Vec<&str> = answer
+        .sentences
+        .iter()
+        .flat_map(|said| &said.citations)
+        .map(|cited| &*cited.document)
+        .collect();
+    assert!(
+        cited.contains(&"passport") && cited.contains(&"id-card"),
+        "{answer:?}"
+    );
+    assert!(told(&answer).contains("120元") && told(&answer).contains("40元"));
+}
