@@ -30,7 +30,12 @@ pub(super) fn answers(context: &Context, args: KbVerifyArgs) -> Result<()> {
     let kept = match (args.head.head, &library) {
         (Some(head), _) => Some(Kept::Given(head)),
         (None, Some(file)) => kept_head(file)
-            .map_err(|error| Failure::new(Exit::Failed, "ZS-AUDIT-READ", error.to_string()))?
+            .map_err(|error| {
+                Failure::new(Exit::Failed, "ZS-AUDIT-READ", error.to_string()).hint(tr(
+                    "用 --head 给出另行保存的链头,就不必读知识库文件",
+                    "with --head and a head that was kept elsewhere the library is not read",
+                ))
+            })?
             .map(Kept::ByLibrary),
         (None, None) => None,
     };
