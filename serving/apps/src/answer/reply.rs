@@ -12,6 +12,9 @@ use super::question::{self, Named, Question, Route};
 use super::record::{Asked, Citation, Outcome, Sentence};
 use crate::retrieve::{fold, mended};
 
+/// What one question, or a part of one, comes to.
+type Evidence = Result<Found, (Gap, Vec<Citation>)>;
+
 /// Passages among which a document that a question names by its title is looked for.
 const NAMED: usize = 40;
 /// Share of a question's matter that such a title has.
@@ -157,12 +160,7 @@ impl Base {
     }
 
     /// A question of several parts, each answered alone or with the matter of the first.
-    fn answered_in_parts(
-        &self,
-        ask: &Asking<'_>,
-        parts: &[Question],
-        whole: Result<Found, (Gap, Vec<Citation>)>,
-    ) -> Said {
+    fn answered_in_parts(&self, ask: &Asking<'_>, parts: &[Question], whole: Evidence) -> Said {
         let limits = ask.limits;
         let asking = parts
             .iter()
@@ -176,19 +174,17 @@ impl Base {
         if asking.len() < 2 {
             return self.finished(whole, ask);
         }
-        let answers: Vec<_> = asking
-            .iter()
-            .map(|part| {
-                let alone = self.evidence(part, limits);
-                let first = asking.first().filter(|first| first.folded != part.folded);
-                match (alone, first) {
-                    (Err(_), Some(first)) => {
-                        self.evidence(&self.joined(first, part, ask.asked), limits)
-                    }
-                    (alone, _) => alone,
+        let mut answers: Vec<Evidence> = Vec::new();
+        for part in &asking {
+            let first = asking.first().zip(answers.first());
+            let answer = match (self.evidence(part, limits), first) {
+                (Err(_), Some((first, answered))) => {
+                    self.with_matter_of(first, answered.as_ref().ok(), part, ask)
                 }
-            })
-            .collect();
+                (alone, _) => alone,
+            };
+            answers.push(answer);
+        }
         let passed = answers.iter().filter(|answer| answer.is_ok()).count();
         if passed == 0 {
             return self.finished(whole, ask);
@@ -205,19 +201,37 @@ impl Base {
         said
     }
 
-    /// A later part of a question with the matter of the first, read as one clause that asks what
-    /// the later part asks.
-    fn joined(&self, first: &Question, part: &Question, asked: &Asked) -> Question {
-        let text = format!("{}{}", first.folded, part.folded);
-        Question {
+    /// The evidence for a later part of a question with the matter of the first, read as one
+    /// clause that asks what the later part asks. Words of the first that no table has may belong
+    /// to what only it asks: without them, the text that answered the first may answer.
+    fn with_matter_of(
+        &self,
+        first: &Question,
+        answered: Option<&Found>,
+        part: &Question,
+        ask: &Asking<'_>,
+    ) -> Evidence {
+        let joined = |matter: &str| Question {
             aspects: part.aspects.clone(),
             measure: part.measure,
-            ..self.read(&text, asked, false)
+            ..self.read(&format!("{matter}{}", part.folded), ask.asked, false)
+        };
+        let whole = self.evidence(&joined(&first.folded), ask.limits);
+        let (Err(_), Some(answered)) = (&whole, answered) else {
+            return whole;
+        };
+        let words = first.matters.iter().filter(|matter| matter.word);
+        let words: String = words
+            .filter_map(|matter| Some(matter.ways.first()?.as_str()))
+            .collect();
+        match self.evidence(&joined(&words), ask.limits) {
+            Ok(found) if of_one_text(&found, answered) => Ok(found),
+            _ => whole,
         }
     }
 
     /// What the evidence comes to.
-    fn finished(&self, found: Result<Found, (Gap, Vec<Citation>)>, ask: &Asking<'_>) -> Said {
+    fn finished(&self, found: Evidence, ask: &Asking<'_>) -> Said {
         let day = ask.limits.day;
         match found {
             Ok(found) if !found.conflicts.is_empty() => {
@@ -254,6 +268,16 @@ impl Base {
         };
         Some(Said::answered(vec![sentence], limits.day))
     }
+}
+
+/// Whether two parts are answered by the same text.
+fn of_one_text(one: &Found, other: &Found) -> bool {
+    let cited = |found: &Found| {
+        let first = found.sentences.first()?;
+        let citation = first.citations.first()?;
+        Some((citation.document.clone(), citation.version))
+    };
+    cited(one).is_some() && cited(one) == cited(other)
 }
 
 /// The parts of a question where one such as `身份证呢` asks of another matter what the part before

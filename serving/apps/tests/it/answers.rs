@@ -261,12 +261,30 @@ fn a_short_second_part_is_of_the_first_ones_matter() {
         sections.iter().any(|section| section.contains("地点")),
         "{sections:?}"
     );
-    let answer = ask(&sample().base(), "电梯补贴多少钱，去哪里申请？");
-    assert_eq!(answer.outcome, Outcome::Answered, "{answer:?}");
-    let told = crate::support::told(&answer);
+    for (question, first, second) in [
+        ("电梯补贴多少钱，去哪里申请？", "15万元", "街道便民服务中心"),
+        (
+            "租房提取公积金每月能提多少？需要什么材料？",
+            "1500元",
+            "承诺书",
+        ),
+    ] {
+        let answer = ask(&sample().base(), question);
+        assert_eq!(answer.outcome, Outcome::Answered, "{answer:?}");
+        let told = crate::support::told(&answer);
+        assert!(told.contains(first) && told.contains(second), "{told}");
+    }
+    // What no text tells of is not told because another part has an answer.
+    let answer = ask(&sample().base(), "电梯补贴多少钱，飞船补贴去哪里申请？");
+    assert_eq!(answer.outcome, Outcome::Partial, "{answer:?}");
+}
+
+#[test]
+fn opening_hours_are_found_under_a_heading_of_their_own() {
+    let answer = ask(&sample().base(), "图书馆几点开门，周末开吗");
     assert!(
-        told.contains("15万元") && told.contains("街道便民服务中心"),
-        "{told}"
+        told(&answer).contains("周二至周日9:00至21:00"),
+        "{answer:?}"
     );
 }
 
