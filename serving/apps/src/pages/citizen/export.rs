@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sm3::{Digest as _, Sm3};
 
-use super::answer::{apart, number_of, numbered, unknown};
+use super::answer::{apart, heading, number_of, numbered, unknown};
 use crate::answer::{Answer, Citation, Notice};
 use crate::pages::{Site, href, shell};
 
@@ -120,12 +120,12 @@ fn plain(answer: &Answer, since: &[Notice], base: &str) -> String {
             let _ = writeln!(text, "    {}", source(&side.citation, answer, base));
         }
     }
-    let mut section = "";
+    let mut before = None;
     for said in said {
-        if said.section != section {
-            section = &said.section;
-            let _ = writeln!(text, "\n{section}");
+        if let Some(heading) = heading(before, said, sources.len() > 1) {
+            let _ = writeln!(text, "\n{heading}");
         }
+        before = Some(said);
         text.push_str(said.text.trim());
         for citation in &said.citations {
             let _ = write!(text, "[{}]", number_of(&sources, citation));
