@@ -162,26 +162,29 @@ impl Base {
     /// A question of several parts, each answered alone or with the matter of the first.
     fn answered_in_parts(&self, ask: &Asking<'_>, parts: &[Question], whole: Evidence) -> Said {
         let limits = ask.limits;
-        let asking = parts
-            .iter()
-            .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));
-        // What a later part asks may be of the matter that the first one names.
-        let mut asking: Vec<&Question> = asking.collect();
-        if asking.first().is_some_and(|first| first.matters.is_empty()) {
-            asking.retain(|part| !part.matters.is_empty());
-        }
+        let asks = |part: &&Question| !part.aspects.is_empty() || is_yes_no(&part.folded);
+        let mut asking: Vec<&Question> = parts.iter().filter(asks).collect();
+        // What is asked may be of the matter that an earlier part names, even one that asks nothing.
+        let named = parts.iter().position(|part| !part.matters.is_empty());
+        let Some(named) = named.and_then(|at| parts.get(at..)) else {
+            return self.finished(whole, ask);
+        };
+        asking.retain(|part| named.iter().any(|later| later == *part));
         // The other clauses of a question that asks once are its story: it is judged as a whole.
-        if asking.len() < 2 {
+        let Some(head) = named.first().filter(|_| asking.len() > 1) else {
+            return self.finished(whole, ask);
+        };
+        if whole.is_ok() && !asking.contains(&head) {
             return self.finished(whole, ask);
         }
         let mut answers: Vec<Evidence> = Vec::new();
         for part in &asking {
-            let first = asking.first().zip(answers.first());
-            let answer = match (self.evidence(part, limits), first) {
-                (Err(_), Some((first, answered))) => {
-                    self.with_matter_of(first, answered.as_ref().ok(), part, ask)
+            let answer = match self.evidence(part, limits) {
+                Err(_) if *part != head => {
+                    let first = answers.first().and_then(|first| first.as_ref().ok());
+                    self.with_matter_of(head, first, part, ask)
                 }
-                (alone, _) => alone,
+                alone => alone,
             };
             answers.push(answer);
         }

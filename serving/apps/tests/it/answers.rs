@@ -268,6 +268,7 @@ fn a_short_second_part_is_of_the_first_ones_matter() {
             "1500元",
             "承诺书",
         ),
+        ("失业金怎么领，领多久，多少钱", "十二个月", "不收费"),
     ] {
         let answer = ask(&sample().base(), question);
         assert_eq!(answer.outcome, Outcome::Answered, "{answer:?}");
