@@ -107,6 +107,13 @@ pub(crate) fn list(folder: &Path, kind: Kind) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The number of the first line in a file, as its name tells it.
+pub(crate) fn first_in(path: &Path, kind: Kind) -> Option<u64> {
+    let stem = path.file_stem()?.to_str()?;
+    let number = stem.strip_prefix(kind.name)?.strip_prefix('-')?;
+    number.parse().ok()
+}
+
 /// Named by the first line in it, so that names sort as the chain does.
 fn name(folder: &Path, kind: Kind, last: &Link) -> PathBuf {
     let first = last.seq.saturating_add(1);
@@ -120,7 +127,8 @@ fn lock(folder: &Path) -> io::Result<File> {
         TryLockError::WouldBlock => io::Error::new(
             io::ErrorKind::ResourceBusy,
             format!(
-                "另一个程序正在写 {} 里的日志，请先停止它或换一个目录",
+                "另一个程序正在写 {} 里的日志，两个程序写同一条链会把它写断。\
+                 请先停止那个程序，或者给这一个另外的目录",
                 folder.display()
             ),
         ),

@@ -13,8 +13,8 @@ mod verify;
 pub use canonical::canonical;
 pub use digest::{Digest, sm3_hex};
 pub use files::{Files, ROTATE_BYTES};
-pub use line::{Break, Link};
-pub use verify::{Verified, VerifyError, verify};
+pub use line::{Break, Link, NoLink};
+pub use verify::{Lost, Verified, VerifyError, holds, verify};
 
 /// What tells one log from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

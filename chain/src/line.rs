@@ -4,6 +4,9 @@
 //! member `hash` is put last and is the digest of all bytes before it. New lines are canonical
 //! JSON; what is checked are the bytes, so lines of any order of members hold.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde_json::{Map, Value};
 
 use crate::Digest;
@@ -14,7 +17,8 @@ const BEGIN: &str = "00000000000000000000000000000000000000000000000000000000000
 const TAIL: &str = ",\"hash\":\"";
 const HASH_CHARS: usize = 64;
 
-/// Where an event stands in a chain.
+/// Where an event stands in a chain. Written `SEQ:HASH`; of the last event it is the chain's head,
+/// which says how many events there must be and, through the hash, every byte of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// Its number, from 1.
@@ -30,6 +34,32 @@ impl Link {
             seq: 0,
             hash: BEGIN.to_owned(),
         }
+    }
+}
+
+/// A text that names no place in a chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("“{0}”不是链头。应为“条数:散列”，散列是 64 位十六进制，核对时会打印出来")]
+pub struct NoLink(String);
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+impl FromStr for Link {
+    type Err = NoLink;
+
+    fn from_str(text: &str) -> Result<Self, NoLink> {
+        let parts = text.trim().split_once(':');
+        let link = parts.and_then(|(seq, hash)| {
+            let seq = seq.parse().ok().filter(|seq| *seq > 0)?;
+            let whole = hash.len() == HASH_CHARS && hash.bytes().all(|b| b.is_ascii_hexdigit());
+            let hash = hash.to_ascii_lowercase();
+            whole.then_some(Self { seq, hash })
+        });
+        link.ok_or_else(|| NoLink(text.to_owned()))
     }
 }
 
@@ -142,6 +172,33 @@ mod tests {
             last = follow(digest, &last, line)?;
         }
         Ok(last.seq)
+    }
+
+    #[test]
+    fn a_place_is_written_and_read_and_nothing_else_is_taken_for_one() {
+        let mut last = Link::begin();
+        for line in lines(Digest::Sm3, 3) {
+            last = follow(Digest::Sm3, &last, &line).unwrap();
+        }
+        let told = last.to_string();
+        assert_eq!(told.parse(), Ok(last));
+        assert_eq!(
+            told.to_uppercase().parse::<Link>().unwrap().to_string(),
+            told
+        );
+        let none = format!("0{}", &told[1..]);
+        for bad in [
+            "",
+            "3",
+            "3:",
+            &told[2..],
+            &told[..60],
+            "-3:00",
+            &none,
+            &format!("{told}0"),
+        ] {
+            assert!(bad.parse::<Link>().is_err(), "{bad}");
+        }
     }
 
     #[test]

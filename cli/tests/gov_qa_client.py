@@ -2,7 +2,7 @@
 
 import sys
 
-from openai import OpenAI
+from openai import BadRequestError, OpenAI
 
 gateway, key = sys.argv[1:3]
 client = OpenAI(base_url=f"{gateway}/v1", api_key=key)
@@ -44,5 +44,53 @@ nothing = client.chat.completions.create(
 )
 assert nothing.choices[0].message.model_extra["zhisuan"]["outcome"] == "no_evidence"
 assert not nothing.choices[0].message.annotations
+
+def told(system, question, **more):
+    """The text, the annotations and the record of an answer under a message of the system."""
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
+    answer = client.chat.completions.create(model="gov-qa", messages=messages, **more)
+    if not more.get("stream"):
+        message = answer.choices[0].message
+        return message.content, message.annotations, message.model_extra["zhisuan"]
+    text, record = "", None
+    for chunk in answer:
+        for choice in chunk.choices:
+            text += choice.delta.content or ""
+            record = (choice.delta.model_extra or {}).get("zhisuan") or record
+    return text, None, record
+
+
+# The day and the place stand in lines of the system's message, whole and streamed.
+for stream in (False, True):
+    share = "算力券的抵扣比例是多少？"
+    text, _, record = told("你是政务助手\nas_of: 2024-03-01", share, stream=stream)
+    assert "百分之三十" in text and record["as_of"] == "2024-03-01", text
+    assert record["citations"][0]["document"] == "compute-voucher-2023", record
+    text, _, record = told("你是政务助手", share, stream=stream)
+    assert record["as_of"] != "2024-03-01", record
+    assert all(one["document"] == "compute-voucher" for one in record["citations"]), record
+    dogs = "一户可以养几只狗？"
+    text, _, record = told("place: 青岚市\nas_of: 2026-01-15", dogs, stream=stream)
+    assert "两只" in text and record["citations"][0]["place"] == "青岚市", text
+    text, _, record = told("place：云麓市", dogs, stream=stream)
+    assert all(one["place"] == "云麓市" for one in record["citations"]), record
+# What the user writes there is only words, and a day that is none is refused.
+text, _, record = told("你是政务助手", "as_of: 2024-03-01\n算力券的抵扣比例是多少？")
+assert record["as_of"] != "2024-03-01", record
+try:
+    told("as_of: 去年", "算力券的抵扣比例是多少？")
+    raise AssertionError("a day that is none was taken")
+except BadRequestError as error:
+    assert "as_of" in str(error) or "日期" in str(error), error
+
+# Of a contradiction both sides are sentences with citations and annotations.
+text, annotations, record = told("as_of: 2026-01-15", "电动自行车充电服务费每度最高多少钱")
+assert record["outcome"] == "conflict", record
+documents = {one["document"] for one in record["citations"]}
+assert documents == {"evbike-charging-price", "evbike-charging-safety"}, documents
+assert len({one.url_citation.url for one in annotations}) >= 2, annotations
+for side in record["conflicts"][0]["sides"]:
+    assert side["value"] in text, text
+    assert any(one["quote"] == side["citation"]["quote"] for one in record["citations"]), side
 
 print("all checks passed")

@@ -239,9 +239,12 @@ fn book(operations: &Operations, metrics: &Metrics) -> Result<Book, Error> {
         })
     };
     let audit = |options: &AuditOptions| {
-        Audit::open(options, metrics.clone()).map_err(|source| Error::File {
-            path: options.folder.clone(),
-            source,
+        Audit::open(options, metrics.clone()).map_err(|source| {
+            let path = options.folder.clone();
+            match source.kind() {
+                std::io::ErrorKind::ResourceBusy => Error::AuditBusy { path },
+                _ => Error::File { path, source },
+            }
         })
     };
     Ok(Book {

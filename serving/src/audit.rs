@@ -1,6 +1,6 @@
 //! The audit: one event per request, chained by hash, written by a thread of its own.
 
-pub use zhisuan_chain::{Verified, VerifyError};
+pub use zhisuan_chain::{Link, Verified, VerifyError};
 
 use crate::metrics::Metrics;
 use crate::trail::Record;
@@ -68,9 +68,10 @@ impl AuditOptions {
     }
 }
 
-/// Checks the audit in a folder, or one file of it, from outside of any gateway.
-pub fn verify_audit(path: &Path) -> Result<Verified, VerifyError> {
-    zhisuan_chain::verify(path, KIND)
+/// Checks the audit in a folder, or one file of it, from outside of any gateway; with a head that
+/// was kept elsewhere, also that nothing up to it is gone.
+pub fn verify_audit(path: &Path, kept: Option<&Link>) -> Result<Verified, VerifyError> {
+    zhisuan_chain::verify(path, KIND, kept)
 }
 
 /// Takes events; cheap to clone.

@@ -42,7 +42,7 @@ mod trail;
 mod usage;
 
 pub use app::{Handle, start};
-pub use audit::{AuditOptions, Verified, VerifyError, verify_audit};
+pub use audit::{AuditOptions, Link, Verified, VerifyError, verify_audit};
 pub use guard::{Decision, Decisions, GuardOptions, GuardPolicy};
 pub use label::LabelOptions;
 pub use limits::Rates;

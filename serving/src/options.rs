@@ -176,6 +176,13 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// Another gateway writes this audit; two would tear its chain apart.
+    #[error("another program writes the audit in {}; stop it, or give this one another folder \
+             (audit.folder, or another data folder)", path.display())]
+    AuditBusy {
+        /// The audit's folder.
+        path: PathBuf,
+    },
     /// The client for other servers could not be made.
     #[error("cannot make an HTTPS client for other servers: {0}; check the system's certificates")]
     Client(#[from] reqwest::Error),
@@ -204,7 +211,7 @@ impl Error {
             Self::Terms { .. } => "ZS-GATEWAY-TERMS",
             Self::Client(_) => "ZS-GATEWAY-CLIENT",
             Self::Random => "ZS-GATEWAY-RANDOM",
-            Self::File { .. } => "ZS-GATEWAY-FILE",
+            Self::File { .. } | Self::AuditBusy { .. } => "ZS-GATEWAY-FILE",
             Self::Metrics(_) => "ZS-GATEWAY-METRICS",
         }
     }

@@ -60,7 +60,7 @@ pub(crate) enum KbVerb {
     Hotline(KbTextArg),
     #[cfg(feature = "server")]
     #[command(about = tr("核对问答日志链,不需要服务", "check the chain of answers; needs no server"))]
-    Verify(KbPathArg),
+    Verify(KbVerifyArgs),
     #[command(about = tr("按编号重算一份回答,比较是否相同", "make an answer again and compare"))]
     Replay(KbIdArg),
 }
@@ -283,9 +283,13 @@ pub(crate) struct KbIdArg {
 
 #[cfg(feature = "server")]
 #[derive(Args)]
-pub(crate) struct KbPathArg {
+pub(crate) struct KbVerifyArgs {
     #[arg(value_name = "PATH", help = tr("问答日志的目录(数据文件夹/knowledge/answers)或其中一个文件", "the folder of the log (DATA/knowledge/answers) or one file of it"))]
     pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) head: super::HeadArg,
+    #[arg(long, conflicts_with = "head", help = tr("缺失的记录找不回来时,按现状继续;知识库的经过里记下这件事", "go on with the log as it is where what is missing cannot be had back; the library's history keeps that"))]
+    pub(crate) accept_loss: bool,
 }
 
 #[cfg(feature = "server")]
@@ -315,6 +319,8 @@ pub(crate) struct EvalQaArgs {
     pub(crate) file: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "file", help = tr("另写出证据门槛看到的数值,供 examples/evaluation/fit.py 拟合", "also write what the evidence gate sees, for examples/evaluation/fit.py"))]
     pub(crate) samples: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["questions", "knowledge", "writer", "samples"], help = tr("改为评测这个数据文件夹里在用的知识库:更正过的问题,和 --file 的题", "measures the base in use in this data folder instead: its corrected questions, and those of --file"))]
+    pub(crate) data: Option<PathBuf>,
     #[arg(long, value_name = "MODEL", help = tr("向量模型:内置目录里的名称(如 multilingual-e5-small,没有就下载),或者文件;不写就只用词", "model for vectors: a name of the built-in catalogue such as multilingual-e5-small (fetched when absent) or a file; words alone without it"))]
     pub(crate) embedder: Option<String>,
     #[arg(long, value_name = "DATE", default_value = "2026-11-22", help = tr("没写日期的题按哪一天", "the day of questions that name none"))]

@@ -117,4 +117,13 @@ pub(crate) enum AuditVerb {
 pub(crate) struct AuditPathArgs {
     #[arg(value_name = "PATH", help = tr("audit-*.jsonl,或网关的审计目录", "an audit-*.jsonl, or the gateway's audit folder"))]
     pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) head: HeadArg,
+}
+
+/// The head of a chain, kept elsewhere.
+#[derive(Args)]
+pub(crate) struct HeadArg {
+    #[arg(long, value_name = "COUNT:HASH", help = tr("另行保存的链头:到这一条为止不得缺失或改写", "head that was kept elsewhere: nothing up to it may be missing or rewritten"))]
+    pub(crate) head: Option<zhisuan_serving::Link>,
 }

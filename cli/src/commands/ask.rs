@@ -73,7 +73,14 @@ pub(crate) fn text_of(answer: &Value) -> String {
         }
     }
     let mut sources: Vec<&Value> = Vec::new();
+    let several = distinct_texts(answer) > 1;
+    let mut above = "";
     for sentence in each(&answer["sentences"]) {
+        let title = text(&sentence["citations"][0]["title"]);
+        if several && title != above {
+            above = title;
+            let _ = writeln!(body, "《{title}》");
+        }
         body.push_str(text(&sentence["text"]).trim());
         for citation in each(&sentence["citations"]) {
             let same = |seen: &Value| {
@@ -108,6 +115,13 @@ pub(crate) fn text_of(answer: &Value) -> String {
         let _ = writeln!(body, "{}", text(&answer["label"]));
     }
     body
+}
+
+/// How many texts an answer quotes.
+fn distinct_texts(answer: &Value) -> usize {
+    let cited = each(&answer["sentences"]).flat_map(|said| each(&said["citations"]));
+    let names = cited.map(|cited| text(&cited["title"]));
+    names.collect::<std::collections::BTreeSet<_>>().len()
 }
 
 /// Title, issuer, number, state, date, heading and place in the text.

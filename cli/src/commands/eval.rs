@@ -19,6 +19,7 @@ use zhisuan_apps::kb::{Audience, Library};
 use zhisuan_apps::retrieve::Embedder;
 use zhisuan_apps::staff::Person;
 
+mod in_use;
 mod written;
 
 const BASE: &str = "eval";
@@ -36,6 +37,9 @@ pub(super) async fn run(context: &Context, args: EvalArgs) -> Result<Exit> {
     };
     let runtime = Handle::current();
     let work = spawn_blocking(move || {
+        if let Some(data) = &args.data {
+            return in_use::measure(out, &args, data, embedder.as_ref());
+        }
         let bases = bases(out, &args, embedder.as_ref())?;
         match &writer {
             Some(writer) => written::measure(out, &args, &bases, writer, &runtime),
@@ -54,10 +58,10 @@ fn bases(
 ) -> Result<Vec<(&'static str, Base)>> {
     let folder = tempfile::tempdir()?;
     let sample = sample(folder.path(), &args.knowledge)?;
-    let mut bases = vec![("sample", built(&sample, embedder)?)];
+    let mut bases = vec![("sample", built(&sample, BASE, embedder)?)];
     if args.seeds.is_dir() {
         let seeds = seeds(folder.path(), &args.seeds)?;
-        bases.push(("seeds", built(&seeds, embedder)?));
+        bases.push(("seeds", built(&seeds, BASE, embedder)?));
     } else {
         out.note(&say!(
             "没有 {},跳过规划文件的题",
@@ -138,7 +142,11 @@ impl Run<'_> {
             }
         };
         for (name, base) in self.bases {
-            let own = of_base(&cases, name);
+            // A base in use is asked all of a file's questions, whatever they call it.
+            let own = match args.data {
+                Some(_) => cases.clone(),
+                None => of_base(&cases, name),
+            };
             run_cases(base, &own, split, args.as_of, &mut report, &mut seen);
         }
         let blind = split == Split::Blind;
@@ -197,8 +205,8 @@ fn library(data: &Path, name: &str, person: &Person, now: i64) -> Result<Library
     Ok(library)
 }
 
-fn built(library: &Library, embedder: Option<&Arc<dyn Embedder>>) -> Result<Base> {
-    let published = library.published(BASE).unwrap_or_default();
+fn built(library: &Library, base: &str, embedder: Option<&Arc<dyn Embedder>>) -> Result<Base> {
+    let published = library.published(base).unwrap_or_default();
     Base::build(published, embedder.cloned()).map_err(|error| failed(&error))
 }
 

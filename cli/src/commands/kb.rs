@@ -51,7 +51,7 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
         KbVerb::Theme(args) => words::theme(context, &gateway, args).await?,
         KbVerb::Hotline(args) => hotline(context, &gateway, args).await?,
         #[cfg(feature = "server")]
-        KbVerb::Verify(args) => super::audit::answers(context, &args.path)?,
+        KbVerb::Verify(args) => super::audit::answers(context, args)?,
         KbVerb::Replay(args) => {
             let path = format!("/api/qa/answers/{}/replay", plain(&args.id)?);
             let replayed = gateway.get_json(&path, &[]).await?;

@@ -4,7 +4,7 @@ use super::door::SchedulerDoor;
 use super::not_started;
 use crate::client::Client;
 use crate::error::{Failure, Result};
-use crate::words::tr;
+use crate::words::{say, tr};
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use zhisuan_apps::audit::Chain;
-use zhisuan_apps::kb::{Audience, Library};
+use zhisuan_apps::kb::{Audience, Library, LibraryError};
 use zhisuan_apps::pages::{Bases, Desk, Site};
 use zhisuan_apps::service::{Helper, ModelServer, Qa};
 use zhisuan_apps::staff::Person;
@@ -220,9 +220,10 @@ async fn keep(library: Library, qa: Qa, bases: Bases, folder: Option<PathBuf>, k
 
 fn library(data: &Path) -> Result<(Library, Qa)> {
     std::fs::create_dir_all(data)?;
-    let chain = Chain::open(&data.join("answers"))?;
+    let log = data.join("answers");
+    let chain = Chain::open(&log).map_err(|error| broken(&error))?;
     let library = Library::open_with(&data.join("library.sqlite"), Some(chain))
-        .map_err(|error| broken(&error))?;
+        .map_err(|error| refused(&error, &log))?;
     if library.bases().iter().all(|base| base.name != BASE) {
         let now_ms = Timestamp::now().as_millisecond();
         library
@@ -257,6 +258,19 @@ fn import(library: &Library, folder: &Path) -> Result<()> {
         tracing::warn!(file = %left_out.file, reason = %left_out.reason, "left out");
     }
     Ok(())
+}
+
+/// A log of answers that lacks what it had is a matter of its own: it says how to go on.
+fn refused(error: &LibraryError, log: &Path) -> Failure {
+    let LibraryError::Log(_) = error else {
+        return broken(error);
+    };
+    not_started(tr("知识库", "the knowledge base"), error.code(), error).hint(say!(
+        "从备份恢复 {} 后再启动;确实找不回来,用 zhisuan kb verify {} --accept-loss 按现状继续,这件事会记进经过",
+        "bring {} back from a backup and start again; if it cannot be had back, zhisuan kb verify {} --accept-loss goes on without, and the history keeps that",
+        log.display(),
+        log.display()
+    ))
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Failure {

@@ -5,7 +5,7 @@
 //! time share one `fsync`.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use zhisuan_chain::{Digest, Files, Kind, ROTATE_BYTES};
 
-pub use zhisuan_chain::{Link, Verified, VerifyError};
+pub use zhisuan_chain::{Link, Lost, NoLink, Verified, VerifyError};
 
 const KIND: Kind = Kind {
     name: "answers",
@@ -26,9 +26,10 @@ const WAITING: usize = 4096;
 /// Events that are written together.
 const TOGETHER: usize = 256;
 
-/// Checks the log in a folder, or one file of it, without any running program.
-pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
-    zhisuan_chain::verify(path, KIND)
+/// Checks the log in a folder, or one file of it, without any running program; with a head that
+/// was kept elsewhere, also that nothing up to it is gone.
+pub fn verify(path: &Path, kept: Option<&Link>) -> Result<Verified, VerifyError> {
+    zhisuan_chain::verify(path, KIND, kept)
 }
 
 /// Why an event was not written.
@@ -51,6 +52,7 @@ pub enum ChainError {
 pub struct Chain(Arc<Writer>);
 
 struct Writer {
+    folder: PathBuf,
     sender: Option<SyncSender<Waiting>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -77,9 +79,15 @@ impl Chain {
             .name("zhisuan-answers".to_owned())
             .spawn(move || write(&receiver, files))?;
         Ok(Self(Arc::new(Writer {
+            folder: folder.to_owned(),
             sender: Some(sender),
             thread: Some(thread),
         })))
+    }
+
+    /// Whether the log still has an event that it had. Waits for the disk.
+    pub fn holds(&self, kept: &Link) -> Result<(), VerifyError> {
+        zhisuan_chain::holds(&self.0.folder, KIND, kept)
     }
 
     /// Writes an event and waits until it is on the disk. `seq`, `prev` and `hash` are the chain's.

@@ -4,7 +4,7 @@ use crate::records::{folder, lines};
 use crate::world::{World, chat, eventually, request_id, streamed, world_of};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use zhisuan_serving::{AuditOptions, Operations, VerifyError, verify_audit};
+use zhisuan_serving::{AuditOptions, Operations, Options, VerifyError, start, verify_audit};
 
 async fn audited(folder: &Path, rotate_bytes: u64) -> World {
     let operations = Operations {
@@ -78,26 +78,53 @@ async fn the_chain_goes_on_over_rotation_restart_and_a_torn_line() {
     let world = audited(&folder, 1_500).await;
     assert_eq!(world.chat(&chat("hello")).await.status(), 200);
     world.gateway.shutdown(Duration::from_secs(5)).await;
-    let verified = verify_audit(&folder).unwrap();
+    let verified = verify_audit(&folder, None).unwrap();
     assert_eq!((verified.events, verified.first), (9, 1));
     assert!(files(&folder).len() > 2, "rotated");
     let first = &files(&folder)[0];
     let text = std::fs::read_to_string(first).unwrap();
     std::fs::write(first, text.replacen("hospital", "school", 1)).unwrap();
-    let error = verify_audit(&folder).unwrap_err();
+    let error = verify_audit(&folder, None).unwrap_err();
     assert!(
         matches!(error, VerifyError::Broken { line: 1, .. }),
         "{error}"
     );
     let all: Vec<&str> = text.lines().collect();
     std::fs::write(first, format!("{}\n", all[1..].join("\n"))).unwrap();
-    let later = verify_audit(&folder);
+    let later = verify_audit(&folder, None);
     assert!(
         later.is_ok_and(|later| later.first == 2),
         "what was taken from the front shows"
     );
     assert!(matches!(
-        verify_audit(&folder.join("none")),
+        verify_audit(&folder.join("none"), None),
         Err(VerifyError::Read { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_second_gateway_on_the_same_audit_is_told_what_to_do() {
+    let folder = folder("audit-second");
+    let world = audited(&folder, 1_000_000).await;
+    let second = start(Options {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        scheduler_url: world.scheduler_url.clone(),
+        key: "zs-gateway".to_owned(),
+        max_inflight: 1,
+        extra: None,
+        operations: Operations {
+            audit: Some(AuditOptions::in_folder(folder.clone())),
+            ..Operations::default()
+        },
+    })
+    .await;
+    let refused = second.err().expect("two writers tear a chain apart");
+    assert_eq!(refused.code(), "ZS-GATEWAY-FILE");
+    let told = refused.to_string();
+    for words in [&*folder.to_string_lossy(), "stop it", "another folder"] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert_eq!(world.chat(&chat("hello")).await.status(), 200);
+    world.gateway.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(verify_audit(&folder, None).unwrap().events, 1);
 }

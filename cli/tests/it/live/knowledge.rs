@@ -215,3 +215,121 @@ fn a_model_that_obeys_an_attacker_is_not_believed() {
     client(&server, "gov_qa_writer.py", &["scripted", &port]);
     assert_eq!(server.stop(), Some(0));
 }
+
+/// Runs `zhisuan` without any server and gives its JSON, or what it said.
+fn alone(arguments: &[&str]) -> Result<Value, String> {
+    let done = crate::run::User::new().run(arguments);
+    match done.exit {
+        0 => Ok(serde_json::from_str(&done.stdout).expect("JSON")),
+        _ => Err(done.whole()),
+    }
+}
+
+#[test]
+fn a_log_of_answers_that_was_cut_is_told_offline_and_not_written_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (data, home) = (folder.path().join("data"), folder.path());
+    let server = Server::start(&data, home);
+    let operator = server.operator();
+    for question in ["办理居住证需要什么材料", "居住证补办多少钱"] {
+        let answer = operator.run(&["ask", question]);
+        assert_eq!(answer.exit, 0, "{}", answer.whole());
+    }
+    assert_eq!(server.stop(), Some(0));
+    let log = data.join("knowledge/answers");
+    let shown = log.to_str().expect("UTF-8");
+    let whole = alone(&["kb", "verify", shown, "--json"]).expect("it holds");
+    assert_eq!(whole["checked_to"], whole["last"], "{whole}");
+    let head = format!(
+        "{}:{}",
+        whole["last"],
+        whole["head"].as_str().expect("a hash")
+    );
+
+    let path = log.join("answers-000000000001.jsonl");
+    let text = std::fs::read_to_string(&path).expect("the log");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    std::fs::write(&path, lines[..lines.len() - 2].concat()).expect("write");
+    let from = format!("从第 {} 条起缺失", lines.len() - 1);
+    for arguments in [
+        vec!["kb", "verify", shown],
+        vec!["kb", "verify", path.to_str().expect("UTF-8")],
+        vec!["kb", "verify", shown, "--head", &head],
+    ] {
+        let told = alone(&arguments).expect_err("it was cut");
+        assert!(
+            told.contains(&from) && told.contains("ZS-AUDIT-LOST"),
+            "{told}"
+        );
+    }
+    let data_dir = data.to_str().expect("UTF-8");
+    let up = ["up", "--no-deploy", "--data-dir", data_dir];
+    let devices = ["--simulate-devices", "nvidia-h100:2:81920"];
+    let ports = ["--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0"];
+    let up = [&up[..], &devices, &ports].concat();
+    let refused = alone(&up).expect_err("it goes on where something is missing");
+    assert!(
+        refused.contains(&from) && refused.contains("--accept-loss"),
+        "{refused}"
+    );
+
+    // Brought back it goes on; what cannot be brought back is gone on without, and that is kept.
+    std::fs::write(&path, &text).expect("write");
+    alone(&["kb", "verify", shown, "--head", &head, "--json"]).expect("it holds again");
+    std::fs::write(&path, lines[..lines.len() - 1].concat()).expect("write");
+    let accepted = crate::run::User::new().run(&["kb", "verify", shown, "--accept-loss"]);
+    assert_eq!(accepted.exit, 0, "{}", accepted.whole());
+    let server = Server::start(&data, home);
+    let history = server.operator().run(&["kb", "history"]);
+    assert!(
+        history.stdout.contains("log_lost") || history.stdout.contains("日志"),
+        "{}",
+        history.whole()
+    );
+    assert_eq!(server.stop(), Some(0));
+    alone(&["kb", "verify", shown, "--json"]).expect("it holds as it is");
+}
+
+#[test]
+fn a_base_in_use_is_measured_on_what_its_people_corrected() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (data, home) = (folder.path().join("data"), folder.path());
+    let server = Server::start(&data, home);
+    let operator = server.operator();
+    for (asked, question, expected) in [
+        ("火星移民签证怎么办理", "居住证补办多少钱", "每证10元"),
+        ("月球签证怎么办理", "居住证补办多少钱", "每证99元"),
+    ] {
+        let ask = operator.run(&["ask", asked]);
+        assert_eq!(ask.exit, 0, "{}", ask.whole());
+        let work = operator.run(&["kb", "items", "--json"]);
+        let work: Value = serde_json::from_str(&work.stdout).expect("JSON");
+        let id = work["items"][0]["id"].to_string();
+        let close = ["kb", "items", "--close", &id, "--outcome", "已更正"];
+        let more = ["--question", question, "--expected", expected];
+        let closed = operator.run(&[&close[..], &more[..]].concat());
+        assert_eq!(closed.exit, 0, "{}", closed.whole());
+    }
+    assert_eq!(server.stop(), Some(0));
+    let data = data.to_str().expect("UTF-8");
+    let told = crate::run::User::new().run(&["eval", "qa", "--data", data]);
+    assert_eq!(told.exit, 1, "a correction is lost: {}", told.whole());
+    assert!(
+        told.stdout.contains("更正过的问题 2 题,仍然答得出 1 题"),
+        "{}",
+        told.whole()
+    );
+    assert!(told.stdout.contains("应当有“每证99元”"), "{}", told.whole());
+    let json = crate::run::User::new().run(&["eval", "qa", "--data", data, "--json"]);
+    let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(
+        (&json["total"]["questions"], &json["total"]["held"]),
+        (&2.into(), &1.into())
+    );
+    let none = crate::run::User::new().run(&["eval", "qa", "--data", "/nowhere"]);
+    assert!(
+        none.exit == 2 && none.stderr.contains("library.sqlite"),
+        "{}",
+        none.whole()
+    );
+}

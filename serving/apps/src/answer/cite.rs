@@ -117,7 +117,7 @@ pub(crate) fn verified(version: &Version, day: Date, chosen: &[&SentenceView]) -
 }
 
 /// A sentence as its citation has it.
-fn said(citation: Citation) -> Sentence {
+pub(super) fn said(citation: Citation) -> Sentence {
     Sentence {
         text: citation.quote.clone(),
         section: citation.path.last().cloned().unwrap_or_default(),

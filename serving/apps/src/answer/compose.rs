@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use super::cite;
 use super::evidence::Gap;
 use super::question::Route;
 use super::record::{
@@ -121,12 +122,13 @@ impl Said {
         Self::plain(Outcome::NoEvidence, "other_place", &message)
     }
 
-    /// It can mean several matters.
+    /// It can mean several matters; the choices are whole questions.
     pub(crate) fn unclear(choices: Vec<String>) -> Self {
-        let message = "没有看出问的是哪一件事。请写明事项名称，例如“居住证要带什么材料”。";
+        let example = choices.first().map_or("居住证要带什么材料", String::as_str);
+        let message = format!("没有看出问的是哪一件事。请写明事项名称，例如“{example}”。");
         Self {
             choices,
-            ..Self::plain(Outcome::Clarify, "ambiguous", message)
+            ..Self::plain(Outcome::Clarify, "ambiguous", &message)
         }
     }
 
@@ -150,7 +152,7 @@ impl Said {
             "截至{}，现行文件的说法不一致，两种都列在下面，请向发布机构核实：",
             chinese_day(day)
         );
-        let (sentences, told) = by_force(sentences);
+        let (sentences, told) = by_force(both_sides(sentences, &conflicts));
         Self {
             sentences,
             conflicts,
@@ -253,6 +255,18 @@ impl Said {
             hashes,
         }
     }
+}
+
+/// The sentences with those of every side of the contradictions: who reads only sentences and their
+/// citations must not take one side for the answer.
+fn both_sides(mut sentences: Vec<Sentence>, conflicts: &[Conflict]) -> Vec<Sentence> {
+    for side in conflicts.iter().flat_map(|one| &one.sides) {
+        let is_cited = |said: &Sentence| said.citations.contains(&side.citation);
+        if !sentences.iter().any(is_cited) {
+            sentences.push(cite::said(side.citation.clone()));
+        }
+    }
+    sentences
 }
 
 /// The sentences of texts that hold, and a notice for each text that does not and was left out. A

@@ -10,6 +10,7 @@ use super::record::{Answer, Asked, Hashes};
 const RULES: &[&str] = &[
     include_str!("ask.rs"),
     include_str!("base.rs"),
+    include_str!("choices.rs"),
     include_str!("cite.rs"),
     include_str!("compose.rs"),
     include_str!("evidence/gate.rs"),

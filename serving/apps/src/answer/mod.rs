@@ -3,6 +3,7 @@
 mod ask;
 mod base;
 mod cache;
+mod choices;
 mod cite;
 mod compose;
 mod evidence;

@@ -2,6 +2,7 @@
 
 use super::ask::check;
 use super::base::Base;
+use super::choices::Asking;
 use super::compose::{Said, WHICH_PLACE, reason, version_of};
 use super::evidence::Gap;
 use super::find::{Limits, share_of_title};
@@ -10,6 +11,9 @@ use super::head;
 use super::question::{self, Named, Question, Route};
 use super::record::{Asked, Citation, Outcome, Sentence};
 use crate::retrieve::{fold, mended};
+
+/// What one question, or a part of one, comes to.
+type Evidence = Result<Found, (Gap, Vec<Citation>)>;
 
 /// Passages among which a document that a question names by its title is looked for.
 const NAMED: usize = 40;
@@ -127,55 +131,66 @@ impl Base {
         {
             return said;
         }
+        let ask = Asking {
+            asked,
+            question,
+            limits: &limits,
+        };
         let whole = self.evidence(question, &limits);
-        if let Ok(found) = &whole
-            && found.whole
-        {
-            return finished(whole, &limits);
-        }
         let parts = question::clauses(&question.folded);
-        if parts.len() < 2 {
-            return match whole {
-                Err((Gap::NoMatter, _)) => Said::unclear(self.examples(&limits)),
-                other => finished(other, &limits),
-            };
-        }
+        // One sentence that has every word asked about may still tell only one of two things.
         let parts: Vec<Question> = parts
             .iter()
             .map(|part| self.read(part, asked, false))
             .collect();
-        self.answered_in_parts(&parts, whole, &limits)
+        let parts = filled_in(parts);
+        if let Ok(found) = &whole
+            && found.whole
+            && !ask_different_things(&parts)
+        {
+            return self.finished(whole, &ask);
+        }
+        if parts.len() < 2 {
+            return match whole {
+                Err((Gap::NoMatter, _)) => Said::unclear(self.choices(&ask)),
+                other => self.finished(other, &ask),
+            };
+        }
+        self.answered_in_parts(&ask, &parts, whole)
     }
 
     /// A question of several parts, each answered alone or with the matter of the first.
-    fn answered_in_parts(
-        &self,
-        parts: &[Question],
-        whole: Result<Found, (Gap, Vec<Citation>)>,
-        limits: &Limits,
-    ) -> Said {
-        let asking = parts
-            .iter()
-            .filter(|part| !part.aspects.is_empty() || is_yes_no(&part.folded));
-        let asking: Vec<&Question> = asking.filter(|part| !part.matters.is_empty()).collect();
+    fn answered_in_parts(&self, ask: &Asking<'_>, parts: &[Question], whole: Evidence) -> Said {
+        let limits = ask.limits;
+        let asks = |part: &&Question| !part.aspects.is_empty() || is_yes_no(&part.folded);
+        let mut asking: Vec<&Question> = parts.iter().filter(asks).collect();
+        // What is asked may be of the matter that an earlier part names, even one that asks nothing.
+        let named = parts.iter().position(|part| !part.matters.is_empty());
+        let Some(named) = named.and_then(|at| parts.get(at..)) else {
+            return self.finished(whole, ask);
+        };
+        asking.retain(|part| named.iter().any(|later| later == *part));
         // The other clauses of a question that asks once are its story: it is judged as a whole.
-        if asking.len() < 2 {
-            return finished(whole, limits);
+        let Some(head) = named.first().filter(|_| asking.len() > 1) else {
+            return self.finished(whole, ask);
+        };
+        if whole.is_ok() && !asking.contains(&head) {
+            return self.finished(whole, ask);
         }
-        let answers: Vec<_> = asking
-            .iter()
-            .map(|part| {
-                let alone = self.evidence(part, limits);
-                let first = asking.first().filter(|first| first.folded != part.folded);
-                match (alone, first) {
-                    (Err(_), Some(first)) => self.evidence(&joined(first, part), limits),
-                    (alone, _) => alone,
+        let mut answers: Vec<Evidence> = Vec::new();
+        for part in &asking {
+            let answer = match self.evidence(part, limits) {
+                Err(_) if *part != head => {
+                    let first = answers.first().and_then(|first| first.as_ref().ok());
+                    self.with_matter_of(head, first, part, ask)
                 }
-            })
-            .collect();
+                alone => alone,
+            };
+            answers.push(answer);
+        }
         let passed = answers.iter().filter(|answer| answer.is_ok()).count();
         if passed == 0 {
-            return finished(whole, limits);
+            return self.finished(whole, ask);
         }
         let missing: Vec<&str> = asking
             .iter()
@@ -184,9 +199,56 @@ impl Base {
             .map(|(part, _)| part.folded.as_str())
             .collect();
         let found = merged(answers.into_iter().filter_map(Result::ok));
-        let mut said = finished(Ok(found), limits);
+        let mut said = self.finished(Ok(found), ask);
         said.lacks(&missing);
         said
+    }
+
+    /// The evidence for a later part of a question with the matter of the first, read as one
+    /// clause that asks what the later part asks. Words of the first that no table has may belong
+    /// to what only it asks: without them, the text that answered the first may answer.
+    fn with_matter_of(
+        &self,
+        first: &Question,
+        answered: Option<&Found>,
+        part: &Question,
+        ask: &Asking<'_>,
+    ) -> Evidence {
+        let joined = |matter: &str| Question {
+            aspects: part.aspects.clone(),
+            measure: part.measure,
+            ..self.read(&format!("{matter}{}", part.folded), ask.asked, false)
+        };
+        let whole = self.evidence(&joined(&first.folded), ask.limits);
+        let (Err(_), Some(answered)) = (&whole, answered) else {
+            return whole;
+        };
+        let words = first.matters.iter().filter(|matter| matter.word);
+        let words: String = words
+            .filter_map(|matter| Some(matter.ways.first()?.as_str()))
+            .collect();
+        match self.evidence(&joined(&words), ask.limits) {
+            Ok(found) if of_one_text(&found, answered) => Ok(found),
+            _ => whole,
+        }
+    }
+
+    /// What the evidence comes to.
+    fn finished(&self, found: Evidence, ask: &Asking<'_>) -> Said {
+        let day = ask.limits.day;
+        match found {
+            Ok(found) if !found.conflicts.is_empty() => {
+                Said::contradicted(found.sentences, found.conflicts, day)
+            }
+            Ok(found) => Said::answered(found.sentences, day),
+            Err((gap, nearest)) => match gap {
+                Gap::Ambiguous => Said::unclear(self.choices_of(&nearest, ask)),
+                Gap::Places => {
+                    Said::which_place(nearest.into_iter().filter_map(|text| text.place).collect())
+                }
+                _ => Said::nothing(reason(gap), nearest),
+            },
+        }
     }
 
     /// What the head of a document says of it, when the question names the document.
@@ -209,14 +271,38 @@ impl Base {
         };
         Some(Said::answered(vec![sentence], limits.day))
     }
+}
 
-    /// Questions that the texts themselves offer, for a question that names nothing.
-    fn examples(&self, limits: &Limits) -> Vec<String> {
-        let heads = self.published.versions.iter();
-        let holding = heads.filter(|version| version.state_on(limits.day).holds());
-        let offered = holding.filter_map(|version| version.head.sample_question.clone());
-        offered.take(4).collect()
+/// Whether two parts are answered by the same text.
+fn of_one_text(one: &Found, other: &Found) -> bool {
+    let cited = |found: &Found| {
+        let first = found.sentences.first()?;
+        let citation = first.citations.first()?;
+        Some((citation.document.clone(), citation.version))
+    };
+    cited(one).is_some() && cited(one) == cited(other)
+}
+
+/// The parts of a question where one such as `身份证呢` asks of another matter what the part before
+/// it asks.
+fn filled_in(mut parts: Vec<Question>) -> Vec<Question> {
+    for at in 1..parts.len() {
+        if let Some([before, part]) = parts.get_mut(at - 1..=at)
+            && part.folded.ends_with('呢')
+            && part.aspects.is_empty()
+        {
+            part.aspects.clone_from(&before.aspects);
+            part.measure = before.measure;
+        }
     }
+    parts
+}
+
+/// Whether two parts of a question ask for different kinds of answer, such as when and where.
+fn ask_different_things(parts: &[Question]) -> bool {
+    let mut asked = parts.iter().filter_map(|part| part.aspects.first());
+    let first = asked.next();
+    asked.any(|other| Some(other) != first)
 }
 
 /// Whether a folded clause asks for yes or no.
@@ -235,14 +321,6 @@ fn is_yes_no(folded: &str) -> bool {
     marks.iter().any(|mark| folded.contains(mark)) || folded.ends_with(['不', '没'])
 }
 
-/// A later part of a question with the matter of the first.
-fn joined(first: &Question, part: &Question) -> Question {
-    let mut joined = part.clone();
-    joined.matters.extend(first.matters.iter().cloned());
-    joined.terms.extend(first.terms.iter().cloned());
-    joined
-}
-
 fn merged(answers: impl Iterator<Item = Found>) -> Found {
     let mut all = Found {
         sentences: Vec::new(),
@@ -258,24 +336,4 @@ fn merged(answers: impl Iterator<Item = Found>) -> Found {
         all.conflicts.extend(answer.conflicts);
     }
     all
-}
-
-/// What the evidence comes to.
-fn finished(found: Result<Found, (Gap, Vec<Citation>)>, limits: &Limits) -> Said {
-    match found {
-        Ok(found) if !found.conflicts.is_empty() => {
-            Said::contradicted(found.sentences, found.conflicts, limits.day)
-        }
-        Ok(found) => Said::answered(found.sentences, limits.day),
-        Err((gap, nearest)) => {
-            let title = |text: Citation| text.title;
-            match gap {
-                Gap::Ambiguous => Said::unclear(nearest.into_iter().map(title).collect()),
-                Gap::Places => {
-                    Said::which_place(nearest.into_iter().filter_map(|text| text.place).collect())
-                }
-                _ => Said::nothing(reason(gap), nearest),
-            }
-        }
-    }
 }

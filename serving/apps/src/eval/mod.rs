@@ -4,6 +4,7 @@
 
 mod case;
 mod corpus;
+mod corrected;
 mod report;
 mod sample;
 mod score;
@@ -18,6 +19,7 @@ use crate::answer::{Answer, Asked, Base};
 
 pub use case::{BadCase, Case, Fact, Split, read};
 pub use corpus::{GeneratedFile, generated, published};
+pub use corrected::{Corrected, corrected};
 pub use report::{Report, Row};
 pub use sample::{Sample, samples};
 pub use score::{EVIDENCE_AT, Score, score};

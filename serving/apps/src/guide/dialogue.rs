@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::item::{Feature, Item};
+use crate::retrieve::fold;
 
 /// So many items are shown by title: one more choice ends the search.
-const SHOWN: usize = 5;
+const SHOWN: usize = 6;
 
 /// The answers so far: a value, or none where the asker does not know.
 pub type Path = Vec<(Feature, Option<String>)>;
@@ -16,7 +17,8 @@ pub type Path = Vec<(Feature, Option<String>)>;
 pub enum Step {
     /// A question.
     Ask(Choice),
-    /// Few enough items, or items that no question tells apart.
+    /// Few enough items, or items that no question tells apart; those that say all that was
+    /// answered before those that say nothing of some of it.
     Pick {
         /// They, by title.
         items: Vec<Item>,
@@ -48,16 +50,17 @@ pub struct Choice {
 pub struct Offer {
     /// The value.
     pub value: String,
-    /// Items that name it.
+    /// Items that are left after it: those that name it, and those that say nothing of the matter.
     pub items: usize,
 }
 
 /// The next step after a path of answers.
 pub fn next(items: &[Item], path: &Path) -> Step {
-    let left: Vec<&Item> = items
+    let mut left: Vec<&Item> = items
         .iter()
         .filter(|item| path.iter().all(|answer| fits(item, answer)))
         .collect();
+    left.sort_by_key(|item| !names(item, path));
     match left.as_slice() {
         [] => return Step::Nothing,
         [only] => {
@@ -85,27 +88,28 @@ pub fn next(items: &[Item], path: &Path) -> Step {
 /// Whether an item may be meant: an item that says nothing of a feature always may.
 fn fits(item: &Item, (feature, value): &(Feature, Option<String>)) -> bool {
     match (item.values.get(feature), value) {
-        (Some(own), Some(value)) => own.contains(value),
+        (Some(own), Some(value)) => own.iter().any(|own| fold(own) == fold(value)),
         _ => true,
     }
 }
 
+/// Whether an item says all that was answered, rather than nothing of some of it.
+pub fn names(item: &Item, path: &Path) -> bool {
+    let known = path.iter().filter(|(_, value)| value.is_some());
+    known
+        .into_iter()
+        .all(|(feature, _)| item.values.contains_key(feature))
+}
+
 fn options(left: &[&Item], feature: Feature) -> Vec<Offer> {
     let mut found: Vec<Offer> = Vec::new();
-    for value in left
-        .iter()
-        .filter_map(|item| item.values.get(&feature))
-        .flatten()
-    {
+    let values = left.iter().filter_map(|item| item.values.get(&feature));
+    for value in values.flatten() {
         if found.iter().all(|known| known.value != *value) {
-            let has = |item: &&&Item| {
-                item.values
-                    .get(&feature)
-                    .is_some_and(|own| own.contains(value))
-            };
+            let answer = (feature, Some(value.clone()));
             found.push(Offer {
                 value: value.clone(),
-                items: left.iter().filter(has).count(),
+                items: left.iter().filter(|item| fits(item, &answer)).count(),
             });
         }
     }
@@ -117,10 +121,8 @@ fn options(left: &[&Item], feature: Feature) -> Vec<Offer> {
 /// likely, and an item of several values, or of none, to be looked for under the widest of them.
 fn expected(left: &[&Item], feature: Feature) -> usize {
     let options = options(left, feature);
-    let silent = |item: &&&Item| !item.values.contains_key(&feature);
-    let silent = left.iter().filter(silent).count();
     let named = |value: &String| options.iter().find(|offer| offer.value == *value);
-    let of = |value: &String| silent + named(value).map_or(0, |offer| offer.items);
+    let of = |value: &String| named(value).map_or(0, |offer| offer.items);
     let each = left.iter().map(|item| match item.values.get(&feature) {
         Some(own) => own.iter().map(of).max().unwrap_or(left.len()),
         None => left.len(),

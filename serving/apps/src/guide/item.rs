@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::kb::{Published, SectionKind, Version};
+use crate::kb::{Published, SectionKind, Version, is_plan};
+use crate::retrieve::fold;
 
 /// What items differ by, in the order in which ties are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -110,27 +111,51 @@ pub fn items(published: &Published, day: Date) -> Vec<Item> {
         .map(|version| item(version))
         .collect();
     found.sort_by(|a, b| (&a.title, &a.document).cmp(&(&b.title, &b.document)));
+    for feature in [Feature::Theme, Feature::Place] {
+        written_alike(&mut found, feature);
+    }
     found
 }
 
-fn is_item(version: &Version) -> bool {
+/// Gives a value that texts write in either script one form: the one that most of them write, the
+/// simplified one where as many write either, so that nobody must choose between 云麓市 and 雲麓市.
+fn written_alike(items: &mut [Item], feature: Feature) {
+    let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    let values = items.iter().filter_map(|item| item.values.get(&feature));
+    for value in values.flatten() {
+        let forms = counts.entry(fold(value)).or_default();
+        *forms.entry(value.clone()).or_default() += 1;
+    }
+    let values = items.iter_mut().filter_map(|i| i.values.get_mut(&feature));
+    for value in values.flatten() {
+        let forms = counts.get(&fold(value)).into_iter().flatten();
+        if let Some((form, _)) = forms.max_by_key(|(form, count)| (**count, fold(form) == **form)) {
+            value.clone_from(form);
+        }
+    }
+}
+
+/// Whether a text describes something that people can have done. What a government plans to do has
+/// conditions and steps too, but nobody can apply for it.
+pub fn is_item(version: &Version) -> bool {
     use SectionKind::{Conditions, Materials, Process};
     let of_service = |kind| matches!(kind, Conditions | Materials | Process);
-    version
-        .passages
-        .iter()
-        .any(|passage| of_service(passage.kind))
+    version.head.period.is_none()
+        && !is_plan(&version.head.title)
+        && version
+            .passages
+            .iter()
+            .any(|passage| of_service(passage.kind))
 }
 
 fn item(version: &Version) -> Item {
     let head = &version.head;
     let mut values: BTreeMap<Feature, Vec<String>> = BTreeMap::new();
-    // Folding is the base's business; the lists are written in simplified characters, and a text in
-    // traditional ones is told apart by its theme and place alone.
-    let title = head.title.as_str();
-    let conditions = text_of(version, SectionKind::Conditions);
+    // The lists are written in simplified characters.
+    let title = fold(&head.title);
+    let conditions = fold(&text_of(version, SectionKind::Conditions));
     for feature in [Feature::Situation, Feature::Matter, Feature::Who] {
-        let in_title = matching(feature, title);
+        let in_title = matching(feature, &title);
         let told = match (feature, in_title.is_empty()) {
             (Feature::Who, _) => both(in_title, matching(feature, &conditions)),
             (_, false) => in_title,

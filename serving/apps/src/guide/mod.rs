@@ -5,8 +5,8 @@ mod dialogue;
 mod item;
 mod sheet;
 
-pub use dialogue::{Choice, Offer, Path, Step, next};
-pub use item::{Feature, Item, items};
+pub use dialogue::{Choice, Offer, Path, Step, names, next};
+pub use item::{Feature, Item, is_item, items};
 pub use sheet::{Line, Section, Sheet, sheet};
 
 pub(crate) use sheet::unmarked;

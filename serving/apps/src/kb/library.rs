@@ -13,6 +13,7 @@ mod desk;
 mod error;
 mod import;
 mod info;
+mod log;
 mod publish;
 mod second;
 mod switches;
@@ -30,11 +31,13 @@ pub use conflicts::OpenConflict;
 pub use error::LibraryError;
 pub use import::{Imported, LeftOut};
 pub use info::{Opened, VersionInfo};
+pub use log::{accept_log, kept_head};
 pub use work::{Correction, Said};
 
 use super::published::Published;
 use super::store::bases::bases;
 use super::store::history::{Entry, chained, history, people, unchained};
+use super::store::log::seen;
 use super::store::{BaseInfo, Store};
 use crate::audit::Chain;
 use crate::staff::Person;
@@ -82,7 +85,7 @@ impl Library {
     }
 
     /// Opens or creates the library in a file; what the staff does goes to the chain. What the
-    /// chain lacks after a crash is brought to it now.
+    /// chain lacks after a crash is brought to it now; a chain that lacks what it had is refused.
     pub fn open_with(path: &Path, chain: Option<Chain>) -> Result<Self, LibraryError> {
         let mut desk = Desk::open(path)?;
         let mut shelf = BTreeMap::new();
@@ -96,6 +99,7 @@ impl Library {
             generation: watch::Sender::new(0),
             chain,
         }));
+        library.must_reach_head()?;
         library.tell_chain(&library.desk().store)?;
         Ok(library)
     }
@@ -173,7 +177,7 @@ impl Library {
             return Ok(());
         };
         for entry in unchained(store.read())? {
-            chain.append_blocking(entry.event())?;
+            seen(store.read(), &chain.append_blocking(entry.event())?)?;
             chained(store.read(), entry.id)?;
         }
         Ok(())

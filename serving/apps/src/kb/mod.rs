@@ -29,7 +29,7 @@ pub use head::{Declared, HandOver, Head, Period, head_end, read_head};
 pub use known::{Known, Stage};
 pub use library::{
     Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, NewBase,
-    OpenConflict, Opened, Said, VersionInfo,
+    OpenConflict, Opened, Said, VersionInfo, accept_log, kept_head,
 };
 pub use mask::{Masked, MaskedKind, mask, mask_published};
 pub use passage::{Passage, SectionKind};
@@ -46,5 +46,6 @@ pub use store::{
 pub use timeline::{Days, Standing, days};
 pub use version::{SourceFile, Version, VersionId};
 
+pub(crate) use conflict::{is_plan, subject};
 pub(crate) use quantity::{Quantity, quantities};
 pub(crate) use script::is_han;

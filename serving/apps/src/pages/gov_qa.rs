@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::Site;
-use super::citizen::answer::{number_of, numbered};
+use super::citizen::answer::{heading, number_of, numbered};
 use super::citizen::export::aigc;
 use super::{href, shell};
 use crate::answer::{Answer, Citation};
@@ -150,13 +150,12 @@ fn pieces(site: &Site, answer: &Answer) -> Vec<Piece> {
     if !head.is_empty() {
         say(head, Vec::new(), &mut at);
     }
-    let mut section = "";
+    let mut before = None;
     for said in &answer.sentences {
-        let mut text = String::new();
-        if said.section != section {
-            section = &said.section;
-            text = format!("{section}\n");
-        }
+        // What was told already must stay as it is when more sentences come.
+        let above = heading(before, said, false);
+        let mut text = above.map_or_else(String::new, |heading| format!("{heading}\n"));
+        before = Some(said);
         text.push_str(said.text.trim());
         let mut annotations = Vec::new();
         for citation in &said.citations {

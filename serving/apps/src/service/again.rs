@@ -33,7 +33,8 @@ impl Qa {
     }
 }
 
-fn holds(base: &Base, kept: &Regression) -> bool {
+/// Whether the answer to a corrected question holds what it must.
+pub(crate) fn holds(base: &Base, kept: &Regression) -> bool {
     let answer = base.answer(&Asked {
         question: kept.question.clone(),
         as_of: kept.as_of,

@@ -32,6 +32,7 @@ pub use follow::Helper;
 pub use replay::Replayed;
 pub use writer::RemoteWriter;
 
+pub(crate) use again::holds;
 pub(crate) use shelf::now_ms;
 
 /// Tells the day; tests tell their own.

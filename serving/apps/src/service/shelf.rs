@@ -30,14 +30,13 @@ impl Keeper for Shelf {
         self.library
             .keep_answer(&self.base, answer, now)
             .map_err(fault)?;
-        let kind = match answer.outcome {
-            Outcome::NoEvidence | Outcome::NotInForce => WorkKind::Unanswered,
-            Outcome::Conflict => WorkKind::Conflict,
-            _ => return Ok(()),
+        let Some((kind, note)) = work(answer) else {
+            return Ok(());
         };
-        let opened =
-            self.library
-                .open_work(&self.base, kind, &answer.question, &answer.id, "", now);
+        let (question, id) = (&answer.question, &answer.id);
+        let opened = self
+            .library
+            .open_work(&self.base, kind, question, id, note, now);
         // The answer is kept and told all the same: work is for the staff.
         if let Err(error) = opened {
             tracing::error!(%error, "no work was opened for an unanswered question");
@@ -61,7 +60,7 @@ impl Keeper for Shelf {
         if opinion.verdict == Verdict::Person {
             let kept = self.kept(&opinion.answer);
             let question = kept.map(|answer| answer.question).unwrap_or_default();
-            let kind = WorkKind::Unanswered;
+            let kind = WorkKind::Person;
             let note = "市民要求人工答复";
             let opened = self.library.open_work(
                 &self.base,
@@ -81,6 +80,26 @@ impl Keeper for Shelf {
         };
         self.library.say(&said, now_ms()).map_err(fault)
     }
+}
+
+/// What the staff has to do about an answer, and why; nothing for most.
+fn work(answer: &Answer) -> Option<(WorkKind, &'static str)> {
+    let note = match (answer.outcome, answer.reason.as_str()) {
+        (Outcome::Conflict, _) => return Some((WorkKind::Conflict, "")),
+        (Outcome::NoEvidence, "not_covered") => "有相近的文件，但没有写明所问的内容",
+        (Outcome::NoEvidence, "other_place") => "问的是别的地区，知识库里没有那里的文件",
+        (Outcome::NoEvidence, "source_changed") => "来源文件与发布时不同，没有摘录，请先核对",
+        (Outcome::NoEvidence, _) => "没有找到相关的文件",
+        (Outcome::NotInForce, "draft") => "只有草案写到，已按草案作答并注明尚未施行",
+        (Outcome::NotInForce, "not_yet") => "只有尚未生效的文件写到，已按它作答并注明",
+        (Outcome::NotInForce, _) => "只有已失效或被替代的文件写到，已按它作答并注明",
+        _ => return None,
+    };
+    let kind = match answer.outcome {
+        Outcome::NotInForce => WorkKind::NotInForce,
+        _ => WorkKind::Unanswered,
+    };
+    Some((kind, note))
 }
 
 #[expect(

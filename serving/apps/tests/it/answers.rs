@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use zhisuan_apps::answer::{Base, Outcome};
+use zhisuan_apps::answer::{Asked, Base, Outcome};
 use zhisuan_apps::kb::State;
 
-use crate::support::{ask, base_of, sample, told};
+use crate::support::{DAY, ask, base_of, sample, told};
 
 const GUIDE: &str = "---\n标题: 风筝放飞许可办事指南\n发布机构: 云麓市体育局\n适用地区: 云麓市\n\
     状态: 现行\n生效日期: 2024-01-01\n---\n# 风筝放飞许可办事指南\n\n## 收费标准\n\n每只风筝收取3元。\n";
@@ -179,4 +179,145 @@ fn a_story_before_the_question_does_not_hide_it() {
     assert_eq!(told(&answer), "每只风筝收取3元。");
     let foreign = ask(&folder.base(), "风筝放飞许可的保险理赔比例是多少？");
     assert_eq!(foreign.outcome, Outcome::NoEvidence);
+}
+
+#[test]
+fn both_sides_of_a_contradiction_are_cited() {
+    let answer = ask(&sample().base(), "电动自行车充电服务费每度最高多少钱");
+    assert_eq!(answer.outcome, Outcome::Conflict, "{answer:#?}");
+    let sides = answer.conflicts.iter().flat_map(|one| &one.sides);
+    let documents: Vec<&str> = sides.clone().map(|s| &*s.citation.document).collect();
+    assert_eq!(
+        documents,
+        ["evbike-charging-price", "evbike-charging-safety"]
+    );
+    for side in sides {
+        let cites =
+            |said: &&zhisuan_apps::answer::Sentence| said.citations.contains(&side.citation);
+        let said = answer
+            .sentences
+            .iter()
+            .find(cites)
+            .expect("each side is a sentence");
+        assert!(said.text.contains(&side.value), "{said:?}");
+    }
+}
+
+#[test]
+fn a_question_without_a_matter_offers_what_it_asks_of_matters_that_tell_it() {
+    let base = sample().base();
+    for (question, asks, tells) in [
+        ("多少钱", "要多少钱", "元"),
+        ("要带什么材料？", "要带什么材料", ""),
+        ("请问多久能办好", "多久能办好", ""),
+    ] {
+        let answer = ask(&base, question);
+        assert_eq!(answer.outcome, Outcome::Clarify, "{question}");
+        assert!((3..=6).contains(&answer.choices.len()), "{answer:?}");
+        assert!(
+            answer.message.contains(&answer.choices[0]),
+            "{}",
+            answer.message
+        );
+        for choice in &answer.choices {
+            assert!(choice.ends_with(asks), "{question}: {choice}");
+            let chosen = ask(&base, choice);
+            assert!(chosen.outcome.is_answer(), "{choice}: {chosen:?}");
+            assert!(
+                told(&chosen).contains(tells)
+                    || told(&chosen).contains("免费")
+                    || told(&chosen).contains("不收"),
+                "{choice}: {}",
+                told(&chosen)
+            );
+        }
+    }
+}
+
+#[test]
+fn choices_keep_what_was_asked_and_each_is_there_once() {
+    let answer = ask(&sample().base(), "补贴多少");
+    assert_eq!(answer.outcome, Outcome::Clarify, "{answer:?}");
+    let mut once = answer.choices.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), answer.choices.len(), "{answer:?}");
+    for choice in &answer.choices {
+        assert!(choice.ends_with("标准是多少"), "{choice}");
+        assert!(
+            !choice.contains("意见稿") && !choice.contains("指南"),
+            "{choice}"
+        );
+    }
+}
+
+#[test]
+fn a_short_second_part_is_of_the_first_ones_matter() {
+    let answer = ask(&sample().base(), "残疾人证多久能办好，在哪办？");
+    let told = told(&answer);
+    assert!(told.contains("十五个工作日"), "{answer:?}");
+    let sections: Vec<&str> = answer.sentences.iter().map(|s| &*s.section).collect();
+    assert!(
+        sections.iter().any(|section| section.contains("地点")),
+        "{sections:?}"
+    );
+    for (question, first, second) in [
+        ("电梯补贴多少钱，去哪里申请？", "15万元", "街道便民服务中心"),
+        (
+            "租房提取公积金每月能提多少？需要什么材料？",
+            "1500元",
+            "承诺书",
+        ),
+        ("失业金怎么领，领多久，多少钱", "十二个月", "不收费"),
+    ] {
+        let answer = ask(&sample().base(), question);
+        assert_eq!(answer.outcome, Outcome::Answered, "{answer:?}");
+        let told = crate::support::told(&answer);
+        assert!(told.contains(first) && told.contains(second), "{told}");
+    }
+    // What no text tells of is not told because another part has an answer.
+    let answer = ask(&sample().base(), "电梯补贴多少钱，飞船补贴去哪里申请？");
+    assert_eq!(answer.outcome, Outcome::Partial, "{answer:?}");
+}
+
+#[test]
+fn opening_hours_are_found_under_a_heading_of_their_own() {
+    let answer = ask(&sample().base(), "图书馆几点开门，周末开吗");
+    assert!(
+        told(&answer).contains("周二至周日9:00至21:00"),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn choices_stay_in_the_place_that_was_given() {
+    let texts = [("one.md", "云麓市", "3元"), ("two.md", "青岚市", "5元")]
+        .map(|(name, place, fee)| (name, kites_of(place, fee)));
+    let files: Vec<(&str, &[u8])> = texts.iter().map(|(n, t)| (*n, t.as_bytes())).collect();
+    let (_dir, folder) = base_of(&files);
+    let base = folder.base();
+    let answer = base.answer(&Asked {
+        question: "多少钱".to_owned(),
+        as_of: DAY,
+        place: Some("青岚市".to_owned()),
+        top_k: 5,
+    });
+    assert_eq!(answer.choices, ["青岚市：风筝放飞许可要多少钱"]);
+    assert_eq!(told(&ask(&base, &answer.choices[0])), "每只风筝收取5元。");
+}
+
+#[test]
+fn a_second_matter_is_asked_what_the_first_one_was() {
+    let answer = ask(&sample().base(), "护照多少钱？身份证呢？");
+    let cited: Vec<&str> = answer
+        .sentences
+        .iter()
+        .flat_map(|said| &said.citations)
+        .map(|cited| &*cited.document)
+        .collect();
+    assert!(
+        cited.contains(&"passport") && cited.contains(&"id-card"),
+        "{answer:?}"
+    );
+    assert!(told(&answer).contains("120元") && told(&answer).contains("40元"));
 }

@@ -122,7 +122,7 @@ async fn citizens_see_whole_pages_on_phone_and_desk() {
         at + "近期一寸白底免冠照片一张".len()
     );
     for (path, name, size, wanted) in [
-        ("/qa", "ask-phone", phone, "大家常问"),
+        ("/qa", "ask-phone", phone, "可以这样问"),
         ("/qa", "ask-desk", desk, "智能引导"),
         (
             "/qa?q=居住证要带什么材料",

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use zhisuan_apps::answer::{Answer, Hashes, Maker, Outcome, SCHEMA};
-use zhisuan_apps::audit::{Chain, verify};
-use zhisuan_apps::kb::{Library, Said};
+use zhisuan_apps::audit::{Chain, Lost, VerifyError, verify};
+use zhisuan_apps::kb::{Library, LibraryError, Said, accept_log, kept_head};
 
 use crate::library::{NOW, add, checker, guide, library, maker};
 use crate::support::DAY;
@@ -43,7 +43,7 @@ async fn events_that_wait_together_are_told_their_own_places() {
     }
     drop(chain);
     let lines = lines(folder.path());
-    assert_eq!(verify(folder.path()).unwrap().events, 40);
+    assert_eq!(verify(folder.path(), None).unwrap().events, 40);
     for (number, link) in told {
         let line = &lines[link.seq as usize - 1];
         assert_eq!(
@@ -105,7 +105,7 @@ fn deeds_reach_the_chain_even_if_it_was_not_there() {
         .map(|line| line["kind"].clone())
         .collect();
     assert_eq!(kinds, ["base", "add", "publish"]);
-    assert_eq!(verify(&log).unwrap().events, 3);
+    assert_eq!(verify(&log, None).unwrap().events, 3);
     // Opened again, nothing is told twice.
     let chain = Chain::open(&log).unwrap();
     drop(Library::open_with(&file, Some(chain)).unwrap());
@@ -152,7 +152,7 @@ fn an_answer_is_kept_and_can_be_forgotten_without_a_break() {
     assert_eq!(library.answer("0123abcd").unwrap().answer, None);
     assert_eq!(library.feedback("city", 5).unwrap()[0].comment, "");
     drop(library);
-    assert!(verify(&log).is_ok());
+    assert!(verify(&log, None).is_ok());
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn answers_past_their_days_are_dropped_and_the_chain_holds() {
     library
         .keep_answer("city", &answer("4567ef01"), NOW)
         .unwrap();
-    let before = verify(&log).unwrap();
+    let before = verify(&log, None).unwrap();
     assert_eq!(
         library.drop_answers("city", NOW - 183 * day, NOW).unwrap(),
         1
@@ -191,7 +191,7 @@ fn answers_past_their_days_are_dropped_and_the_chain_holds() {
         ("drop_answers", &json!(1))
     );
     drop(library);
-    let after = verify(&log).unwrap();
+    let after = verify(&log, None).unwrap();
     assert_eq!(after.events, before.events + 1);
     assert_eq!(lines(&log).last().unwrap()["kind"], "drop_answers");
     // Not even the file's free pages remember.
@@ -203,4 +203,81 @@ fn answers_past_their_days_are_dropped_and_the_chain_holds() {
                 .any(|part| part == "从前的问题".as_bytes())
         );
     }
+}
+
+/// Cuts the newest lines off a log of one file.
+fn cut(log: &Path, lines: usize) {
+    let path = files(log).remove(0);
+    let text = fs::read_to_string(&path).unwrap();
+    let all: Vec<&str> = text.split_inclusive('\n').collect();
+    fs::write(&path, all[..all.len() - lines].concat()).unwrap();
+}
+
+#[test]
+fn a_log_whose_end_was_cut_off_is_missed_and_not_written_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, file) = (folder.path().join("log"), folder.path().join("kb.sqlite"));
+    drop(library(&folder));
+    let open = || Library::open_with(&file, Some(Chain::open(&log).unwrap()));
+    let begun = open().unwrap();
+    for id in ["0123abcd", "4567ef01", "89ab2345"] {
+        begun.keep_answer("city", &answer(id), NOW).unwrap();
+    }
+    let head = begun.log_head().unwrap().unwrap();
+    drop(begun);
+    // Its head is kept apart, found offline, and moves with deeds and answers alike.
+    assert_eq!(kept_head(&file).unwrap(), Some(head.clone()));
+    assert_eq!(verify(&log, Some(&head)).unwrap().head, head);
+    drop(open().unwrap());
+    let whole = fs::read(files(&log).remove(0)).unwrap();
+
+    cut(&log, 2);
+    let lost = Lost::CutOff {
+        last: head.seq - 2,
+        head: head.seq,
+    };
+    let refused = open().err().unwrap();
+    assert_eq!(refused.code(), "ZS-AUDIT-LOST");
+    assert!(
+        matches!(refused, LibraryError::Log(VerifyError::Lost { lost: found, .. }) if found == lost)
+    );
+    let offline = verify(&log, Some(&head)).unwrap_err().to_string();
+    assert!(
+        offline.contains(&format!("从第 {} 条起缺失", head.seq - 1)),
+        "{offline}"
+    );
+    // The refused start wrote nothing; the missing lines brought back make it whole.
+    fs::write(files(&log).remove(0), &whole).unwrap();
+    drop(open().unwrap());
+
+    // What cannot be had back is answered for by somebody, in the history and in the log itself.
+    cut(&log, 1);
+    assert!(open().is_err());
+    assert!(accept_log(&file, &log, &checker(), NOW).unwrap().is_some());
+    let again = open().unwrap();
+    assert_eq!(
+        again.history("city", None, 1).unwrap()[0].action,
+        "log_lost"
+    );
+    drop(again);
+    let last = lines(&log).pop().unwrap();
+    assert_eq!(
+        (&last["kind"], &last["seq"]),
+        (&json!("log_lost"), &json!(head.seq))
+    );
+    assert_eq!(last["detail"]["reached"], head.to_string());
+    let now = kept_head(&file).unwrap().unwrap();
+    verify(&log, Some(&now)).unwrap();
+    assert!(verify(&log, Some(&head)).is_err());
+    assert_eq!(accept_log(&file, &log, &checker(), NOW).unwrap(), None);
+
+    // A log that is gone as a whole is missed too.
+    fs::remove_file(files(&log).remove(0)).unwrap();
+    assert!(
+        open()
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("从第 1 条起缺失")
+    );
 }

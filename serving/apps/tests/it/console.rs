@@ -202,6 +202,55 @@ async fn an_unanswered_question_becomes_work_that_a_clerk_closes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn work_says_whether_nothing_answered_or_only_a_draft_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, site) = governed(folder.path());
+    let ask = async |question: &str| {
+        let body = json!({"question": question, "as_of": "2026-01-15"});
+        let body = Some(body.to_string().into_bytes());
+        call(&site, "", "/api/qa/ask", body).await.1
+    };
+    let draft = ask("夜间停车证每个月多少钱").await;
+    assert_eq!(
+        (&draft["outcome"], &draft["reason"]),
+        (&json!("not_in_force"), &json!("draft")),
+        "{draft}"
+    );
+    let nothing = ask("火星上有没有政务大厅").await;
+    assert_eq!(nothing["outcome"], "no_evidence", "{nothing}");
+    let person = json!({"id": draft["id"], "verdict": "person"})
+        .to_string()
+        .into_bytes();
+    let (status, said) = call(&site, "", "/api/qa/feedback", Some(person)).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{said}");
+    let (_, work) = call(&site, "key-of-anna", "/api/kb/work", None).await;
+    let told: Vec<(&str, &str)> = work["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| {
+            (
+                item["kind"].as_str().unwrap(),
+                item["note"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("person", "市民要求人工答复"),
+            ("unanswered", "有相近的文件，但没有写明所问的内容"),
+            ("not_in_force", "只有草案写到，已按草案作答并注明尚未施行"),
+        ]
+    );
+    let cookie = enter(&site, "key-of-anna").await.1;
+    let (_, _, page) = look(&site, &cookie, "/kb/work").await;
+    for label in ["没有现行依据", "未能回答", "要求人工"] {
+        assert!(page.contains(label), "{label}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_theme_that_is_closed_is_seen_and_synonyms_wait_for_a_second_clerk() {
     let folder = tempfile::tempdir().unwrap();
     let (_, site) = governed(folder.path());

@@ -71,6 +71,6 @@ fn nothing_that_was_promised_is_lost_when_the_program_is_killed() {
             assert!(library.raw(&version.id).is_ok(), "{line}");
         }
         drop(library);
-        assert!(verify(&folder.path().join("log")).is_ok());
+        assert!(verify(&folder.path().join("log"), None).is_ok());
     }
 }

@@ -5,6 +5,9 @@ use zhisuan_apps::hotline::{Class, classify, propose, route};
 
 const LABELLED: &str = include_str!("../../../../examples/evaluation/hotline.jsonl");
 
+/// Written by another person; nothing is learned or chosen by it.
+const FRESH: &str = include_str!("../../../../examples/evaluation/hotline-fresh.jsonl");
+
 #[derive(Deserialize)]
 struct Ticket {
     text: String,
@@ -14,9 +17,9 @@ struct Ticket {
 }
 
 /// Shares of a part: right classes, routed at all, right of the routed.
-fn measured(split: &str) -> (usize, f64, f64, f64) {
+fn measured(tickets: &str, split: &str) -> (usize, f64, f64, f64) {
     let (mut all, mut class, mut routed, mut right) = (0, 0, 0, 0);
-    for line in LABELLED.lines() {
+    for line in tickets.lines() {
         let ticket: Ticket = serde_json::from_str(line).unwrap();
         if ticket.split != split {
             continue;
@@ -38,8 +41,13 @@ fn measured(split: &str) -> (usize, f64, f64, f64) {
 
 #[test]
 fn tickets_of_the_labelled_set_keep_their_class_and_find_their_body() {
-    for (split, class_bar, right_bar) in [("tune", 0.95, 0.95), ("blind", 0.75, 0.65)] {
-        let (all, class, routed, right) = measured(split);
+    // The bars only notice that something broke; what was measured stands in docs/knowledge.md.
+    for (tickets, split, class_bar, right_bar) in [
+        (LABELLED, "tune", 0.95, 0.95),
+        (LABELLED, "blind", 0.75, 0.65),
+        (FRESH, "fresh", 0.5, 0.5),
+    ] {
+        let (all, class, routed, right) = measured(tickets, split);
         eprintln!(
             "{split}: {all} tickets, class {class:.3}, routed {routed:.3}, of these right {right:.3}"
         );

@@ -269,3 +269,20 @@ async fn a_model_writes_for_a_few_at_once_and_the_others_get_the_extract() {
         (Outcome::Answered, Maker::Extract)
     );
 }
+
+#[tokio::test]
+async fn two_texts_in_one_answer_stand_under_their_titles() {
+    let site = crate::pages::site(&sample());
+    let asked = format!("/qa?q={}", encoded("护照多少钱？身份证呢？"));
+    let (status, _, page) = look(&site, &asked).await;
+    assert_eq!(status, StatusCode::OK);
+    for heading in [
+        "<h3>《普通护照申领办事指南》收费标准</h3>",
+        "<h3>《居民身份证补领、换领办事指南》收费标准</h3>",
+    ] {
+        assert!(page.contains(heading), "{page}");
+    }
+    // One text alone is not named above its sentences.
+    let (_, _, page) = look(&site, &format!("/qa?q={}", encoded("护照多少钱"))).await;
+    assert!(page.contains("<h3>收费标准</h3>"), "{page}");
+}

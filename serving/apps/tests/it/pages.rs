@@ -56,7 +56,9 @@ async fn post(body: &str) -> (StatusCode, Value) {
 async fn the_first_page_has_one_field_and_examples_and_no_script() {
     let (status, head, text) = get(sample(), "/qa").await;
     assert_eq!(status, StatusCode::OK);
-    assert!(text.contains("<form") && text.contains("name=\"q\"") && text.contains("大家常问"));
+    assert!(text.contains("<form") && text.contains("name=\"q\"") && text.contains("可以这样问"));
+    // What only a draft answers is not offered.
+    assert!(text.contains("居住证要带什么材料") && !text.contains("夜间停车证"));
     assert!(!text.contains("<script") && !text.contains("http://") && !text.contains("https://"));
     let policy = head[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));

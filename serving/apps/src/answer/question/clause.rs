@@ -2,7 +2,7 @@
 
 /// Longest question that is divided, in characters; longer ones are stories.
 const DIVIDED: usize = 60;
-/// Fewest characters of a part.
+/// Fewest characters of a part that does not ask.
 const PART: usize = 4;
 
 /// Words of a clause that asks.
@@ -44,7 +44,7 @@ pub(crate) fn clauses(folded: &str) -> Vec<String> {
         .map(|part| part.trim().to_owned())
         .filter(|part| !part.is_empty())
         .collect();
-    let short = |part: &String| part.chars().count() < PART;
+    let short = |part: &String| part.chars().count() < PART && !asks(part);
     if parts.len() < 2 || parts.iter().any(short) {
         return whole();
     }
@@ -67,6 +67,7 @@ mod tests {
     #[test]
     fn two_things_asked_at_once() {
         assert_eq!(clauses("补报名是哪几天?校服费多少?").len(), 2);
+        assert_eq!(clauses("残疾证多久能办好,在哪办").len(), 2);
         assert_eq!(clauses("你好,居住证多少钱").len(), 1);
         assert_eq!(clauses(&"长".repeat(99)).len(), 1);
     }

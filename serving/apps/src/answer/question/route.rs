@@ -34,7 +34,7 @@ const ATTACK: &str = "忽略以上 忽略上面 忽略之前 忽略前面 忽略
 const ORDER: &str = "忽略以上 忽略上面 忽略之前 忽略前面 忽略所有 忽略你 无视以上 无视之前 无视上面 忘记之前 忘掉之前 忘记以上 \
      系统提示词 systemprompt ignoreprevious ignoreall ignoretheabove 你现在是 请扮演 开发者模式 jailbreak im_start im_end";
 /// Words of the asker's own file.
-const OWN: &str = "我名下有 我的工单 我的档案 我的编号 我的密码 我的账户还 我的账户余 我的进度 工单号是 受理号是 编号是 查询我 查我 \
+const OWN: &str = "我名下有 我的工单 我的档案 我的编号 我的密码 我的账户还 我的账户余 我的公积金还有 我的医保卡还有 我卡里 我账户里 我还有多少 我的进度 工单号是 受理号是 编号是 查询我 查我 \
      帮我查 替我查 帮我看看我 帮我瞅 给我查 我的申请批 我的申请过 我的申请到 我的申请办";
 /// Words of a pending case, which with a word of the asker ask for the asker's own file.
 const PENDING: &str = "进度 办到哪 到哪一步 批下来没 批下来了 批了没 批没批 审核通过了 通过了没 通过了吗 审批结果 审核结果 结果出来 \
@@ -123,6 +123,7 @@ mod tests {
             ("转人工", Route::Person),
             ("我的居住证办到哪一步了", Route::OwnCase),
             ("帮我查一下我的公积金余额", Route::OwnCase),
+            ("我的公积金还有多少", Route::OwnCase),
             ("您好!", Route::Greeting),
             ("明天天气怎么样", Route::Chatter),
         ] {

@@ -1,6 +1,6 @@
 //! Pure: what a text is about, by its title.
 
-use crate::kb::script::bare;
+use crate::kb::script::{bare, simplified};
 
 /// Endings of titles that say what kind of text it is.
 const ENDS: [&str; 22] = [
@@ -30,10 +30,31 @@ const ENDS: [&str; 22] = [
 
 /// What a title is about, without the issuer before it and the kind of text behind it.
 pub fn matter(title: &str) -> String {
-    let told = bare(title);
-    let told = told
+    shortened(&bare(title)).to_owned()
+}
+
+/// Whether a title is that of a plan: what a government means to do, which nobody can apply for.
+pub(crate) fn is_plan(title: &str) -> bool {
+    const PLANS: [&str; 6] = ["规划", "纲要", "计划", "方案", "工作要点", "行动"];
+    let named = subject(title);
+    PLANS.iter().any(|plan| named.ends_with(plan))
+}
+
+/// The same for people to read, in simplified characters: 居住证申领 of
+/// 《居住证申领办事指南（试行）》.
+pub(crate) fn subject(title: &str) -> String {
+    let title = simplified(title);
+    let named = title.split(['（', '(']).next().unwrap_or(&title);
+    let marks = ['《', '》', '“', '”', '「', '」', ' '];
+    let short = shortened(named.trim_matches(marks)).trim_matches(marks);
+    let short = if short.is_empty() { &title } else { short };
+    short.to_owned()
+}
+
+fn shortened(title: &str) -> &str {
+    let told = title
         .rsplit_once("关于印发")
-        .map_or(told.as_str(), |(_, rest)| rest);
+        .map_or(title, |(_, rest)| rest);
     let mut told = told.rsplit_once("关于").map_or(told, |(_, rest)| rest);
     while let Some(shorter) = ENDS.iter().find_map(|end| told.strip_suffix(end)) {
         if shorter.is_empty() {
@@ -41,7 +62,7 @@ pub fn matter(title: &str) -> String {
         }
         told = shorter;
     }
-    told.to_owned()
+    told
 }
 
 /// Whether a sentence names the matter of its title: a word of two characters that is in both.

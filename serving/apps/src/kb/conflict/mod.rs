@@ -6,5 +6,6 @@ mod search;
 mod statement;
 
 pub use matter::matter;
+pub(crate) use matter::{is_plan, subject};
 pub use search::{Claim, Contradiction, contradictions};
 pub use statement::Statement;

@@ -7,6 +7,7 @@ use super::{Library, LibraryError};
 use crate::answer::Answer;
 use crate::audit::Link;
 use crate::kb::store::answers::{answer, drop_answers, erase_answer, keep_answer, salt};
+use crate::kb::store::log::seen;
 use crate::kb::store::{Deed, KeptAnswer};
 use crate::staff::Person;
 
@@ -30,14 +31,11 @@ impl Library {
             hash: String::new(),
         });
         self.desk().store.change(|transaction| {
-            Ok::<_, LibraryError>(keep_answer(
-                transaction,
-                base,
-                answer,
-                &salt,
-                &place,
-                now_ms,
-            )?)
+            keep_answer(transaction, base, answer, &salt, &place, now_ms)?;
+            if let Some(link) = &link {
+                seen(transaction, link)?;
+            }
+            Ok::<_, LibraryError>(())
         })?;
         Ok(link)
     }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::audit::ChainError;
+use crate::audit::{ChainError, VerifyError};
 use crate::kb::quality::RepairFault;
 use crate::kb::store::StoreError;
 
@@ -108,6 +108,9 @@ pub enum LibraryError {
     /// The audit failed; what was done is kept and brought to it later.
     #[error("{0}")]
     Audit(#[from] ChainError),
+    /// The log of answers is not what it was; nothing is written on it.
+    #[error("{0}")]
+    Log(#[from] VerifyError),
     /// The system gave no randomness.
     #[error("系统随机数不可用：{0}，请检查系统后重试")]
     Random(String),
@@ -131,6 +134,7 @@ impl LibraryError {
             Self::Repair(_) => "ZS-KB-REPAIR",
             Self::Store(error) => error.code(),
             Self::Audit(_) => "ZS-KB-LOG",
+            Self::Log(error) => error.code(),
             Self::Random(_) => "ZS-KB-RANDOM",
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod bases;
 pub(crate) mod history;
 mod layout;
+pub(crate) mod log;
 pub(crate) mod rows;
 mod schema;
 pub(crate) mod versions;

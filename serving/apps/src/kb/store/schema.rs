@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 const CREATE: &str = "
 CREATE TABLE base (
@@ -134,6 +134,14 @@ const STEPS: [&str; VERSION as usize] = [
     CREATE,
     "ALTER TABLE base ADD COLUMN home TEXT",
     "CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    // How far the log of answers was seen to reach, as far as the answers tell.
+    "CREATE TABLE log_head (
+        one  INTEGER PRIMARY KEY CHECK (one = 1),
+        seq  INTEGER NOT NULL,
+        hash TEXT NOT NULL
+     ) STRICT;
+     INSERT INTO log_head (one, seq, hash) SELECT 1, link_seq, link_hash FROM answer
+        WHERE link_seq > 0 ORDER BY link_seq DESC LIMIT 1;",
 ];
 
 /// Brings a database to the current schema, or refuses one from a newer program.

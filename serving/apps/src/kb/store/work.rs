@@ -12,6 +12,10 @@ use super::{StoreError, damaged, optional};
 pub enum WorkKind {
     /// A question that no text answered.
     Unanswered,
+    /// A question that was answered, but only by texts that are not law on the day.
+    NotInForce,
+    /// Somebody wants to be answered by a person.
+    Person,
     /// An answer that was rated low.
     LowRating,
     /// A question that two texts in force answer differently.
@@ -25,6 +29,8 @@ impl WorkKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Unanswered => "unanswered",
+            Self::NotInForce => "not_in_force",
+            Self::Person => "person",
             Self::LowRating => "low_rating",
             Self::Conflict => "conflict",
             Self::Correction => "correction",
@@ -34,6 +40,8 @@ impl WorkKind {
     fn parse(name: &str) -> Option<Self> {
         let all = [
             Self::Unanswered,
+            Self::NotInForce,
+            Self::Person,
             Self::LowRating,
             Self::Conflict,
             Self::Correction,
@@ -45,6 +53,8 @@ impl WorkKind {
     pub fn label(self) -> &'static str {
         match self {
             Self::Unanswered => "未能回答",
+            Self::NotInForce => "没有现行依据",
+            Self::Person => "要求人工",
             Self::LowRating => "评价较低",
             Self::Conflict => "依据冲突",
             Self::Correction => "答案更正",

@@ -49,7 +49,7 @@ pub(crate) fn part(answer: &Answer, site: &Site) -> Markup {
             @for notice in &answer.notices {
                 (parts::alert(Tone::Warn, notice_title(&notice.code), notice.message.as_str()))
             }
-            @for conflict in &answer.conflicts { (conflict_part(conflict, answer)) }
+            @for conflict in &answer.conflicts { (conflict_part(conflict, answer, site)) }
             (sentence_part(&said, answer))
             @if !answer.sentences.is_empty() {
                 p.made-end { (shell::mark(&answer.made_by)) "。" (answer.label) }
@@ -141,18 +141,45 @@ fn same_text(a: &Citation, b: &Citation) -> bool {
     a.document == b.document && a.version == b.version
 }
 
+/// What stands above a sentence: its section where that changes, with the text's title where the
+/// text changes, so that nobody reads one text's fee as the other's. `several` texts are named from
+/// the first one on.
+pub(crate) fn heading(before: Option<&Sentence>, said: &Sentence, several: bool) -> Option<String> {
+    let text = |said: &Sentence| {
+        said.citations
+            .first()
+            .map(|c| (c.document.clone(), c.version))
+    };
+    let other_text = before.map_or(several, |before| text(before) != text(said));
+    let title = said.citations.first().filter(|_| other_text);
+    let heading = match title {
+        Some(cited) if cited.title == said.section => format!("《{}》", cited.title),
+        Some(cited) => format!("《{}》{}", cited.title, said.section),
+        None if before.is_some_and(|before| before.section == said.section) => return None,
+        None => said.section.clone(),
+    };
+    (!heading.is_empty()).then_some(heading)
+}
+
 fn sentence_part(said: &[&Sentence], answer: &Answer) -> Markup {
     let sources = numbered(said.iter().copied());
-    let groups = said.chunk_by(|a, b| a.section == b.section);
+    let several = sources.len() > 1;
+    let groups: Vec<&[&Sentence]> = said
+        .chunk_by(|a, b| heading(Some(a), b, several).is_none() && a.section == b.section)
+        .collect();
+    let before = |at: usize| {
+        let earlier = at.checked_sub(1).and_then(|at| groups.get(at))?;
+        earlier.last().copied()
+    };
     html! {
-        @for group in groups {
-            @if let Some(first) = group.first().filter(|first| !first.section.is_empty()) {
-                h3 { (first.section) }
+        @for (at, group) in groups.iter().enumerate() {
+            @if let Some(heading) = group.first().and_then(|first| heading(before(at), first, several)) {
+                h3 { (heading) }
             }
             @if is_steps(group) {
-                ol.said.steps { @for said in group { (sentence(said, &sources, answer)) } }
+                ol.said.steps { @for said in *group { (sentence(said, &sources, answer)) } }
             } @else {
-                ul.said { @for said in group { (sentence(said, &sources, answer)) } }
+                ul.said { @for said in *group { (sentence(said, &sources, answer)) } }
             }
         }
     }
@@ -186,15 +213,21 @@ fn sentence(said: &Sentence, sources: &[&Citation], answer: &Answer) -> Markup {
 }
 
 fn source_part(said: &[&Sentence], answer: &Answer, site: &Site) -> Markup {
-    // On paper no link can be followed, so it stands there in full.
-    let base = site.public_url.get().map_or("", String::as_str);
     html! {
         ol.sources {
             @for citation in numbered(said.iter().copied()) {
-                li { (source(citation, answer))
-                    p.print-only { (base) (href::cited(citation, answer.as_of)) } }
+                li { (printed(citation, answer, site)) }
             }
         }
+    }
+}
+
+/// A source that was used. On paper no link can be followed, so its address stands there in full.
+fn printed(citation: &Citation, answer: &Answer, site: &Site) -> Markup {
+    let base = site.public_url.get().map_or("", String::as_str);
+    html! {
+        (source(citation, answer))
+        p.print-only { (base) (href::cited(citation, answer.as_of)) }
     }
 }
 
@@ -218,13 +251,13 @@ fn source(citation: &Citation, answer: &Answer) -> Markup {
     }
 }
 
-fn conflict_part(conflict: &Conflict, answer: &Answer) -> Markup {
+fn conflict_part(conflict: &Conflict, answer: &Answer, site: &Site) -> Markup {
     let sides = conflict.sides.iter().map(|side| {
         let cited = &side.citation;
         (
             side.value.as_str(),
             cited.quote.as_str(),
-            source(cited, answer),
+            printed(cited, answer, site),
         )
     });
     shell::sides(&conflict.about, sides)
@@ -236,6 +269,9 @@ fn choices(answer: &Answer) -> Markup {
             @for choice in &answer.choices {
                 li { a.pick href=(href::ask_as(choice, answer.as_of, None)) { (choice) } }
             }
+        }
+        @if answer.reason == "ambiguous" {
+            p.muted { "都不是？" a href="/qa/find" { "用智能引导一步步找" } "，或者写明事项再问。" }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use jiff::civil::Date;
 use zhisuan_web::parts::{self, Tone};
 use zhisuan_web::{Markup, Page, html};
 
@@ -25,7 +26,7 @@ pub(crate) async fn page(
         let published = site.qa.published();
         return shell::page("办事有问题，直接问", "/qa")
             .lead("用平常说话的方式提问。每句回答都附原文出处，点编号可看原文。")
-            .body(html! { (shell::reading(&site)) (field(&site, &asked)) (guided()) (examples(&published)) });
+            .body(html! { (shell::reading(&site)) (field(&site, &asked)) (guided()) (examples(&published, site.qa.today())) });
     }
     match site.qa.ask(&asked).await {
         Ok(answer) => shell::page("回答", "/qa").body(html! {
@@ -119,11 +120,16 @@ fn guided() -> Markup {
     }
 }
 
-fn examples(published: &Published) -> Markup {
+/// Questions that texts in force offer: what a draft answers is not what people should be led to.
+fn examples(published: &Published, today: Date) -> Markup {
     // One theme may be written in both scripts; it is shown as first written.
     let mut themes: BTreeMap<String, (&str, Vec<&str>)> = BTreeMap::new();
-    for head in published.versions.iter().map(|version| &version.head) {
-        if let (Some(theme), Some(sample)) = (&head.theme, &head.sample_question) {
+    let versions = published.versions.iter();
+    let holding = versions.filter(|version| version.state_on(today).holds());
+    for head in holding.map(|version| &version.head) {
+        if let (Some(theme), Some(sample)) = (&head.theme, &head.sample_question)
+            && !published.is_closed(theme)
+        {
             let shown = themes.entry(fold(theme)).or_insert((theme, Vec::new()));
             if !shown.1.contains(&sample.as_str()) {
                 shown.1.push(sample);
@@ -133,7 +139,7 @@ fn examples(published: &Published) -> Markup {
     html! {
         @if !themes.is_empty() {
             section aria-label="示例问题" {
-                h2 { "大家常问" }
+                h2 { "可以这样问" }
                 div.themes {
                     @for (theme, samples) in themes.values() {
                         div.card.theme {

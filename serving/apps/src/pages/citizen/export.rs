@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sm3::{Digest as _, Sm3};
 
-use super::answer::{apart, number_of, numbered, unknown};
+use super::answer::{apart, heading, number_of, numbered, unknown};
 use crate::answer::{Answer, Citation, Notice};
 use crate::pages::{Site, href, shell};
 
@@ -18,7 +18,8 @@ pub(crate) async fn text(State(site): State<Site>, Path(id): Path<String>) -> Re
     match site.qa.kept(&id).await {
         Some(answer) => file(&answer, "txt", "text/plain; charset=utf-8", {
             let since = site.since(&answer);
-            plain(&answer, &since)
+            let base = site.public_url.get().map_or("", String::as_str);
+            plain(&answer, &since, base)
         }),
         None => unknown().into_response(),
     }
@@ -93,8 +94,9 @@ pub(crate) fn told_since(site: &Site, answer: &Answer) -> Value {
     value
 }
 
-/// The answer as people pass it on; the label is its first line and its last.
-pub(crate) fn plain(answer: &Answer, since: &[Notice]) -> String {
+/// The answer as people pass it on; the label is its first line and its last. Sources stand with
+/// their whole addresses below `base`: the file is read away from the pages.
+fn plain(answer: &Answer, since: &[Notice], base: &str) -> String {
     let said = apart(answer);
     let sources = numbered(said.iter().copied());
     let mark = shell::mark(&answer.made_by);
@@ -115,15 +117,15 @@ pub(crate) fn plain(answer: &Answer, since: &[Notice]) -> String {
         for side in &conflict.sides {
             let quote = side.citation.quote.trim();
             let _ = writeln!(text, "  {}：{quote}", side.value);
-            let _ = writeln!(text, "    {}", source(&side.citation, answer));
+            let _ = writeln!(text, "    {}", source(&side.citation, answer, base));
         }
     }
-    let mut section = "";
+    let mut before = None;
     for said in said {
-        if said.section != section {
-            section = &said.section;
-            let _ = writeln!(text, "\n{section}");
+        if let Some(heading) = heading(before, said, sources.len() > 1) {
+            let _ = writeln!(text, "\n{heading}");
         }
+        before = Some(said);
         text.push_str(said.text.trim());
         for citation in &said.citations {
             let _ = write!(text, "[{}]", number_of(&sources, citation));
@@ -134,7 +136,7 @@ pub(crate) fn plain(answer: &Answer, since: &[Notice]) -> String {
         text.push_str("\n出处\n");
     }
     for (at, citation) in sources.iter().enumerate() {
-        let _ = writeln!(text, "[{}] {}", at + 1, source(citation, answer));
+        let _ = writeln!(text, "[{}] {}", at + 1, source(citation, answer, base));
     }
     if let Some(to) = &answer.hand_over {
         let counter = to.counter.as_deref().unwrap_or("");
@@ -146,10 +148,10 @@ pub(crate) fn plain(answer: &Answer, since: &[Notice]) -> String {
 }
 
 /// A source in one line: title, body, number, state on the day asked for, and where it is shown.
-fn source(citation: &Citation, answer: &Answer) -> String {
+fn source(citation: &Citation, answer: &Answer, base: &str) -> String {
     let number = citation.number.as_deref().unwrap_or("");
     let (title, issuer) = (&citation.title, &citation.issuer);
     let state = citation.state.label();
     let link = href::cited(citation, answer.as_of);
-    format!("《{title}》 {issuer} {number}（{state}） {link}")
+    format!("《{title}》 {issuer} {number}（{state}） {base}{link}")
 }

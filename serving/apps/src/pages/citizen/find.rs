@@ -11,7 +11,7 @@ use zhisuan_web::parts;
 use zhisuan_web::{Markup, html};
 
 use super::export::stamped;
-use crate::guide::{Choice, Feature, Item, Path, Step, next};
+use crate::guide::{Choice, Feature, Item, Path, Step, names, next};
 use crate::pages::{Site, href, shell};
 
 /// The visible label of the dialogue's data (GB 45438-2025).
@@ -35,7 +35,7 @@ pub(crate) async fn page(
     let body = match &step {
         Step::Found { item } => return Redirect::to(&guide(item)).into_response(),
         Step::Ask(choice) => ask(choice, &path),
-        Step::Pick { items } => pick(items, guide),
+        Step::Pick { items } => pick(items, &path, guide),
         Step::Nothing => html! {
             (parts::empty_state("没有符合的事项", "请后退改一个回答，或者直接提问。"))
             (shell::hand_over(site.hand_over().as_ref()))
@@ -94,10 +94,12 @@ fn ask(choice: &Choice, path: &Path) -> Markup {
     }
 }
 
-fn pick(items: &[Item], guide: impl Fn(&Item) -> String) -> Markup {
-    html! {
-        section.card aria-labelledby="question" {
-            h2 id="question" { "要办的是哪一项？" }
+fn pick(items: &[Item], path: &Path, guide: impl Fn(&Item) -> String) -> Markup {
+    // Those that say nothing of what was answered stand apart: they may be meant, but hardly are.
+    let (named, silent): (Vec<&Item>, Vec<&Item>) =
+        items.iter().partition(|item| names(item, path));
+    let list = |items: &[&Item]| {
+        html! {
             ul.picks {
                 @for item in items {
                     li { a.pick href=(guide(item)) {
@@ -105,6 +107,16 @@ fn pick(items: &[Item], guide: impl Fn(&Item) -> String) -> Markup {
                         span.count { (item.place().unwrap_or_default()) " " (item.issuer) }
                     } }
                 }
+            }
+        }
+    };
+    html! {
+        section.card aria-labelledby="question" {
+            h2 id="question" { "要办的是哪一项？" }
+            (list(&named))
+            @if !silent.is_empty() {
+                @if !named.is_empty() { p.muted { "下面几项没有写明这一点，也可能是：" } }
+                (list(&silent))
             }
         }
     }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 use jiff::civil::Date;
 use zhisuan_web::parts;
 use zhisuan_web::{Markup, Page, html};
 
 use super::source::version_of;
-use crate::guide::{Feature, Item, Section, sheet};
+use crate::guide::{Feature, Item, Section, is_item, sheet};
 use crate::kb::{SectionKind, Version};
 use crate::pages::{Site, href, shell};
 use crate::retrieve::fold;
@@ -59,7 +60,7 @@ pub(crate) async fn page(
     State(site): State<Site>,
     Path(document): Path<String>,
     Query(query): Query<HashMap<String, String>>,
-) -> Page {
+) -> Response {
     let today = site.qa.today();
     let as_of = query
         .get("as_of")
@@ -67,17 +68,24 @@ pub(crate) async fn page(
         .unwrap_or(today);
     let published = site.qa.published();
     match version_of(&published, &document, None, as_of) {
+        // A plan or a notice is read as it stands: laid out as a guide it would look like a service.
+        Some(version) if !is_item(&version) => {
+            let id = &version.id;
+            Redirect::to(&href::whole(&id.document, id.number, as_of)).into_response()
+        }
         Some(version) => shell::page(version.head.title.clone(), "")
             .trail("/qa", "提问")
             .trail("/qa/guides", "办事指南")
-            .body(part(&version, as_of, site.hand_over().as_ref())),
+            .body(part(&version, as_of, site.hand_over().as_ref()))
+            .into_response(),
         None => shell::page("没有这项指南", "")
             .status(StatusCode::NOT_FOUND)
             .trail("/qa/guides", "办事指南")
             .body(parts::empty_state(
                 "没有这项指南",
                 "它可能已经撤回，请从列表里另选。",
-            )),
+            ))
+            .into_response(),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response
 
 fn tone(kind: WorkKind) -> Tone {
     match kind {
-        WorkKind::Unanswered => Tone::Info,
+        WorkKind::Unanswered | WorkKind::NotInForce | WorkKind::Person => Tone::Info,
         WorkKind::LowRating | WorkKind::Correction => Tone::Warn,
         WorkKind::Conflict => Tone::Bad,
     }
