@@ -84,6 +84,8 @@ def main():
         with open(path, encoding="utf-8") as file:
             for line in file:
                 sample = json.loads(line)
+                if sample["documents"] and not sample["right"]:
+                    continue  # another document came first: there is nothing to learn
                 samples.append(sample | {"file": path, "weight": float(weight or 1)})
     groups = sorted({sample["document"] for sample in samples})
     fold = {document: at % FOLDS for at, document in enumerate(groups)}

@@ -10,20 +10,24 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::ask::check;
-use super::cache::AnswerCache;
+use super::cache::Cache;
 use super::evidence::weigh;
 use super::find::{Found, by_evidence};
-use super::gather::answers;
 use super::hashes;
 use super::question::Question;
+use super::rank::SentenceKey;
 use super::record::{Answer, Asked, Citation, Outcome};
-use crate::kb::{Published, State, Version, VersionId};
+use crate::kb::{Passage, Published, State, Version, VersionId};
 use crate::retrieve::{
     DenseIndex, EmbedError, Embedder, Entry, PassageIndex, Side, Synonyms, fold,
 };
 
 /// Passages embedded in one call.
 const EMBED_BATCH: usize = 32;
+/// Most answers kept.
+const ANSWERS_KEPT: usize = 2048;
+/// Most vectors of sentences kept: some twelve megabytes.
+const SENTENCES_KEPT: usize = 8192;
 
 /// Why a base cannot be asked.
 #[derive(Debug, Error)]
@@ -82,9 +86,11 @@ pub struct Base {
     pub(super) index: Arc<PassageIndex>,
     pub(super) dense: Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
     pub(super) synonyms: Synonyms,
-    cache: AnswerCache,
+    cache: Cache<String, Answer>,
     /// Answers in the words of models.
-    written: AnswerCache,
+    written: Cache<String, Answer>,
+    /// Vectors of sentences that the reader read.
+    pub(super) sentences: Cache<SentenceKey, [f32]>,
 }
 
 impl fmt::Debug for Base {
@@ -165,8 +171,9 @@ impl Base {
             documents,
             index,
             dense,
-            cache: AnswerCache::default(),
-            written: AnswerCache::default(),
+            cache: Cache::new(ANSWERS_KEPT),
+            written: Cache::new(ANSWERS_KEPT),
+            sentences: Cache::new(SENTENCES_KEPT),
         }
     }
 
@@ -214,11 +221,11 @@ impl Base {
             return (None, Vec::new());
         };
         let weighed = weigh(&question.matters, &self.index);
-        let cosines = self.cosines(&question.folded);
-        let found = self.ranked(question, &limits, cosines.as_ref());
-        let candidates = self.candidates(question, &weighed, &found, cosines.as_ref());
-        let answered = answers(&candidates, &limits);
-        (Some(answered), by_evidence(&found, &candidates, &limits))
+        let looked = self.look_up(question, &weighed, &limits);
+        let ranked = self.judged(&looked.candidates, &limits, looked.meaning.as_ref());
+        let answered = ranked.first().is_some_and(|best| best.verdict.is_ok());
+        let found = by_evidence(&looked.found, &looked.candidates, &limits);
+        (Some(answered), found)
     }
 
     /// Answers a question with verified sentences of the texts, or says why not. The same base and
@@ -235,7 +242,8 @@ impl Base {
             answer.hand_over = self.hand_over(day, asked.place.as_deref());
         }
         hashes::seal(&mut answer);
-        self.cache.put(&answer.hashes.question, &answer);
+        let key = answer.hashes.question.clone();
+        self.cache.put(key, Arc::new(answer.clone()));
         answer
     }
 
@@ -246,12 +254,12 @@ impl Base {
 
     /// What came of an earlier prompt.
     pub(super) fn written(&self, key: &str) -> Option<Arc<Answer>> {
-        self.written.get(key)
+        self.written.get(&key.to_owned())
     }
 
     /// Keeps what came of a prompt as long as this base.
     pub(super) fn keep_written(&self, key: &str, answer: &Answer) {
-        self.written.put(key, answer);
+        self.written.put(key.to_owned(), Arc::new(answer.clone()));
     }
 
     fn hit(&self, found: Found) -> Option<Hit> {
@@ -290,6 +298,17 @@ impl Base {
     }
 }
 
+/// Sentences of a passage as the model for vectors gets them: under the titles above them.
+pub(super) fn passage_text(
+    version: &Version,
+    passage: &Passage,
+    sentences: &[Range<usize>],
+) -> String {
+    let path = passage.path.join(" ");
+    let text = joined(version, sentences);
+    format!("{}\n{path}\n{text}", version.head.title)
+}
+
 /// Sentences of a version, one a line.
 fn joined(version: &Version, sentences: &[Range<usize>]) -> String {
     let texts = sentences.iter().filter_map(|s| version.text.get(s.clone()));
@@ -310,9 +329,7 @@ fn embedded(published: &Published, embedder: &dyn Embedder) -> Result<DenseIndex
     let mut batch: Vec<String> = Vec::with_capacity(EMBED_BATCH);
     for version in &published.versions {
         for passage in &version.passages {
-            let text = joined(version, &passage.sentences);
-            let path = passage.path.join(" ");
-            batch.push(format!("{}\n{path}\n{text}", version.head.title));
+            batch.push(passage_text(version, passage, &passage.sentences));
             if batch.len() == EMBED_BATCH {
                 index.extend(&embedder.embed(&batch, Side::Passage)?)?;
                 batch.clear();

@@ -1,49 +1,70 @@
-//! Answers given before, kept with the base that they came from: another base has another cache.
+//! What was worked out before, kept with the base that it came from: another base has another cache.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::record::Answer;
-
-/// Most answers kept.
-const CAPACITY: usize = 2048;
-
-/// The latest answers by a digest of all that they depend on beside the base, the oldest forgotten first.
-#[derive(Debug, Default)]
-pub(crate) struct AnswerCache {
-    kept: Mutex<Kept>,
+/// The latest values by key, the oldest forgotten first.
+#[derive(Debug)]
+pub(crate) struct Cache<K, V: ?Sized> {
+    capacity: usize,
+    kept: Mutex<Kept<K, V>>,
 }
 
-#[derive(Debug, Default)]
-struct Kept {
-    answers: HashMap<String, Arc<Answer>>,
-    order: VecDeque<String>,
+#[derive(Debug)]
+struct Kept<K, V: ?Sized> {
+    values: HashMap<K, Arc<V>>,
+    order: VecDeque<K>,
 }
 
-impl AnswerCache {
-    pub(crate) fn get(&self, key: &str) -> Option<Arc<Answer>> {
-        self.lock().answers.get(key).cloned()
+impl<K: Clone + Eq + Hash, V: ?Sized> Cache<K, V> {
+    /// Keeps at most `capacity` values.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let kept = Kept {
+            values: HashMap::new(),
+            order: VecDeque::new(),
+        };
+        Self {
+            capacity,
+            kept: Mutex::new(kept),
+        }
     }
 
-    pub(crate) fn put(&self, key: &str, answer: &Answer) {
-        let key = key.to_owned();
+    pub(crate) fn get(&self, key: &K) -> Option<Arc<V>> {
+        self.lock().values.get(key).cloned()
+    }
+
+    pub(crate) fn put(&self, key: K, value: Arc<V>) {
         let mut kept = self.lock();
-        if kept
-            .answers
-            .insert(key.clone(), Arc::new(answer.clone()))
-            .is_none()
-        {
+        if kept.values.insert(key.clone(), value).is_none() {
             kept.order.push_back(key);
         }
-        while kept.order.len() > CAPACITY {
+        while kept.order.len() > self.capacity {
             if let Some(oldest) = kept.order.pop_front() {
-                kept.answers.remove(&oldest);
+                kept.values.remove(&oldest);
             }
         }
     }
 
     /// The map is whole between any two of its calls, so a poisoned lock is used on.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Kept<K, V>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Cache;
+
+    #[test]
+    fn the_oldest_is_forgotten_first() {
+        let cache: Cache<u8, str> = Cache::new(2);
+        for key in [1, 2, 1, 3] {
+            cache.put(key, Arc::from(key.to_string()));
+        }
+        assert!(cache.get(&1).is_none());
+        assert_eq!(cache.get(&3).as_deref(), Some("3"));
     }
 }

@@ -41,6 +41,22 @@ pub(super) struct Candidate {
     pub(super) grades: Vec<Grade>,
 }
 
+/// A question's vector, and how near every passage is to it.
+#[derive(Debug)]
+pub(super) struct Meaning {
+    pub(super) vector: Vec<f32>,
+    pub(super) cosines: Cosines,
+}
+
+/// What was looked up for a question.
+#[derive(Debug)]
+pub(super) struct LookedUp {
+    pub(super) meaning: Option<Meaning>,
+    /// Passages by rank.
+    pub(super) found: Vec<Found>,
+    pub(super) candidates: Vec<Candidate>,
+}
+
 /// What limits the texts that may answer.
 #[derive(Debug)]
 pub(super) struct Limits {
@@ -83,13 +99,30 @@ impl Limits {
 }
 
 impl Base {
+    /// Passages for a question, and the best texts with all their sentences graded.
+    pub(super) fn look_up(
+        &self,
+        question: &Question,
+        weighed: &[Weighed],
+        limits: &Limits,
+    ) -> LookedUp {
+        let meaning = self.meaning(&question.folded);
+        let found = self.ranked(question, limits, meaning.as_ref());
+        let candidates = self.candidates(question, weighed, &found, meaning.as_ref());
+        LookedUp {
+            meaning,
+            found,
+            candidates,
+        }
+    }
+
     /// Passages by rank: words and vectors fused, of texts for the place, and of each document
     /// only the version that holds on the day where one does.
     pub(super) fn ranked(
         &self,
         question: &Question,
         limits: &Limits,
-        cosines: Option<&Cosines>,
+        meaning: Option<&Meaning>,
     ) -> Vec<Found> {
         let lexical = match self.index.top(&question.terms, LEXICAL) {
             Ok(top) => top,
@@ -98,8 +131,8 @@ impl Base {
                 Vec::new()
             }
         };
-        let fused = match cosines {
-            Some(cosines) => fuse(&[(&lexical, 1.0), (&cosines.top(DENSE), 1.0)]),
+        let fused = match meaning {
+            Some(meaning) => fuse(&[(&lexical, 1.0), (&meaning.cosines.top(DENSE), 1.0)]),
             None => lexical,
         };
         let mut titles: HashMap<usize, f64> = HashMap::new();
@@ -153,11 +186,15 @@ impl Base {
         (state.holds() || !another()).then_some(state)
     }
 
-    /// How near every passage is to a question; none without a model for vectors.
-    pub(super) fn cosines(&self, question: &str) -> Option<Cosines> {
+    /// What a question means to the model for vectors; none without one.
+    pub(super) fn meaning(&self, question: &str) -> Option<Meaning> {
         let (dense, embedder) = self.dense.as_ref()?;
         match embedder.embed(&[question.to_owned()], Side::Query) {
-            Ok(rows) => dense.cosines(rows.first()?),
+            Ok(mut rows) => {
+                let vector = rows.pop()?;
+                let cosines = dense.cosines(&vector)?;
+                Some(Meaning { vector, cosines })
+            }
             Err(fault) => {
                 tracing::warn!(%fault, "question has no vector, words alone are searched");
                 None
@@ -166,12 +203,12 @@ impl Base {
     }
 
     /// The best texts, or parts of long ones, with all their sentences graded.
-    pub(super) fn candidates(
+    fn candidates(
         &self,
         question: &Question,
         weighed: &[Weighed],
         found: &[Found],
-        cosines: Option<&Cosines>,
+        meaning: Option<&Meaning>,
     ) -> Vec<Candidate> {
         let best = found
             .first()
@@ -196,10 +233,10 @@ impl Base {
             seen.push((one.version, range.clone()));
             let view = View::new(version, range);
             let mut grades = grade(question, weighed, &view);
-            if let Some(cosines) = cosines {
+            if let Some(meaning) = meaning {
                 let start = self.starts.get(one.version).copied().unwrap_or_default();
                 for (grade, sentence) in grades.iter_mut().zip(&view.sentences) {
-                    let near = cosines.nearness(start + sentence.passage);
+                    let near = meaning.cosines.nearness(start + sentence.passage);
                     grade.score += MEANING * f64::from(near);
                 }
             }

@@ -2,12 +2,14 @@
 //! force say otherwise.
 
 use jiff::civil::Date;
+use serde::Serialize;
 
 use super::base::Base;
 use super::cite::verified;
-use super::evidence::{Gap, Grade, SIGNALS, SentenceView, judge, nearest, select, signals, weigh};
-use super::find::{Candidate, Limits};
+use super::evidence::{Gap, SentenceView, select, signals, weigh};
+use super::find::Limits;
 use super::question::{Question, agree};
+use super::rank::Ranked;
 use super::record::{Asked, Citation, Conflict, Sentence, Side};
 use crate::kb::{State, Statement, Version, matter};
 use crate::retrieve::fold;
@@ -15,19 +17,8 @@ use crate::retrieve::fold;
 /// A text that passed the gate counts as another meaning of the question when it is this near to
 /// the best one.
 const ANOTHER_MEANING: f64 = 0.85;
-/// What each character that a text lacks takes from its value.
-const LACKS: f64 = 0.2;
 /// A question with more matter than this, in characters, is not too short to be plain.
 const SHORT_MATTER: usize = 5;
-
-/// A candidate with the sentence that comes nearest to an answer.
-#[derive(Debug, Clone, Copy)]
-struct Ranked<'a> {
-    candidate: &'a Candidate,
-    at: usize,
-    grade: Grade,
-    value: f64,
-}
 
 /// What one question, or a part of one, came to.
 #[derive(Debug)]
@@ -38,24 +29,62 @@ pub(super) struct Found {
     pub(super) whole: bool,
 }
 
+/// What the gate and the reader see of a question.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Seen {
+    /// Document of the best candidate.
+    pub(crate) document: String,
+    /// The gate's signals of its best sentence.
+    pub(crate) signals: Vec<f64>,
+    /// Of the question; none without a model for vectors.
+    pub(crate) vector: Option<Vec<f32>>,
+    /// What the reader reads, text by text.
+    pub(crate) sentences: Vec<SeenSentence>,
+}
+
+/// A sentence that the reader reads.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct SeenSentence {
+    /// Rank of its text.
+    pub(crate) text: usize,
+    pub(crate) document: String,
+    /// Folded.
+    pub(crate) sentence: String,
+    pub(crate) features: Vec<f64>,
+    pub(crate) vector: Vec<f32>,
+}
+
 impl Base {
-    /// What the gate sees of a question: the document of the best candidate, and its signals. For
-    /// fitting the gate's weights.
-    pub(crate) fn gate_signals(
-        &self,
-        asked: &Asked,
-        mend: bool,
-    ) -> Option<(String, [f64; SIGNALS])> {
+    /// What the gate and the reader see of a question. For fitting and training them.
+    pub(crate) fn seen(&self, asked: &Asked, mend: bool) -> Option<Seen> {
         let question = self.read(&asked.question, asked, mend);
         let limits = self.limits(asked, &question).ok()?;
         let weighed = weigh(&question.matters, &self.index);
-        let cosines = self.cosines(&question.folded);
-        let found = self.ranked(&question, &limits, cosines.as_ref());
-        let candidates = self.candidates(&question, &weighed, &found, cosines.as_ref());
-        let ranked = ranked(&candidates, &limits);
+        let looked = self.look_up(&question, &weighed, &limits);
+        let ranked = self.judged(&looked.candidates, &limits, None);
         let best = ranked.first()?;
-        let version = self.published.versions.get(best.candidate.version)?;
-        Some((version.id.document.clone(), signals(&best.grade)))
+        let document = |one: &Ranked<'_>| {
+            let version = self.published.versions.get(one.candidate.version)?;
+            Some(version.id.document.clone())
+        };
+        let read = self.read_nearest(&ranked).unwrap_or_default();
+        let sentences = read.into_iter().map(|read| {
+            let one = ranked.get(read.text)?;
+            let sentence = one.candidate.view.sentences.get(read.sentence)?;
+            Some(SeenSentence {
+                text: read.text,
+                document: document(one)?,
+                sentence: sentence.folded.clone(),
+                features: read.features.to_vec(),
+                vector: read.vector.to_vec(),
+            })
+        });
+        Some(Seen {
+            document: document(best)?,
+            signals: signals(&best.grade).to_vec(),
+            vector: looked.meaning.map(|meaning| meaning.vector),
+            sentences: sentences.collect::<Option<_>>()?,
+        })
     }
 
     /// The evidence for one question within its limits; the nearest texts where there is none.
@@ -68,17 +97,16 @@ impl Base {
         if weighed.is_empty() {
             return Err((Gap::NoMatter, Vec::new()));
         }
-        let cosines = self.cosines(&question.folded);
-        let found = self.ranked(question, limits, cosines.as_ref());
-        let candidates = self.candidates(question, &weighed, &found, cosines.as_ref());
-        let ranked = ranked(&candidates, limits);
+        let looked = self.look_up(question, &weighed, limits);
+        let found = &looked.found;
+        let ranked = self.judged(&looked.candidates, limits, looked.meaning.as_ref());
         let Some(best) = ranked.first().copied() else {
-            return Err((Gap::OtherMatter, self.nearest(&found, limits.day)));
+            return Err((Gap::OtherMatter, self.nearest(found, limits.day)));
         };
-        if let Err(gap) = judge(&best.grade) {
-            return Err((gap, self.nearest(&found, limits.day)));
+        if let Err(gap) = best.verdict {
+            return Err((gap, self.nearest(found, limits.day)));
         }
-        let passes = |one: &&Ranked<'_>| judge(&one.grade).is_ok();
+        let passes = |one: &&Ranked<'_>| one.verdict.is_ok();
         let passed: Vec<Ranked<'_>> = ranked.iter().filter(passes).copied().collect();
         if limits.place.is_none()
             && let Some(places) = self.several_places(&passed, limits.day)
@@ -95,7 +123,7 @@ impl Base {
         }
         let sentences = self.shown(question, &best, limits);
         if sentences.is_empty() {
-            return Err((Gap::Changed, self.nearest(&found, limits.day)));
+            return Err((Gap::Changed, self.nearest(found, limits.day)));
         }
         Ok(Found {
             sentences,
@@ -193,55 +221,6 @@ impl Base {
         }
         found
     }
-}
-
-/// Whether the best candidate answers.
-pub(super) fn answers(candidates: &[Candidate], limits: &Limits) -> bool {
-    let ranked = ranked(candidates, limits);
-    ranked
-        .first()
-        .is_some_and(|best| judge(&best.grade).is_ok())
-}
-
-/// The candidates by how near their best sentences come, the nearest first.
-fn ranked<'a>(candidates: &'a [Candidate], limits: &Limits) -> Vec<Ranked<'a>> {
-    let alone = candidates
-        .iter()
-        .filter(|one| !has_successor(one, candidates));
-    let mut ranked: Vec<Ranked<'a>> = alone
-        .filter_map(|candidate| {
-            let (at, grade) = nearest(&candidate.grades)?;
-            let value = grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
-                - LACKS * grade.missing.min(3) as f64;
-            Some(Ranked {
-                candidate,
-                at,
-                grade,
-                value,
-            })
-        })
-        .collect();
-    ranked.sort_by(|a, b| b.value.total_cmp(&a.value));
-    ranked
-}
-
-/// Whether a text that does not hold stands beside one of nearly the same title that does: what
-/// the old one says is not the answer then.
-fn has_successor(one: &Candidate, all: &[Candidate]) -> bool {
-    if one.state.holds() || one.state == State::Draft {
-        return false;
-    }
-    let parts = crate::retrieve::terms(&one.view.title);
-    let pairs: Vec<_> = parts
-        .iter()
-        .filter(|term| term.text.chars().nth(1).is_some())
-        .collect();
-    all.iter().filter(|other| other.state.holds()).any(|other| {
-        let shared = pairs
-            .iter()
-            .filter(|term| other.view.title.contains(term.text));
-        shared.count() * 10 >= pairs.len() * 7
-    })
 }
 
 /// Versions of different documents that a short question may mean, when no title names its matter.

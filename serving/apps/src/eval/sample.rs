@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::{EVIDENCE_AT, asked};
-use crate::answer::Base;
+use crate::answer::{Base, Seen};
+use crate::retrieve::fold;
 
 /// One question as the gate sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,19 +15,21 @@ use crate::answer::Base;
 pub struct Sample {
     /// Name of the question.
     pub id: String,
-    /// The document of the best candidate. Questions about one document belong together when some
-    /// are held out.
-    pub document: String,
     /// The best candidate answers.
     pub right: bool,
     /// Its answer only seems to be in the base.
     pub near_miss: bool,
-    /// The gate's signals.
-    pub signals: Vec<f64>,
+    /// Documents that answer; none where none does.
+    pub documents: Vec<String>,
+    /// Texts that hold the answer, folded.
+    pub evidence: Vec<String>,
+    /// What the gate and the reader see. Questions whose best text is of one document belong
+    /// together when some are held out.
+    #[serde(flatten)]
+    seen: Seen,
 }
 
-/// Samples of the questions that have an answer in this base or only seem to; where another
-/// document than the right one comes first, the gate has nothing to learn.
+/// Samples of the questions that have an answer in this base or only seem to.
 pub fn samples(base: &Base, cases: &[Case], day: Date) -> Vec<Sample> {
     let known = cases.iter().filter(|case| {
         let nothing = matches!(case.kind.as_str(), "near_miss" | "far");
@@ -35,14 +38,14 @@ pub fn samples(base: &Base, cases: &[Case], day: Date) -> Vec<Sample> {
     known
         .filter_map(|case| {
             let asked = asked(case, day, EVIDENCE_AT);
-            let (document, signals) = base.gate_signals(&asked, case.style == "typo")?;
-            let right = case.documents.contains(&document);
-            (right || case.documents.is_empty()).then(|| Sample {
+            let seen = base.seen(&asked, case.style == "typo")?;
+            Some(Sample {
                 id: case.id.clone(),
-                document,
-                right,
+                right: case.documents.contains(&seen.document),
                 near_miss: case.kind == "near_miss",
-                signals: signals.to_vec(),
+                documents: case.documents.clone(),
+                evidence: case.evidence.iter().map(|text| fold(text)).collect(),
+                seen,
             })
         })
         .collect()

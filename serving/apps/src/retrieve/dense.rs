@@ -9,8 +9,10 @@ use thiserror::Error;
 pub enum Side {
     /// A question.
     Query,
-    /// A passage that may answer it.
+    /// A passage that may answer one, for the index.
     Passage,
+    /// A sentence of a passage, while somebody waits for an answer.
+    Sentence,
 }
 
 impl Side {
@@ -18,7 +20,7 @@ impl Side {
     pub fn e5_prefix(self) -> &'static str {
         match self {
             Self::Query => "query: ",
-            Self::Passage => "passage: ",
+            Self::Passage | Self::Sentence => "passage: ",
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::retrieve::{EmbedError, Embedder, Side};
 
 /// A call for vectors should be answered within this.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A question does not wait longer for its vector: words alone find passages too.
+/// A question does not wait longer for vectors: words alone find and judge too.
 const QUESTION: Duration = Duration::from_secs(5);
 /// The list of models should be told within this.
 const LIST: Duration = Duration::from_secs(10);
@@ -127,7 +127,7 @@ impl Embedder for RemoteEmbedder {
     fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
         let prefix = side.e5_prefix();
         let patience = match side {
-            Side::Query => QUESTION,
+            Side::Query | Side::Sentence => QUESTION,
             Side::Passage => PATIENCE,
         };
         let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();

@@ -105,7 +105,7 @@ impl Embedder for Remembering {
 
     fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
         match side {
-            Side::Query => self.model.embed(texts, side),
+            Side::Query | Side::Sentence => self.model.embed(texts, side),
             Side::Passage => self.passages(texts),
         }
     }

@@ -38,6 +38,7 @@ mod pages;
 mod permission;
 mod publishing;
 mod read;
+mod reader;
 mod reading;
 mod safety;
 mod seeds;

@@ -69,14 +69,27 @@ pub(crate) fn nearest(grades: &[Grade]) -> Option<(usize, Grade)> {
     best.map(|(at, grade)| (at, *grade))
 }
 
-/// Whether a sentence answers; pure.
-pub(crate) fn judge(grade: &Grade) -> Result<(), Gap> {
+/// Log-odds that a sentence answers, up to a constant; pure.
+pub(crate) fn odds(grade: &Grade) -> f64 {
     let weighted = WEIGHTS.iter().zip(signals(grade));
-    let odds: f64 = weighted.map(|(weight, signal)| weight * signal).sum();
-    match odds >= BAR {
-        true => Ok(()),
-        false if grade.covered < 0.4 => Err(Gap::OtherMatter),
-        false => Err(Gap::Uncovered),
+    weighted.map(|(weight, signal)| weight * signal).sum()
+}
+
+/// Whether a sentence answers, told by words alone; pure.
+pub(crate) fn judge(grade: &Grade) -> Result<(), Gap> {
+    if odds(grade) >= BAR {
+        Ok(())
+    } else {
+        Err(short_of(grade))
+    }
+}
+
+/// What keeps a sentence that does not answer from it.
+pub(crate) fn short_of(grade: &Grade) -> Gap {
+    if grade.covered < 0.4 {
+        Gap::OtherMatter
+    } else {
+        Gap::Uncovered
     }
 }
 

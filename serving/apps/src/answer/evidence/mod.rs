@@ -5,12 +5,14 @@
 mod gate;
 mod grade;
 mod kinds;
+mod reader;
 mod select;
 mod view;
 mod weigh;
 
-pub(crate) use gate::{Gap, SIGNALS, judge, nearest, signals};
+pub(crate) use gate::{Gap, judge, nearest, odds, short_of, signals};
 pub(crate) use grade::{Grade, grade};
+pub(crate) use reader::{FEATURES, Reader, features};
 pub(crate) use select::select;
 pub(crate) use view::{SentenceView, View, scope};
 pub(crate) use weigh::{Weighed, weigh};

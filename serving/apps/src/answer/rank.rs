@@ -1,0 +1,200 @@
+//! Candidates by how near their best sentences come, each with whether it answers.
+
+use std::sync::Arc;
+
+use super::base::{Base, passage_text};
+use super::evidence::{FEATURES, Gap, Grade, Reader, features, judge, nearest, odds, short_of};
+use super::find::{Candidate, Limits, Meaning};
+use crate::kb::State;
+use crate::retrieve::Side;
+
+/// What each character that a text lacks takes from its value.
+const LACKS: f64 = 0.2;
+/// Texts whose nearest sentence the reader reads.
+const TEXTS_READ: usize = 6;
+/// Of these, texts of which it reads more sentences, and how many more.
+const TEXTS_READ_ON: usize = 2;
+const READ_ON: usize = 2;
+
+/// A candidate with the sentence that comes nearest to an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ranked<'a> {
+    pub(super) candidate: &'a Candidate,
+    pub(super) at: usize,
+    pub(super) grade: Grade,
+    pub(super) value: f64,
+    /// Whether it answers.
+    pub(super) verdict: Result<(), Gap>,
+}
+
+/// A sentence as the reader sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    /// Position of its text among the ranked.
+    pub(crate) text: usize,
+    /// Position in its view.
+    pub(crate) sentence: usize,
+    pub(crate) features: [f64; FEATURES],
+    pub(crate) vector: Arc<[f32]>,
+}
+
+impl Base {
+    /// The candidates ranked and judged: by the reader where it knows the model for vectors, by
+    /// words otherwise.
+    pub(super) fn judged<'a>(
+        &self,
+        candidates: &'a [Candidate],
+        limits: &Limits,
+        meaning: Option<&Meaning>,
+    ) -> Vec<Ranked<'a>> {
+        let mut ranked = ranked(candidates, limits);
+        let reader = self
+            .dense
+            .as_ref()
+            .and_then(|(_, model)| Reader::of(&model.name()));
+        let (Some(reader), Some(meaning)) = (reader, meaning) else {
+            return ranked;
+        };
+        let Some(read) = self.read_nearest(&ranked) else {
+            return ranked;
+        };
+        let question = reader.look(&meaning.vector);
+        for (at, one) in ranked.iter_mut().enumerate() {
+            let own = read.iter().filter(|read| read.text == at);
+            let own = own.map(|read| reader.odds(&question, &read.vector, &read.features));
+            let likeliest = own.fold(f64::NEG_INFINITY, f64::max);
+            one.verdict = if reader.passes(likeliest + odds(&one.grade)) {
+                Ok(())
+            } else {
+                Err(short_of(&one.grade))
+            };
+        }
+        ranked
+    }
+
+    /// The sentences that the reader reads, with their vectors; none where the model gives none.
+    pub(super) fn read_nearest(&self, ranked: &[Ranked<'_>]) -> Option<Vec<Read>> {
+        let (_, model) = self.dense.as_ref()?;
+        let best = ranked.first()?.value;
+        let mut read = Vec::new();
+        let mut unknown = Vec::new();
+        for (text, one) in ranked.iter().take(TEXTS_READ).enumerate() {
+            let more = if text < TEXTS_READ_ON { READ_ON } else { 0 };
+            let others = others(one).take(more);
+            for sentence in std::iter::once(one.at).chain(others) {
+                let grade = one.candidate.grades.get(sentence)?;
+                let value = one.value + grade.score - one.grade.score;
+                let key = key(one.candidate, sentence)?;
+                let vector = self.sentences.get(&key);
+                if vector.is_none() {
+                    unknown.push((read.len(), key));
+                }
+                read.push(Read {
+                    text,
+                    sentence,
+                    features: features(grade, value, best),
+                    vector: vector.unwrap_or_else(|| Arc::from([])),
+                });
+            }
+        }
+        let texts: Option<Vec<String>> = unknown.iter().map(|(_, key)| self.alone(*key)).collect();
+        let texts = texts?;
+        if !texts.is_empty() {
+            let vectors = model.embed(&texts, Side::Sentence);
+            let vectors = vectors
+                .inspect_err(
+                    |fault| tracing::warn!(%fault, "sentences have no vectors, words alone judge"),
+                )
+                .ok()?;
+            if vectors.len() != unknown.len() {
+                return None;
+            }
+            for ((at, key), vector) in unknown.into_iter().zip(vectors) {
+                let vector: Arc<[f32]> = Arc::from(vector);
+                self.sentences.put(key, vector.clone());
+                if let Some(read) = read.get_mut(at) {
+                    read.vector = vector;
+                }
+            }
+        }
+        Some(read)
+    }
+
+    /// A sentence as the model for vectors gets it: with the titles above it and the head of its
+    /// table.
+    fn alone(&self, (version, passage, start, end): SentenceKey) -> Option<String> {
+        let version = self.published.versions.get(version as usize)?;
+        let passage = version.passages.get(passage as usize)?;
+        let span = start as usize..end as usize;
+        let head = passage.table_head.clone().filter(|head| *head != span);
+        let spans: Vec<_> = head.into_iter().chain([span]).collect();
+        Some(passage_text(version, passage, &spans))
+    }
+}
+
+/// Version, passage, first byte and end of a sentence.
+pub(super) type SentenceKey = (u32, u32, u32, u32);
+
+fn key(candidate: &Candidate, at: usize) -> Option<SentenceKey> {
+    let sentence = candidate.view.sentences.get(at)?;
+    let (start, end) = (sentence.span.start as u32, sentence.span.end as u32);
+    Some((
+        candidate.version as u32,
+        sentence.passage as u32,
+        start,
+        end,
+    ))
+}
+
+/// The other sentences of a text that state the asked kind of fact, the nearer first.
+fn others(one: &Ranked<'_>) -> impl Iterator<Item = usize> {
+    let grades = one.candidate.grades.iter().enumerate();
+    let mut typed: Vec<(usize, f64)> = grades
+        .filter(|(at, grade)| *at != one.at && grade.typed)
+        .map(|(at, grade)| (at, grade.score))
+        .collect();
+    typed.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    typed.into_iter().map(|(at, _)| at)
+}
+
+/// The candidates by how near their best sentences come, the nearest first, judged by words.
+fn ranked<'a>(candidates: &'a [Candidate], limits: &Limits) -> Vec<Ranked<'a>> {
+    let alone = candidates
+        .iter()
+        .filter(|one| !has_successor(one, candidates));
+    let mut ranked: Vec<Ranked<'a>> = alone
+        .filter_map(|candidate| {
+            let (at, grade) = nearest(&candidate.grades)?;
+            let value = grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
+                - LACKS * grade.missing.min(3) as f64;
+            Some(Ranked {
+                candidate,
+                at,
+                grade,
+                value,
+                verdict: judge(&grade),
+            })
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.value.total_cmp(&a.value));
+    ranked
+}
+
+/// Whether a text that does not hold stands beside one of nearly the same title that does: what
+/// the old one says is not the answer then.
+fn has_successor(one: &Candidate, all: &[Candidate]) -> bool {
+    if one.state.holds() || one.state == State::Draft {
+        return false;
+    }
+    let parts = crate::retrieve::terms(&one.view.title);
+    let pairs: Vec<_> = parts
+        .iter()
+        .filter(|term| term.text.chars().nth(1).is_some())
+        .collect();
+    all.iter().filter(|other| other.state.holds()).any(|other| {
+        let shared = pairs
+            .iter()
+            .filter(|term| other.view.title.contains(term.text));
+        shared.count() * 10 >= pairs.len() * 7
+    })
+}
