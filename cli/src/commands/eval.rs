@@ -15,7 +15,7 @@ use zhisuan_apps::answer::{Answer, Base};
 use zhisuan_apps::eval::{
     Case, Report, Score, Split, read, review_seeds, run as run_cases, samples,
 };
-use zhisuan_apps::kb::{Audience, Library};
+use zhisuan_apps::kb::{Audience, Library, read_bank};
 use zhisuan_apps::retrieve::Embedder;
 use zhisuan_apps::staff::Person;
 
@@ -23,6 +23,8 @@ mod in_use;
 mod written;
 
 const BASE: &str = "eval";
+/// The question bank of the planning documents, beside the questions.
+const SEEDS_BANK: &str = "seeds-bank.jsonl";
 
 pub(super) async fn run(context: &Context, args: EvalArgs) -> Result<Exit> {
     let EvalVerb::Qa(args) = args.verb;
@@ -60,7 +62,8 @@ fn bases(
     let sample = sample(folder.path(), &args.knowledge)?;
     let mut bases = vec![("sample", built(&sample, BASE, embedder)?)];
     if args.seeds.is_dir() {
-        let seeds = seeds(folder.path(), &args.seeds)?;
+        let bank = args.questions.join(SEEDS_BANK);
+        let seeds = seeds(folder.path(), &args.seeds, &bank)?;
         bases.push(("seeds", built(&seeds, BASE, embedder)?));
     } else {
         out.note(&say!(
@@ -221,10 +224,14 @@ fn sample(data: &Path, folder: &Path) -> Result<Library> {
 }
 
 /// Planning documents with their defects repaired as two people would.
-fn seeds(data: &Path, folder: &Path) -> Result<Library> {
+fn seeds(data: &Path, folder: &Path, bank: &Path) -> Result<Library> {
     let now = Timestamp::now().as_millisecond();
     let person = Person::both("eval", "eval");
     let library = library(data, "seeds.sqlite", &person, now)?;
-    review_seeds(&library, BASE, folder, now).map_err(|error| failed(&error))?;
+    let bank = match std::fs::read_to_string(bank) {
+        Ok(text) => read_bank(&text).map_err(|error| failed(&error))?,
+        Err(_) => Vec::new(),
+    };
+    review_seeds(&library, BASE, (folder, &bank), now).map_err(|error| failed(&error))?;
     Ok(library)
 }

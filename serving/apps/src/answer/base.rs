@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::ask::check;
+use super::bank::Bank;
 use super::cache::Cache;
 use super::evidence::weigh;
 use super::find::{Found, by_evidence};
@@ -41,7 +42,7 @@ pub enum BuildError {
     /// The search index could not be built.
     #[error("无法建立检索索引：{0}。请检查内存是否充足后重试")]
     Index(#[from] tantivy::TantivyError),
-    /// The passages have no vectors.
+    /// The passages, or the questions of the bank, have no vectors.
     #[error("无法计算段落向量：{0}。请检查嵌入模型，或者不用向量检索")]
     Embed(#[from] EmbedError),
 }
@@ -86,6 +87,7 @@ pub struct Base {
     pub(super) index: Arc<PassageIndex>,
     pub(super) dense: Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
     pub(super) synonyms: Synonyms,
+    pub(super) bank: Bank,
     cache: Cache<String, Answer>,
     /// Answers in the words of models.
     written: Cache<String, Answer>,
@@ -129,6 +131,7 @@ impl Base {
                 text: fold(&joined(version, &passage.sentences)),
             })
         }))?;
+        let bank = Bank::build(&published, embedder.as_deref())?;
         let dense = match embedder {
             Some(embedder) => {
                 let rows = embedded(&published, embedder.as_ref())?;
@@ -136,15 +139,18 @@ impl Base {
             }
             None => None,
         };
-        Ok(Self::of(published, entries, Arc::new(index), dense))
+        Ok(Self::of(published, entries, (Arc::new(index), dense), bank))
     }
 
     /// A base of what is published, its passages in the order of the indexes.
     pub(super) fn of(
         published: Arc<Published>,
         entries: Vec<(u32, u32)>,
-        index: Arc<PassageIndex>,
-        dense: Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
+        (index, dense): (
+            Arc<PassageIndex>,
+            Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
+        ),
+        bank: Bank,
     ) -> Self {
         let mut documents: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, version) in published.versions.iter().enumerate() {
@@ -165,6 +171,7 @@ impl Base {
             placed,
             home,
             synonyms: Synonyms::new(&published.synonyms),
+            bank,
             published,
             entries,
             starts,
@@ -195,7 +202,7 @@ impl Base {
     /// Bytes of its indexes: of the words, and of the vectors.
     pub fn index_bytes(&self) -> (u64, usize) {
         let dense = self.dense.as_ref().map_or(0, |(dense, _)| dense.bytes());
-        (self.index.bytes(), dense)
+        (self.index.bytes(), dense + self.bank.bytes())
     }
 
     /// The best passages for a question, best first, at most `asked.top_k`; none for a question

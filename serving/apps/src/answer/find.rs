@@ -5,9 +5,11 @@ use std::ops::Range;
 
 use jiff::civil::Date;
 
+use super::bank::{Alike, Likes};
 use super::base::Base;
 use super::evidence::{Grade, View, Weighed, grade, scope};
 use super::question::{Named, Question, agree};
+use super::rank::key;
 use super::record::Asked;
 use crate::kb::{State, Version};
 use crate::retrieve::{Cosines, Side, fold, fuse};
@@ -18,6 +20,11 @@ const LEXICAL: usize = 80;
 const DENSE: usize = 50;
 /// What the nearest passage by vectors adds to its sentences, in shares of the whole matter.
 const MEANING: f64 = 0.4;
+/// What the passages of the question bank count when lists are fused, each against the others.
+const BANK: f32 = 1.0;
+/// What the nearest question of the bank adds to the sentence that answers it, in shares of the
+/// whole matter.
+const ASKED_SO: f64 = 0.6;
 /// Texts, or parts of long texts, that are graded.
 const GRADED: usize = 12;
 
@@ -39,6 +46,8 @@ pub(super) struct Candidate {
     pub(super) prior: f64,
     pub(super) view: View,
     pub(super) grades: Vec<Grade>,
+    /// What the question bank says of each sentence.
+    pub(super) likes: Vec<Likes>,
 }
 
 /// A question's vector, and how near every passage is to it.
@@ -107,13 +116,23 @@ impl Base {
         limits: &Limits,
     ) -> LookedUp {
         let meaning = self.meaning(&question.folded);
-        let found = self.ranked(question, limits, meaning.as_ref());
-        let candidates = self.candidates(question, weighed, &found, meaning.as_ref());
+        let alike = self.alike(question, limits, meaning.as_ref());
+        let found = self.ranked(question, limits, meaning.as_ref(), &alike);
+        let candidates = self.candidates(question, weighed, &found, meaning.as_ref(), &alike);
         LookedUp {
             meaning,
             found,
             candidates,
         }
+    }
+
+    /// What the question is like in the bank, of what may answer it.
+    pub(super) fn alike(&self, question: &Question, limits: &Limits, meaning: Option<&Meaning>) -> Alike {
+        let vector = meaning.map(|meaning| meaning.vector.as_slice());
+        self.bank.alike(&question.folded, vector, |version| {
+            let version = self.published.versions.get(version as usize);
+            version.is_some_and(|version| self.state_for(version, limits).is_some())
+        })
     }
 
     /// Passages by rank: words and vectors fused, of texts for the place, and of each document
@@ -123,6 +142,7 @@ impl Base {
         question: &Question,
         limits: &Limits,
         meaning: Option<&Meaning>,
+        alike: &Alike,
     ) -> Vec<Found> {
         let lexical = match self.index.top(&question.terms, LEXICAL) {
             Ok(top) => top,
@@ -131,9 +151,16 @@ impl Base {
                 Vec::new()
             }
         };
-        let fused = match meaning {
-            Some(meaning) => fuse(&[(&lexical, 1.0), (&meaning.cosines.top(DENSE), 1.0)]),
-            None => lexical,
+        let banked = alike.passages().map(|passages| self.as_list(&passages));
+        let dense = meaning.map(|meaning| meaning.cosines.top(DENSE));
+        let mut lists: Vec<(&[(u32, f32)], f32)> = vec![(&lexical, 1.0)];
+        lists.extend(dense.iter().map(|dense| (dense.as_slice(), 1.0)));
+        let known = banked.iter().filter(|list| !list.is_empty());
+        lists.extend(known.map(|list| (list.as_slice(), BANK)));
+        let fused = if lists.len() > 1 {
+            fuse(&lists)
+        } else {
+            lexical
         };
         let mut titles: HashMap<usize, f64> = HashMap::new();
         let mut found: Vec<Found> = fused
@@ -160,6 +187,15 @@ impl Base {
             order.then_with(|| (a.version, a.passage).cmp(&(b.version, b.passage)))
         });
         found
+    }
+
+    /// Passages as a ranked list of entries of the index.
+    fn as_list(&self, passages: &[(u32, u32)]) -> Vec<(u32, f32)> {
+        let entry = |(version, passage): &(u32, u32)| {
+            let start = *self.starts.get(*version as usize)?;
+            Some((u32::try_from(start).ok()? + passage, 0.0))
+        };
+        passages.iter().filter_map(entry).collect()
     }
 
     /// The state of a version that may answer; none where it is for another place, where a later
@@ -209,6 +245,7 @@ impl Base {
         weighed: &[Weighed],
         found: &[Found],
         meaning: Option<&Meaning>,
+        alike: &Alike,
     ) -> Vec<Candidate> {
         let best = found
             .first()
@@ -240,7 +277,14 @@ impl Base {
                     grade.score += MEANING * f64::from(near);
                 }
             }
+            let likes: Vec<Likes> = (0..view.sentences.len())
+                .map(|at| key(one.version, &view, at).map_or_else(Likes::default, |k| alike.of(k)))
+                .collect();
+            for (grade, likes) in grades.iter_mut().zip(&likes) {
+                grade.score += ASKED_SO * f64::from(likes.words.own.max(likes.meaning.own));
+            }
             candidates.push(Candidate {
+                likes,
                 version: one.version,
                 state: one.state,
                 prior: f64::from(one.score / best),

@@ -9,7 +9,7 @@ use super::cite::verified;
 use super::evidence::{Gap, SentenceView, select, signals, weigh};
 use super::find::Limits;
 use super::question::{Question, agree};
-use super::rank::Ranked;
+use super::rank::{Ranked, to_read};
 use super::record::{Asked, Citation, Conflict, Sentence, Side};
 use crate::kb::{State, Statement, Version, matter};
 use crate::retrieve::fold;
@@ -51,6 +51,8 @@ pub(crate) struct SeenSentence {
     /// Folded.
     pub(crate) sentence: String,
     pub(crate) features: Vec<f64>,
+    /// How like the question is to those of the bank: see [`Likes::numbers`](super::bank::Likes).
+    pub(crate) likes: Vec<f64>,
     pub(crate) vector: Vec<f32>,
 }
 
@@ -67,7 +69,8 @@ impl Base {
             let version = self.published.versions.get(one.candidate.version)?;
             Some(version.id.document.clone())
         };
-        let read = self.read_nearest(&ranked).unwrap_or_default();
+        let mut read = to_read(&ranked);
+        self.with_vectors(&mut read);
         let sentences = read.into_iter().map(|read| {
             let one = ranked.get(read.text)?;
             let sentence = one.candidate.view.sentences.get(read.sentence)?;
@@ -76,6 +79,7 @@ impl Base {
                 document: document(one)?,
                 sentence: sentence.folded.clone(),
                 features: read.features.to_vec(),
+                likes: read.likes.numbers().to_vec(),
                 vector: read.vector.to_vec(),
             })
         });

@@ -1,6 +1,7 @@
 //! Questions in, answers made of verified sentences out.
 
 mod ask;
+mod bank;
 mod base;
 mod cache;
 mod choices;

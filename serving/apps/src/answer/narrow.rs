@@ -34,6 +34,8 @@ impl Base {
             let at = moved.get(*version as usize).copied().unwrap_or(GONE);
             (at, *passage)
         });
+        let place = |old: u32| moved.get(old as usize).copied().filter(|at| *at != GONE);
+        let bank = self.bank.narrowed(&self.published.bank, &now.bank, place);
         let published = Published {
             versions,
             digest: digest(&["narrowed", &self.published.digest, &now.digest]),
@@ -42,8 +44,8 @@ impl Base {
         Self::of(
             Arc::new(published),
             entries.collect(),
-            Arc::clone(&self.index),
-            self.dense.clone(),
+            (Arc::clone(&self.index), self.dense.clone()),
+            bank,
         )
     }
 }

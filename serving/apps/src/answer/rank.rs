@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::bank::Likes;
 use super::base::{Base, passage_text};
-use super::evidence::{FEATURES, Gap, Grade, Reader, features, judge, nearest, odds, short_of};
+use super::evidence::{FEATURES, Gap, Grade, Reader, View, features, judge, nearest, odds, short_of};
 use super::find::{Candidate, Limits, Meaning};
 use crate::kb::State;
 use crate::retrieve::Side;
@@ -34,7 +35,10 @@ pub(crate) struct Read {
     pub(crate) text: usize,
     /// Position in its view.
     pub(crate) sentence: usize,
+    key: SentenceKey,
     pub(crate) features: [f64; FEATURES],
+    pub(crate) likes: Likes,
+    /// Empty until it is wanted.
     pub(crate) vector: Arc<[f32]>,
 }
 
@@ -55,9 +59,10 @@ impl Base {
         let (Some(reader), Some(meaning)) = (reader, meaning) else {
             return ranked;
         };
-        let Some(read) = self.read_nearest(&ranked) else {
+        let mut read = to_read(&ranked);
+        if !self.with_vectors(&mut read) {
             return ranked;
-        };
+        }
         let question = reader.look(&meaning.vector);
         for (at, one) in ranked.iter_mut().enumerate() {
             let own = read.iter().filter(|read| read.text == at);
@@ -72,52 +77,41 @@ impl Base {
         ranked
     }
 
-    /// The sentences that the reader reads, with their vectors; none where the model gives none.
-    pub(super) fn read_nearest(&self, ranked: &[Ranked<'_>]) -> Option<Vec<Read>> {
-        let (_, model) = self.dense.as_ref()?;
-        let best = ranked.first()?.value;
-        let mut read = Vec::new();
+    /// Gives the sentences their vectors; false where there is no model or it gives none.
+    pub(super) fn with_vectors(&self, read: &mut [Read]) -> bool {
+        let Some((_, model)) = self.dense.as_ref() else {
+            return false;
+        };
         let mut unknown = Vec::new();
-        for (text, one) in ranked.iter().take(TEXTS_READ).enumerate() {
-            let more = if text < TEXTS_READ_ON { READ_ON } else { 0 };
-            let others = others(one).take(more);
-            for sentence in std::iter::once(one.at).chain(others) {
-                let grade = one.candidate.grades.get(sentence)?;
-                let value = one.value + grade.score - one.grade.score;
-                let key = key(one.candidate, sentence)?;
-                let vector = self.sentences.get(&key);
-                if vector.is_none() {
-                    unknown.push((read.len(), key));
-                }
-                read.push(Read {
-                    text,
-                    sentence,
-                    features: features(grade, value, best),
-                    vector: vector.unwrap_or_else(|| Arc::from([])),
-                });
+        for (at, one) in read.iter_mut().enumerate() {
+            match self.sentences.get(&one.key) {
+                Some(vector) => one.vector = vector,
+                None => unknown.push((at, one.key)),
             }
         }
         let texts: Option<Vec<String>> = unknown.iter().map(|(_, key)| self.alone(*key)).collect();
-        let texts = texts?;
-        if !texts.is_empty() {
-            let vectors = model.embed(&texts, Side::Sentence);
-            let vectors = vectors
-                .inspect_err(
-                    |fault| tracing::warn!(%fault, "sentences have no vectors, words alone judge"),
-                )
-                .ok()?;
-            if vectors.len() != unknown.len() {
-                return None;
+        let Some(texts) = texts else {
+            return false;
+        };
+        if texts.is_empty() {
+            return true;
+        }
+        let vectors = match model.embed(&texts, Side::Sentence) {
+            Ok(vectors) if vectors.len() == unknown.len() => vectors,
+            Ok(_) => return false,
+            Err(fault) => {
+                tracing::warn!(%fault, "sentences have no vectors, words alone judge");
+                return false;
             }
-            for ((at, key), vector) in unknown.into_iter().zip(vectors) {
-                let vector: Arc<[f32]> = Arc::from(vector);
-                self.sentences.put(key, vector.clone());
-                if let Some(read) = read.get_mut(at) {
-                    read.vector = vector;
-                }
+        };
+        for ((at, key), vector) in unknown.into_iter().zip(vectors) {
+            let vector: Arc<[f32]> = Arc::from(vector);
+            self.sentences.put(key, vector.clone());
+            if let Some(one) = read.get_mut(at) {
+                one.vector = vector;
             }
         }
-        Some(read)
+        true
     }
 
     /// A sentence as the model for vectors gets it: with the titles above it and the head of its
@@ -135,15 +129,52 @@ impl Base {
 /// Version, passage, first byte and end of a sentence.
 pub(super) type SentenceKey = (u32, u32, u32, u32);
 
-fn key(candidate: &Candidate, at: usize) -> Option<SentenceKey> {
-    let sentence = candidate.view.sentences.get(at)?;
+/// The key of a sentence of a view of a version.
+pub(super) fn key(version: usize, view: &View, at: usize) -> Option<SentenceKey> {
+    let sentence = view.sentences.get(at)?;
     let (start, end) = (sentence.span.start as u32, sentence.span.end as u32);
-    Some((
-        candidate.version as u32,
-        sentence.passage as u32,
-        start,
-        end,
-    ))
+    Some((version as u32, sentence.passage as u32, start, end))
+}
+
+/// The sentences that are judged: of each of the nearest texts the one that comes nearest by
+/// words, of the first ones some more, and those that answer questions like this one.
+pub(super) fn to_read(ranked: &[Ranked<'_>]) -> Vec<Read> {
+    let best = ranked.first().map_or(0.0, |one| one.value);
+    let mut read = Vec::new();
+    for (text, one) in ranked.iter().take(TEXTS_READ).enumerate() {
+        let more = if text < TEXTS_READ_ON { READ_ON } else { 0 };
+        let mut wanted = vec![one.at];
+        for other in others(one).take(more).chain(asked_so(one).take(READ_ON)) {
+            if !wanted.contains(&other) {
+                wanted.push(other);
+            }
+        }
+        let candidate = one.candidate;
+        read.extend(wanted.into_iter().filter_map(|sentence| {
+            let grade = candidate.grades.get(sentence)?;
+            let value = one.value + grade.score - one.grade.score;
+            Some(Read {
+                text,
+                sentence,
+                key: key(candidate.version, &candidate.view, sentence)?,
+                features: features(grade, value, best),
+                likes: *candidate.likes.get(sentence)?,
+                vector: Arc::from([]),
+            })
+        }));
+    }
+    read
+}
+
+/// The sentences of a text that answer questions of the bank like this one, the more alike first.
+fn asked_so(one: &Ranked<'_>) -> impl Iterator<Item = usize> {
+    let likes = one.candidate.likes.iter().enumerate();
+    let mut alike: Vec<(usize, f32)> = likes
+        .map(|(at, likes)| (at, likes.words.own.max(likes.meaning.own)))
+        .filter(|(_, own)| *own > 0.0)
+        .collect();
+    alike.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    alike.into_iter().map(|(at, _)| at)
 }
 
 /// The other sentences of a text that state the asked kind of fact, the nearer first.

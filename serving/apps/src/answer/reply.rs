@@ -253,7 +253,9 @@ impl Base {
 
     /// What the head of a document says of it, when the question names the document.
     fn of_head(&self, question: &Question, limits: &Limits) -> Option<Said> {
-        let found = self.ranked(question, limits, self.meaning(&question.folded).as_ref());
+        let meaning = self.meaning(&question.folded);
+        let alike = self.alike(question, limits, meaning.as_ref());
+        let found = self.ranked(question, limits, meaning.as_ref(), &alike);
         let named = found.iter().take(NAMED).filter_map(|found| {
             let version = self.published.versions.get(found.version)?;
             let share = share_of_title(question, version);

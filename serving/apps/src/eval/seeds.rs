@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::kb::{Add, Library, LibraryError, VersionId};
+use crate::kb::{Add, BankQuestion, Library, LibraryError, VersionId};
 use crate::staff::Person;
 
 /// What became of the documents.
@@ -18,11 +18,11 @@ pub struct Reviewed {
 }
 
 /// Brings every file of a folder in, accepts the repairs that the quality gate proposes, and
-/// publishes. The evaluation set names the documents by the first three characters of their files.
+/// publishes; then their question bank, if any. The evaluation set names the documents by the first three characters of their files.
 pub fn review_seeds(
     library: &Library,
     base: &str,
-    folder: &Path,
+    (folder, bank): (&Path, &[BankQuestion]),
     now_ms: i64,
 ) -> Result<Reviewed, LibraryError> {
     let maker = Person::both("evaluation-maker", "评测录入");
@@ -56,6 +56,13 @@ pub fn review_seeds(
             Err(fault) => reviewed.left_out.push((name, fault.to_string())),
         }
     }
+    let proposed = library.propose_questions(base, bank, &maker, now_ms)?;
+    if !proposed.waiting.is_empty() {
+        library.settle_questions(base, &proposed.waiting, true, &checker, now_ms)?;
+    }
+    let left_out = proposed.left_out.into_iter();
+    let left_out = left_out.map(|(one, reason)| (one.question, reason));
+    reviewed.left_out.extend(left_out);
     Ok(reviewed)
 }
 

@@ -6,6 +6,7 @@
 
 mod add;
 mod answers;
+mod bank;
 mod bases;
 mod change;
 mod conflicts;
@@ -26,10 +27,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 
 pub use add::{Add, Added};
+pub use bank::ProposedQuestions;
 pub use bases::NewBase;
 pub use conflicts::OpenConflict;
 pub use error::LibraryError;
-pub use import::{Imported, LeftOut};
+pub use import::{Imported, LeftOut, QUESTION_BANK};
 pub use info::{Opened, VersionInfo};
 pub use log::{accept_log, kept_head};
 pub use work::{Correction, Said};

@@ -2,6 +2,7 @@
 //!
 //! The types here are what its rooms hand to each other; each room holds its own decisions.
 
+mod bank;
 mod conflict;
 mod extract;
 mod file;
@@ -21,6 +22,7 @@ mod store;
 mod timeline;
 mod version;
 
+pub use bank::{BadBankLine, BankQuestion, read_bank};
 pub use conflict::{Claim, Contradiction, Statement, contradictions, matter};
 pub use extract::{Block, BlockKind, Extract, Format, Origin, ReadFault, ReadFaultKind};
 pub use file::{MAX_FILE_BYTES, Unreadable, read};
@@ -29,7 +31,7 @@ pub use head::{Declared, HandOver, Head, Period, head_end, read_head};
 pub use known::{Known, Stage};
 pub use library::{
     Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, NewBase,
-    OpenConflict, Opened, Said, VersionInfo, accept_log, kept_head,
+    OpenConflict, Opened, ProposedQuestions, QUESTION_BANK, Said, VersionInfo, accept_log, kept_head,
 };
 pub use mask::{Masked, MaskedKind, mask, mask_published};
 pub use passage::{Passage, SectionKind};
@@ -40,7 +42,7 @@ pub(crate) use quality::{shown_finding, shown_repair};
 pub use script::fold;
 pub use state::State;
 pub use store::{
-    Audience, BaseInfo, Entry, Feedback, KeptAnswer, ProposedSynonym, Regression, StoreError,
+    Audience, BaseInfo, Entry, Feedback, KeptAnswer, KeptQuestion, ProposedSynonym, Regression, StoreError,
     WorkItem, WorkKind,
 };
 pub use timeline::{Days, Standing, days};
@@ -48,4 +50,4 @@ pub use version::{SourceFile, Version, VersionId};
 
 pub(crate) use conflict::{is_plan, subject};
 pub(crate) use quantity::{Quantity, quantities};
-pub(crate) use script::is_han;
+pub(crate) use script::{bare, is_han};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::bank::BankQuestion;
 use super::script::bare;
 use super::version::Version;
 
@@ -28,11 +29,13 @@ pub struct Published {
     pub versions: Vec<Arc<Version>>,
     /// Reviewed synonyms.
     pub synonyms: Vec<Synonym>,
+    /// Reviewed questions, ordered.
+    pub bank: Vec<BankQuestion>,
     /// Themes that are switched off: questions about them are handed over.
     pub closed_themes: Vec<String>,
     /// The place that the base speaks for: questions that name none are about it.
     pub home: Option<String>,
-    /// Digest over the ids and text digests of all versions, the synonyms and the closed themes,
+    /// Digest over the ids and text digests of all versions, the synonyms, the question bank and the closed themes,
     /// lower-case hexadecimal: two equal digests give equal answers.
     pub digest: String,
 }

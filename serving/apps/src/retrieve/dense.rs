@@ -9,6 +9,8 @@ use thiserror::Error;
 pub enum Side {
     /// A question.
     Query,
+    /// A question of the bank, for its index.
+    Bank,
     /// A passage that may answer one, for the index.
     Passage,
     /// A sentence of a passage, while somebody waits for an answer.
@@ -19,7 +21,7 @@ impl Side {
     /// What models of the e5 family want before a text.
     pub fn e5_prefix(self) -> &'static str {
         match self {
-            Self::Query => "query: ",
+            Self::Query | Self::Bank => "query: ",
             Self::Passage | Self::Sentence => "passage: ",
         }
     }
@@ -104,6 +106,11 @@ pub(crate) struct Cosines {
 }
 
 impl Cosines {
+    /// The cosine of each row.
+    pub(crate) fn all(&self) -> &[f32] {
+        &self.all
+    }
+
     /// The nearest rows, best first.
     pub(crate) fn top(&self, limit: usize) -> Vec<(u32, f32)> {
         let mut scored: Vec<(u32, f32)> = (0_u32..).zip(self.all.iter().copied()).collect();

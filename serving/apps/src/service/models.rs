@@ -128,7 +128,7 @@ impl Embedder for RemoteEmbedder {
         let prefix = side.e5_prefix();
         let patience = match side {
             Side::Query | Side::Sentence => QUESTION,
-            Side::Passage => PATIENCE,
+            Side::Passage | Side::Bank => PATIENCE,
         };
         let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
         self.runtime

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::retrieve::{EmbedError, Embedder, Side};
 
-/// SHA-256 of a model's name and a text.
+/// SHA-256 of a model's name, what a text is to it, and the text.
 type Key = [u8; 32];
 
 /// Vectors by their model and text.
@@ -69,9 +69,12 @@ pub(super) struct Remembering {
 }
 
 impl Remembering {
-    fn passages(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn kept(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
         let name = self.model.name();
-        let key = |text: &String| Key::from(Sha256::digest(format!("{name}\0{text}").as_bytes()));
+        let key = |text: &String| {
+            let told = format!("{name}\0{side:?}\0{text}");
+            Key::from(Sha256::digest(told.as_bytes()))
+        };
         let keys: Vec<Key> = texts.iter().map(key).collect();
         let mut found: Vec<Option<Vec<f32>>> =
             keys.iter().map(|key| self.vectors.get(key)).collect();
@@ -86,7 +89,7 @@ impl Remembering {
                 .iter()
                 .filter_map(|at| texts.get(*at).cloned())
                 .collect();
-            for (at, row) in missing.iter().zip(self.model.embed(&asked, Side::Passage)?) {
+            for (at, row) in missing.iter().zip(self.model.embed(&asked, side)?) {
                 if let (Some(key), Some(slot)) = (keys.get(*at), found.get_mut(*at)) {
                     self.vectors.put(*key, row.clone());
                     *slot = Some(row);
@@ -106,7 +109,7 @@ impl Embedder for Remembering {
     fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
         match side {
             Side::Query | Side::Sentence => self.model.embed(texts, side),
-            Side::Passage => self.passages(texts),
+            Side::Passage | Side::Bank => self.kept(texts, side),
         }
     }
 }

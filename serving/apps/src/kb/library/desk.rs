@@ -15,6 +15,7 @@ use crate::kb::known::{Known, Stage};
 use crate::kb::passages;
 use crate::kb::published::Published;
 use crate::kb::quality::{shown_extract, shown_repair};
+use crate::kb::store::bank::bank;
 use crate::kb::store::bases::{has_base, home, put_base, set_home};
 use crate::kb::store::rows::{VersionRow, WITHOUT_TEXT};
 use crate::kb::store::versions::{known, version, versions};
@@ -155,6 +156,7 @@ fn build(
         home: home(connection, base)?,
         versions: found,
         synonyms: synonyms(connection, base)?,
+        bank: bank(connection, base)?,
         closed_themes: closed_themes(connection, base)?,
         digest: String::new(),
     };
@@ -203,13 +205,17 @@ fn digest(published: &Published) -> String {
             })
         })
         .collect();
-    let all = json!({
+    let mut all = json!({
         "base": published.base,
         "home": published.home,
         "versions": versions,
         "synonyms": published.synonyms,
         "closed_themes": published.closed_themes,
     });
+    // A base without a bank keeps the digest that it had before there were any.
+    if !published.bank.is_empty() {
+        all["bank"] = json!(published.bank);
+    }
     sm3_hex(canonical(&all).as_bytes())
 }
 

@@ -11,6 +11,7 @@ use super::add::{Add, Named, Told, Way, put};
 use super::desk::{Desk, must_make};
 use super::second::needs_second;
 use super::{Library, LibraryError};
+use crate::kb::bank::read_bank;
 use crate::kb::finding::{Finding, Severity};
 use crate::kb::known::{Known, Stage};
 use crate::kb::store::rows::VersionRow;
@@ -26,6 +27,9 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Files brought in together.
 const TOGETHER: usize = 64;
 
+/// The file of a folder that is no document but its question bank.
+pub const QUESTION_BANK: &str = "question-bank.jsonl";
+
 /// What became of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
@@ -39,6 +43,8 @@ pub struct Imported {
     pub waiting: Vec<VersionId>,
     /// Files that were there already.
     pub unchanged: usize,
+    /// Questions of the folder's [`QUESTION_BANK`] that are in force now.
+    pub questions: usize,
     /// Files that were left out.
     pub left_out: Vec<LeftOut>,
 }
@@ -59,7 +65,8 @@ pub struct LeftOut {
 
 impl Library {
     /// Brings in every file below a folder. Links are not followed. Doing it again brings in only
-    /// what is new, so that an import that was cut off is simply repeated.
+    /// what is new, so that an import that was cut off is simply repeated. The folder's own
+    /// [`QUESTION_BANK`] goes into force with the texts.
     pub fn import_folder(
         &self,
         base: &str,
@@ -79,6 +86,9 @@ impl Library {
             LibraryError::bad("folder", message)
         })?;
         paths.sort();
+        let bank = folder.join(QUESTION_BANK);
+        let has_bank = paths.contains(&bank);
+        paths.retain(|path| *path != bank);
         let mut ready = Vec::new();
         for (at, group) in paths.chunks(TOGETHER).enumerate() {
             if at * TOGETHER >= MAX_FILES {
@@ -97,7 +107,39 @@ impl Library {
         }
         self.publish_way(&ready, None, person, now_ms, Way::Folder)?;
         imported.published = ready;
+        if has_bank {
+            self.import_bank(base, &bank, &mut imported, person, now_ms)?;
+        }
         Ok(imported)
+    }
+
+    /// Brings the question bank of a folder in; what of it cannot be used is told and left out.
+    fn import_bank(
+        &self,
+        base: &str,
+        file: &Path,
+        imported: &mut Imported,
+        person: &Person,
+        now_ms: i64,
+    ) -> Result<(), LibraryError> {
+        let folder = file.parent().unwrap_or(file);
+        let text = read_bounded(file).map(|bytes| bytes.and_then(|b| String::from_utf8(b).ok()));
+        let read = match text {
+            Ok(Some(text)) => read_bank(&text).map_err(|bad| bad.to_string()),
+            _ => Err("读不出来，应为不太大的 UTF-8 文本".to_owned()),
+        };
+        match read {
+            Ok(questions) => {
+                let done = self.import_questions(base, &questions, person, now_ms)?;
+                imported.questions = done.known;
+                for (one, reason) in done.left_out {
+                    let reason = format!("问题“{}”没有收入：{reason}", one.question);
+                    imported.leave_out(folder, file, "question", reason);
+                }
+            }
+            Err(reason) => imported.leave_out(folder, file, "question_bank", reason),
+        }
+        Ok(())
     }
 
     /// Brings files in as one transaction; a file that is refused does not hold up the others. The

@@ -1,6 +1,7 @@
 //! The library's SQLite file: one writer, and every change with its history in one transaction.
 
 pub(crate) mod answers;
+pub(crate) mod bank;
 pub(crate) mod bases;
 pub(crate) mod history;
 mod layout;
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 pub use answers::{Feedback, KeptAnswer};
+pub use bank::KeptQuestion;
 pub use bases::{Audience, BaseInfo};
 pub use history::Entry;
 pub use words::ProposedSynonym;

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 const CREATE: &str = "
 CREATE TABLE base (
@@ -142,6 +142,19 @@ const STEPS: [&str; VERSION as usize] = [
      ) STRICT;
      INSERT INTO log_head (one, seq, hash) SELECT 1, link_seq, link_hash FROM answer
         WHERE link_seq > 0 ORDER BY link_seq DESC LIMIT 1;",
+    // A question may be in force and be proposed anew at one time.
+    "CREATE TABLE bank_question (
+        id       INTEGER PRIMARY KEY AUTOINCREMENT,
+        base     TEXT NOT NULL REFERENCES base (name),
+        question TEXT NOT NULL,
+        document TEXT NOT NULL,
+        quote    TEXT NOT NULL,
+        answers  INTEGER NOT NULL,
+        maker    TEXT NOT NULL,
+        checker  TEXT,
+        at_ms    INTEGER NOT NULL
+     ) STRICT;
+     CREATE UNIQUE INDEX bank_question_once ON bank_question (base, question, document, checker IS NULL);",
 ];
 
 /// Brings a database to the current schema, or refuses one from a newer program.
