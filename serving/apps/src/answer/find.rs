@@ -127,7 +127,12 @@ impl Base {
     }
 
     /// What the question is like in the bank, of what may answer it.
-    pub(super) fn alike(&self, question: &Question, limits: &Limits, meaning: Option<&Meaning>) -> Alike {
+    pub(super) fn alike(
+        &self,
+        question: &Question,
+        limits: &Limits,
+        meaning: Option<&Meaning>,
+    ) -> Alike {
         let vector = meaning.map(|meaning| meaning.vector.as_slice());
         self.bank.alike(&question.folded, vector, |version| {
             let version = self.published.versions.get(version as usize);
@@ -281,7 +286,7 @@ impl Base {
                 .map(|at| key(one.version, &view, at).map_or_else(Likes::default, |k| alike.of(k)))
                 .collect();
             for (grade, likes) in grades.iter_mut().zip(&likes) {
-                grade.score += ASKED_SO * f64::from(likes.words.own.max(likes.meaning.own));
+                grade.score += ASKED_SO * f64::from(likes.own());
             }
             candidates.push(Candidate {
                 likes,

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::base::Base;
 use super::cite::verified;
-use super::evidence::{Gap, SentenceView, select, signals, weigh};
+use super::evidence::{Gap, SentenceView, select, weigh};
 use super::find::Limits;
 use super::question::{Question, agree};
-use super::rank::{Ranked, to_read};
+use super::rank::{Ranked, ranked, to_read};
 use super::record::{Asked, Citation, Conflict, Sentence, Side};
 use crate::kb::{State, Statement, Version, matter};
 use crate::retrieve::fold;
@@ -29,13 +29,11 @@ pub(super) struct Found {
     pub(super) whole: bool,
 }
 
-/// What the gate and the reader see of a question.
+/// What the reader sees of a question.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Seen {
     /// Document of the best candidate.
     pub(crate) document: String,
-    /// The gate's signals of its best sentence.
-    pub(crate) signals: Vec<f64>,
     /// Of the question; none without a model for vectors.
     pub(crate) vector: Option<Vec<f32>>,
     /// What the reader reads, text by text.
@@ -51,19 +49,20 @@ pub(crate) struct SeenSentence {
     /// Folded.
     pub(crate) sentence: String,
     pub(crate) features: Vec<f64>,
-    /// How like the question is to those of the bank: see [`Likes::numbers`](super::bank::Likes).
-    pub(crate) likes: Vec<f64>,
+    /// Empty where an earlier question of the run told it.
     pub(crate) vector: Vec<f32>,
+    /// Names it among all of its base.
+    pub(crate) key: (u32, u32, u32, u32),
 }
 
 impl Base {
-    /// What the gate and the reader see of a question. For fitting and training them.
+    /// What the reader sees of a question. For training it.
     pub(crate) fn seen(&self, asked: &Asked, mend: bool) -> Option<Seen> {
         let question = self.read(&asked.question, asked, mend);
         let limits = self.limits(asked, &question).ok()?;
         let weighed = weigh(&question.matters, &self.index);
         let looked = self.look_up(&question, &weighed, &limits);
-        let ranked = self.judged(&looked.candidates, &limits, None);
+        let ranked = ranked(&looked.candidates, &limits);
         let best = ranked.first()?;
         let document = |one: &Ranked<'_>| {
             let version = self.published.versions.get(one.candidate.version)?;
@@ -79,13 +78,12 @@ impl Base {
                 document: document(one)?,
                 sentence: sentence.folded.clone(),
                 features: read.features.to_vec(),
-                likes: read.likes.numbers().to_vec(),
                 vector: read.vector.to_vec(),
+                key: read.key,
             })
         });
         Some(Seen {
             document: document(best)?,
-            signals: signals(&best.grade).to_vec(),
             vector: looked.meaning.map(|meaning| meaning.vector),
             sentences: sentences.collect::<Option<_>>()?,
         })

@@ -9,6 +9,10 @@ use super::record::{Answer, Asked, Hashes};
 /// The rules of this build, as their own source: a changed rule is another configuration.
 const RULES: &[&str] = &[
     include_str!("ask.rs"),
+    include_str!("bank/likeness.rs"),
+    include_str!("bank/mod.rs"),
+    include_str!("bank/places.rs"),
+    include_str!("bank/words.rs"),
     include_str!("base.rs"),
     include_str!("choices.rs"),
     include_str!("cite.rs"),
@@ -21,6 +25,7 @@ const RULES: &[&str] = &[
     include_str!("evidence/select.rs"),
     include_str!("evidence/view.rs"),
     include_str!("evidence/weigh.rs"),
+    include_str!("evidence/words.txt"),
     include_str!("find.rs"),
     include_str!("gather.rs"),
     include_str!("generate/check.rs"),

@@ -1,10 +1,9 @@
-//! Candidates by how near their best sentences come, each with whether it answers.
+//! Candidates by how likely their best sentences answer, each with whether it does.
 
 use std::sync::Arc;
 
-use super::bank::Likes;
 use super::base::{Base, passage_text};
-use super::evidence::{FEATURES, Gap, Grade, Reader, View, features, judge, nearest, odds, short_of};
+use super::evidence::{FEATURES, Gap, Grade, Reader, View, features, nearest, short_of};
 use super::find::{Candidate, Limits, Meaning};
 use crate::kb::State;
 use crate::retrieve::Side;
@@ -17,13 +16,16 @@ const TEXTS_READ: usize = 6;
 const TEXTS_READ_ON: usize = 2;
 const READ_ON: usize = 2;
 
-/// A candidate with the sentence that comes nearest to an answer.
+/// A candidate with the sentence that answers most likely.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ranked<'a> {
     pub(super) candidate: &'a Candidate,
     pub(super) at: usize,
     pub(super) grade: Grade,
+    /// How near the sentence that comes nearest by words does.
     pub(super) value: f64,
+    /// Log-odds that the sentence answers; the least of all where it was not read.
+    odds: f64,
     /// Whether it answers.
     pub(super) verdict: Result<(), Gap>,
 }
@@ -35,16 +37,15 @@ pub(crate) struct Read {
     pub(crate) text: usize,
     /// Position in its view.
     pub(crate) sentence: usize,
-    key: SentenceKey,
+    pub(crate) key: SentenceKey,
     pub(crate) features: [f64; FEATURES],
-    pub(crate) likes: Likes,
     /// Empty until it is wanted.
     pub(crate) vector: Arc<[f32]>,
 }
 
 impl Base {
-    /// The candidates ranked and judged: by the reader where it knows the model for vectors, by
-    /// words otherwise.
+    /// The candidates, those that answer most likely first, each judged: by meaning where there is
+    /// a reader for the model for vectors, by words otherwise.
     pub(super) fn judged<'a>(
         &self,
         candidates: &'a [Candidate],
@@ -52,28 +53,38 @@ impl Base {
         meaning: Option<&Meaning>,
     ) -> Vec<Ranked<'a>> {
         let mut ranked = ranked(candidates, limits);
-        let reader = self
-            .dense
-            .as_ref()
-            .and_then(|(_, model)| Reader::of(&model.name()));
-        let (Some(reader), Some(meaning)) = (reader, meaning) else {
+        let mut read = to_read(&ranked);
+        let model = self.dense.as_ref();
+        let by_meaning = model.and_then(|(_, model)| Reader::of(&model.name()));
+        let by_meaning = meaning.zip(by_meaning);
+        let vectored = by_meaning.filter(|_| self.with_vectors(&mut read));
+        let (reader, question) = match vectored {
+            Some((meaning, reader)) => (Some(reader), meaning.vector.as_slice()),
+            None => (Reader::of_words(), [].as_slice()),
+        };
+        let Some(reader) = reader else {
+            tracing::error!("the weights of the reader are damaged, nothing is answered");
             return ranked;
         };
-        let mut read = to_read(&ranked);
-        if !self.with_vectors(&mut read) {
-            return ranked;
+        let question = reader.look(question);
+        for read in &read {
+            let Some(one) = ranked.get_mut(read.text) else {
+                continue;
+            };
+            let odds = reader.odds(&question, &read.vector, &read.features);
+            let grade = one.candidate.grades.get(read.sentence);
+            if let Some(grade) = grade.filter(|_| odds > one.odds) {
+                (one.at, one.grade, one.odds) = (read.sentence, *grade, odds);
+            }
         }
-        let question = reader.look(&meaning.vector);
-        for (at, one) in ranked.iter_mut().enumerate() {
-            let own = read.iter().filter(|read| read.text == at);
-            let own = own.map(|read| reader.odds(&question, &read.vector, &read.features));
-            let likeliest = own.fold(f64::NEG_INFINITY, f64::max);
-            one.verdict = if reader.passes(likeliest + odds(&one.grade)) {
+        for one in &mut ranked {
+            one.verdict = if reader.passes(one.odds) {
                 Ok(())
             } else {
                 Err(short_of(&one.grade))
             };
         }
+        ranked.sort_by(|a, b| b.odds.total_cmp(&a.odds));
         ranked
     }
 
@@ -157,8 +168,7 @@ pub(super) fn to_read(ranked: &[Ranked<'_>]) -> Vec<Read> {
                 text,
                 sentence,
                 key: key(candidate.version, &candidate.view, sentence)?,
-                features: features(grade, value, best),
-                likes: *candidate.likes.get(sentence)?,
+                features: features(grade, (value, best), candidate.likes.get(sentence)?),
                 vector: Arc::from([]),
             })
         }));
@@ -170,7 +180,7 @@ pub(super) fn to_read(ranked: &[Ranked<'_>]) -> Vec<Read> {
 fn asked_so(one: &Ranked<'_>) -> impl Iterator<Item = usize> {
     let likes = one.candidate.likes.iter().enumerate();
     let mut alike: Vec<(usize, f32)> = likes
-        .map(|(at, likes)| (at, likes.words.own.max(likes.meaning.own)))
+        .map(|(at, likes)| (at, likes.own()))
         .filter(|(_, own)| *own > 0.0)
         .collect();
     alike.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -188,8 +198,8 @@ fn others(one: &Ranked<'_>) -> impl Iterator<Item = usize> {
     typed.into_iter().map(|(at, _)| at)
 }
 
-/// The candidates by how near their best sentences come, the nearest first, judged by words.
-fn ranked<'a>(candidates: &'a [Candidate], limits: &Limits) -> Vec<Ranked<'a>> {
+/// The candidates by how near their best sentences come, the nearest first, not read yet.
+pub(super) fn ranked<'a>(candidates: &'a [Candidate], limits: &Limits) -> Vec<Ranked<'a>> {
     let alone = candidates
         .iter()
         .filter(|one| !has_successor(one, candidates));
@@ -203,7 +213,8 @@ fn ranked<'a>(candidates: &'a [Candidate], limits: &Limits) -> Vec<Ranked<'a>> {
                 at,
                 grade,
                 value,
-                verdict: judge(&grade),
+                odds: f64::NEG_INFINITY,
+                verdict: Err(short_of(&grade)),
             })
         })
         .collect();

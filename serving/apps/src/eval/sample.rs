@@ -1,6 +1,8 @@
 //! What the evidence gate sees of questions whose answers are known: the data its weights are
 //! fitted on.
 
+use std::collections::HashSet;
+
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -35,10 +37,16 @@ pub fn samples(base: &Base, cases: &[Case], day: Date) -> Vec<Sample> {
         let nothing = matches!(case.kind.as_str(), "near_miss" | "far");
         !case.documents.is_empty() || nothing
     });
+    let mut told = HashSet::new();
     known
         .filter_map(|case| {
             let asked = asked(case, day, EVIDENCE_AT);
-            let seen = base.seen(&asked, case.style == "typo")?;
+            let mut seen = base.seen(&asked, case.style == "typo")?;
+            for sentence in &mut seen.sentences {
+                if !told.insert(sentence.key) {
+                    sentence.vector.clear();
+                }
+            }
             Some(Sample {
                 id: case.id.clone(),
                 right: case.documents.contains(&seen.document),

@@ -31,7 +31,8 @@ pub use head::{Declared, HandOver, Head, Period, head_end, read_head};
 pub use known::{Known, Stage};
 pub use library::{
     Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, NewBase,
-    OpenConflict, Opened, ProposedQuestions, QUESTION_BANK, Said, VersionInfo, accept_log, kept_head,
+    OpenConflict, Opened, ProposedQuestions, QUESTION_BANK, Said, VersionInfo, accept_log,
+    kept_head,
 };
 pub use mask::{Masked, MaskedKind, mask, mask_published};
 pub use passage::{Passage, SectionKind};
@@ -42,8 +43,8 @@ pub(crate) use quality::{shown_finding, shown_repair};
 pub use script::fold;
 pub use state::State;
 pub use store::{
-    Audience, BaseInfo, Entry, Feedback, KeptAnswer, KeptQuestion, ProposedSynonym, Regression, StoreError,
-    WorkItem, WorkKind,
+    Audience, BaseInfo, Entry, Feedback, KeptAnswer, KeptQuestion, ProposedSynonym, Regression,
+    StoreError, WorkItem, WorkKind,
 };
 pub use timeline::{Days, Standing, days};
 pub use version::{SourceFile, Version, VersionId};

@@ -2,18 +2,27 @@
 
 use super::{Entry, SentenceKey};
 
-/// Questions of the bank that are looked at, of those that some text answers.
-const LOOKED_AT: usize = 40;
+/// Questions of the bank that are looked at, the nearest ones.
+const LOOKED_AT: usize = 60;
+/// How much less like a question may be until its share of the votes falls to a third.
+const BY_WORDS: f32 = 0.05;
+const BY_MEANING: f32 = 0.04;
+/// Numbers of [`Likes::numbers`].
+pub(crate) const LIKES: usize = 10;
 
-/// How alike the question is to the nearest of the bank, from nought to one.
+/// What the nearest questions of the bank say of a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Like {
-    /// Of those that the sentence answers.
+    /// How alike the nearest one is that the sentence answers, from nought to one.
     pub(crate) own: f32,
     /// Of those that other sentences answer.
-    pub(crate) other: f32,
+    other: f32,
     /// Of those that no text answers.
-    pub(crate) nothing: f32,
+    nothing: f32,
+    /// Share of the votes of those that the sentence answers.
+    own_share: f32,
+    /// Share of the votes of those that no text answers.
+    nothing_share: f32,
 }
 
 /// The same by words and by meaning.
@@ -24,110 +33,150 @@ pub(crate) struct Likes {
     pub(crate) meaning: Like,
 }
 
-/// The nearest questions of the bank.
+/// The nearest questions of the bank, best first.
 #[derive(Debug, Default)]
-pub(super) struct Nearest {
-    /// Those that some text answers, best first.
-    answered: Vec<(Vec<SentenceKey>, f32)>,
-    nothing: f32,
+struct Nearest(Vec<Near>);
+
+/// A question of the bank with what it says now.
+#[derive(Debug)]
+struct Near {
+    score: f32,
+    /// Of all votes.
+    share: f32,
+    /// Sentences that hold its quote.
+    sentences: Vec<SentenceKey>,
+    answers: bool,
 }
 
 /// What a question is like.
 #[derive(Debug, Default)]
 pub(crate) struct Alike {
     words: Nearest,
-    meaning: Option<Nearest>,
-}
-
-/// The nearest by their scores, of those with a sentence in a version that may answer.
-pub(super) fn nearest(
-    scores: &[f32],
-    entries: &[Entry],
-    may_answer: &impl Fn(u32) -> bool,
-) -> Nearest {
-    let mut ranked: Vec<(&Entry, f32)> = entries.iter().zip(scores.iter().copied()).collect();
-    ranked.retain(|(_, score)| *score > 0.0);
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let mut found = Nearest::default();
-    for (entry, score) in ranked {
-        let sentences = entry.sentences.iter();
-        let sentences: Vec<SentenceKey> = sentences.filter(|s| may_answer(s.0)).copied().collect();
-        if sentences.is_empty() {
-            continue;
-        }
-        if !entry.answers {
-            found.nothing = found.nothing.max(score);
-        } else if found.answered.len() < LOOKED_AT {
-            found.answered.push((sentences, score));
-        }
-    }
-    found
+    meaning: Nearest,
 }
 
 impl Nearest {
-    fn like(&self, sentence: SentenceKey) -> Like {
-        let first = |own: bool| {
-            let mut answered = self.answered.iter();
-            let found = answered.find(|(all, _)| all.contains(&sentence) == own);
-            found.map_or(0.0, |(_, score)| *score)
-        };
-        Like {
-            own: first(true),
-            other: first(false),
-            nothing: self.nothing,
+    /// By scores, of those questions with a sentence in a version that may answer.
+    fn of(
+        scores: &[f32],
+        entries: &[Entry],
+        may_answer: &impl Fn(u32) -> bool,
+        third_below: f32,
+    ) -> Self {
+        let mut ranked: Vec<(&Entry, f32)> = entries.iter().zip(scores.iter().copied()).collect();
+        ranked.retain(|(entry, score)| *score > 0.0 && !entry.sentences.is_empty());
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let known = ranked.into_iter().filter_map(|(entry, score)| {
+            let sentences = entry.sentences.iter();
+            let sentences: Vec<_> = sentences.filter(|s| may_answer(s.0)).copied().collect();
+            (!sentences.is_empty()).then_some(Near {
+                score,
+                share: 0.0,
+                sentences,
+                answers: entry.answers,
+            })
+        });
+        let mut nearest: Vec<Near> = known.take(LOOKED_AT).collect();
+        let best = nearest.first().map_or(0.0, |near| near.score);
+        for near in &mut nearest {
+            near.share = ((near.score - best) / third_below).exp();
         }
+        let all: f32 = nearest.iter().map(|near| near.share).sum();
+        for near in &mut nearest {
+            near.share /= all;
+        }
+        Self(nearest)
+    }
+
+    fn like(&self, sentence: SentenceKey) -> Like {
+        let mut like = Like::default();
+        for near in &self.0 {
+            let most = if !near.answers {
+                like.nothing_share += near.share;
+                &mut like.nothing
+            } else if near.sentences.contains(&sentence) {
+                like.own_share += near.share;
+                &mut like.own
+            } else {
+                &mut like.other
+            };
+            *most = most.max(near.score);
+        }
+        like
+    }
+
+    /// Versions and passages of the sentences that answer, best first, each once.
+    fn passages(&self) -> Vec<(u32, u32)> {
+        let mut found: Vec<(u32, u32)> = Vec::new();
+        let answered = self.0.iter().filter(|near| near.answers);
+        for (version, passage, ..) in answered.flat_map(|near| &near.sentences) {
+            if !found.contains(&(*version, *passage)) {
+                found.push((*version, *passage));
+            }
+        }
+        found
     }
 }
 
 impl Alike {
-    pub(super) fn new(words: Nearest, meaning: Option<Nearest>) -> Self {
-        Self { words, meaning }
+    /// By how alike the question is to each entry, by words and, where there are vectors, by
+    /// meaning.
+    pub(super) fn of_scores(
+        entries: &[Entry],
+        words: &[f32],
+        meaning: Option<&[f32]>,
+        may_answer: impl Fn(u32) -> bool,
+    ) -> Self {
+        Self {
+            words: Nearest::of(words, entries, &may_answer, BY_WORDS),
+            meaning: meaning.map_or_else(Nearest::default, |scores| {
+                Nearest::of(scores, entries, &may_answer, BY_MEANING)
+            }),
+        }
     }
 
     /// What it says of a sentence.
     pub(crate) fn of(&self, sentence: SentenceKey) -> Likes {
         Likes {
             words: self.words.like(sentence),
-            meaning: self
-                .meaning
-                .as_ref()
-                .map_or_else(Like::default, |own| own.like(sentence)),
+            meaning: self.meaning.like(sentence),
         }
     }
 
-    /// Versions and passages of the sentences that answer the nearest questions, best first, each
-    /// once; by meaning and by words.
+    /// Versions and passages of the sentences that answer the nearest questions, best first; by
+    /// words and by meaning.
     pub(crate) fn passages(&self) -> [Vec<(u32, u32)>; 2] {
-        let list = |nearest: &Nearest| {
-            let mut found: Vec<(u32, u32)> = Vec::new();
-            let answered = nearest.answered.iter().flat_map(|(all, _)| all);
-            for (version, passage, ..) in answered {
-                if !found.contains(&(*version, *passage)) {
-                    found.push((*version, *passage));
-                }
-            }
-            found
-        };
-        let meaning = self.meaning.as_ref().map(list);
-        [meaning.unwrap_or_default(), list(&self.words)]
+        [self.words.passages(), self.meaning.passages()]
     }
 }
 
-/// Numbers of [`Likes::numbers`].
-pub(crate) const LIKES: usize = 6;
+impl Like {
+    fn numbers(self) -> [f32; 5] {
+        let Self {
+            own,
+            other,
+            nothing,
+            own_share,
+            nothing_share,
+        } = self;
+        [own, other, nothing, own_share, nothing_share]
+    }
+}
 
 impl Likes {
-    /// Own, other and nothing by words, then by meaning.
+    /// What the evidence gate gets: by words, then by meaning.
     pub(crate) fn numbers(&self) -> [f64; LIKES] {
-        let Self { words, meaning } = self;
-        [
-            words.own,
-            words.other,
-            words.nothing,
-            meaning.own,
-            meaning.other,
-            meaning.nothing,
-        ]
-        .map(f64::from)
+        let mut all = [0.0; LIKES];
+        let both = [self.words, self.meaning];
+        let numbers = both.into_iter().flat_map(Like::numbers);
+        for (slot, number) in all.iter_mut().zip(numbers) {
+            *slot = f64::from(number);
+        }
+        all
+    }
+
+    /// How alike the nearest question is that the sentence answers.
+    pub(crate) fn own(&self) -> f32 {
+        self.words.own.max(self.meaning.own)
     }
 }

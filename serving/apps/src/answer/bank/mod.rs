@@ -14,7 +14,7 @@ use super::rank::SentenceKey;
 use crate::kb::{BankQuestion, Published};
 use crate::retrieve::{DenseIndex, EmbedError, Embedder, Side, fold};
 
-pub(crate) use likeness::{Alike, Likes};
+pub(crate) use likeness::{Alike, LIKES, Likes};
 use words::Words;
 
 /// Questions embedded in one call.
@@ -100,11 +100,10 @@ impl Bank {
         vector: Option<&[f32]>,
         may_answer: impl Fn(u32) -> bool,
     ) -> Alike {
-        let list = |scores: &[f32]| likeness::nearest(scores, &self.entries, &may_answer);
-        let words = list(&self.words.alike(question));
+        let words = self.words.alike(question);
         let vectors = self.meaning.as_ref().zip(vector);
         let meaning = vectors.and_then(|(vectors, vector)| vectors.alike(vector));
-        Alike::new(words, meaning.map(|scores| list(&scores)))
+        Alike::of_scores(&self.entries, &words, meaning.as_deref(), may_answer)
     }
 
     /// Bytes of the vectors.

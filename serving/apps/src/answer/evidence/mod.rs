@@ -10,7 +10,7 @@ mod select;
 mod view;
 mod weigh;
 
-pub(crate) use gate::{Gap, judge, nearest, odds, short_of, signals};
+pub(crate) use gate::{Gap, nearest, short_of};
 pub(crate) use grade::{Grade, grade};
 pub(crate) use reader::{FEATURES, Reader, features};
 pub(crate) use select::select;

@@ -1,22 +1,27 @@
-//! Whether a sentence answers a question, told by what both mean: a small network over their
-//! vectors and what the words show, trained on questions whose answers are known.
+//! Whether a sentence answers a question: a small network over what the words show, what the
+//! question bank says and, where a model for vectors is served, what both mean.
 //!
-//! Words alone cannot tell `执照弄没影了` from a near miss. The weights are in `reader.txt`, written
-//! by `examples/evaluation/train.py`, and belong to one model for vectors.
+//! A retrieval score cannot tell a near miss from a hit, and words alone cannot tell
+//! `执照弄没影了` from one. The weights were learned from questions whose answers are known, by
+//! `examples/evaluation/train.py`: `reader.txt` belongs to one model for vectors, `words.txt` needs
+//! none.
 
 use std::sync::LazyLock;
 
 use super::gate::{SIGNALS, signals};
 use super::grade::Grade;
+use crate::answer::bank::{LIKES, Likes};
 
-/// What the network gets beside vectors: the gate's signals, the sentence's value, and how far it
-/// falls behind the best one. The cosine of the vectors comes last.
-pub(crate) const FEATURES: usize = SIGNALS + 2;
+/// What the network gets beside vectors: signals of the words, the sentence's value, how far it
+/// falls behind the best one, and what the bank says. The cosine of the vectors comes last.
+pub(crate) const FEATURES: usize = SIGNALS + 2 + LIKES;
 /// Whose vectors the weights were trained on.
 const MODEL: &str = "multilingual-e5-small";
-const WEIGHTS: &str = include_str!("reader.txt");
 
-static READER: LazyLock<Option<Reader>> = LazyLock::new(|| Reader::parse(WEIGHTS));
+static BY_MEANING: LazyLock<Option<Reader>> =
+    LazyLock::new(|| Reader::parse(include_str!("reader.txt")));
+static BY_WORDS: LazyLock<Option<Reader>> =
+    LazyLock::new(|| Reader::parse(include_str!("words.txt")));
 
 /// The network: both vectors centred and projected; their product and distance with the features
 /// into one hidden layer; log-odds.
@@ -43,11 +48,10 @@ pub(crate) struct Look {
 }
 
 /// The features of a sentence of some value, where the best one of all has another; pure.
-pub(crate) fn features(grade: &Grade, value: f64, best: f64) -> [f64; FEATURES] {
+pub(crate) fn features(grade: &Grade, (value, best): (f64, f64), likes: &Likes) -> [f64; FEATURES] {
     let mut all = [0.0; FEATURES];
-    let signals = signals(grade);
-    let own = [value, value - best];
-    for (slot, number) in all.iter_mut().zip(signals.into_iter().chain(own)) {
+    let words = signals(grade).into_iter().chain([value, value - best]);
+    for (slot, number) in all.iter_mut().zip(words.chain(likes.numbers())) {
         *slot = number;
     }
     all
@@ -56,14 +60,19 @@ pub(crate) fn features(grade: &Grade, value: f64, best: f64) -> [f64; FEATURES] 
 impl Reader {
     /// The reader for the vectors of a model; none where none was trained.
     pub(crate) fn of(model: &str) -> Option<&'static Self> {
-        READER.as_ref().filter(|_| model == MODEL)
+        BY_MEANING.as_ref().filter(|_| model == MODEL)
+    }
+
+    /// The reader that needs no vectors.
+    pub(crate) fn of_words() -> Option<&'static Self> {
+        BY_WORDS.as_ref()
     }
 
     /// Reads weights: lines of numbers under lines that name them, each row of a matrix a scale and
     /// whole numbers; none where something is missing or of another size.
     fn parse(text: &str) -> Option<Self> {
         let reader = Self {
-            centre: matrix(text, "centre")?.pop()?,
+            centre: matrix(text, "centre")?.pop().unwrap_or_default(),
             projection: matrix(text, "projection")?,
             mean: matrix(text, "mean")?.pop()?,
             spread: matrix(text, "spread")?.pop()?,
@@ -117,8 +126,7 @@ impl Reader {
         f64::from(dot(&self.out, &last))
     }
 
-    /// Whether its log-odds for a text's likeliest sentence and the gate's for the text's best one
-    /// by words are together enough to answer.
+    /// Whether the log-odds of a text's likeliest sentence are enough to answer.
     pub(crate) fn passes(&self, odds: f64) -> bool {
         odds >= self.bar
     }
@@ -159,11 +167,13 @@ fn gelu(x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{FEATURES, READER, Reader, WEIGHTS, matrix};
+    use super::{BY_MEANING, BY_WORDS, FEATURES, Grade, Likes, Reader, features, matrix};
+
+    const WEIGHTS: &str = include_str!("reader.txt");
 
     #[test]
     fn the_weights_fit_their_model_and_no_other() {
-        assert!(Reader::of("multilingual-e5-small").is_some());
+        assert!(Reader::of("multilingual-e5-small").is_some() && Reader::of_words().is_some());
         assert!(Reader::of("bge-small-zh").is_none());
         assert!(Reader::parse(&WEIGHTS.replace("projection", "rejection")).is_none());
         let short = WEIGHTS.replacen(" 1 ", " ", 1);
@@ -173,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_same_is_nearer_than_the_opposite_and_nothing_breaks() {
-        let Some(reader) = READER.as_ref() else {
+        let Some(reader) = BY_MEANING.as_ref() else {
             unreachable!("the weights are read above");
         };
         let vector: Vec<f32> = (0..384).map(|n| (n as f32 * 0.7).sin()).collect();
@@ -189,5 +199,37 @@ mod tests {
                 .odds(&reader.look(&[0.0; 3]), &vector, &features)
                 .is_finite()
         );
+    }
+
+    /// A question of six characters about a titled matter, of which the sentence has a share.
+    fn grade(share: f64) -> Grade {
+        Grade {
+            score: share,
+            covered: share,
+            specific: share,
+            missing: 0,
+            typed: true,
+            section: false,
+            titled: share / 2.0,
+            near: share,
+            asked: share,
+            lacking: 6.0 * (1.0 - share),
+            matter: (6.0, 6.0),
+        }
+    }
+
+    #[test]
+    fn words_that_stand_there_answer_and_words_that_do_not_do_not() {
+        let Some(reader) = BY_WORDS.as_ref() else {
+            unreachable!("the weights are read above");
+        };
+        let nothing = reader.look(&[]);
+        let odds = |share: f64| {
+            let likes = Likes::default();
+            let features = features(&grade(share), (share, share), &likes);
+            reader.odds(&nothing, &[], &features)
+        };
+        assert!(reader.passes(odds(1.0)) && !reader.passes(odds(0.1)));
+        assert!(odds(1.0) > odds(0.6) && odds(0.6) > odds(0.1));
     }
 }

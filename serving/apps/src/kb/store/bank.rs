@@ -52,9 +52,7 @@ pub(crate) fn question(
 ) -> Result<Option<KeptQuestion>, StoreError> {
     let statement = format!("SELECT {COLUMNS} FROM bank_question WHERE base = ? AND id = ?");
     let mut statement = connection.prepare_cached(&statement)?;
-    Ok(optional(
-        statement.query_row(params![base, id], kept),
-    )?)
+    Ok(optional(statement.query_row(params![base, id], kept))?)
 }
 
 /// How many questions a base has, waiting ones with them.
@@ -116,7 +114,11 @@ pub(crate) fn accept(
             "DELETE FROM bank_question WHERE base = ? AND question = ? AND document = ? \
              AND checker IS NOT NULL",
         )?
-        .execute(params![base, kept.question.question, kept.question.document])?;
+        .execute(params![
+            base,
+            kept.question.question,
+            kept.question.document
+        ])?;
     connection
         .prepare_cached("UPDATE bank_question SET checker = ? WHERE id = ?")?
         .execute(params![checker, kept.id])?;
