@@ -4,7 +4,8 @@
 
 Every evidence string must stand verbatim in one of its documents, every fact in the evidence or the
 documents, what a near-miss question asks for must be absent from the nearest documents, ids must be
-unique. Hotline tickets must have a known class and body and stand in one file only. Prints counts by
+unique. The quotes of the question banks must stand in their documents, and no question of the set in
+a bank. Hotline tickets must have a known class and body and stand in one file only. Prints counts by
 type, style and split. Exit status 1 where something is wrong.
 """
 
@@ -17,6 +18,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = HERE.parent / "knowledge"
 SEEDS = HERE.parents[2] / "shared" / "seeds"
+BANKS = {"sample": SAMPLE / "question-bank.jsonl", "seeds": HERE / "seeds-bank.jsonl"}
 SPLITS = ("tune", "blind", "dev", "train", "held")
 BODIES = HERE.parents[1] / "serving" / "apps" / "src" / "hotline" / "bodies.txt"
 TICKETS = {"hotline": {"tune", "blind"}, "hotline-fresh": {"fresh"}}
@@ -43,7 +45,7 @@ DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 def sources():
     """The text of every document by base and id; the seeds only where they are at hand."""
     texts = {"sample": {}, "seeds": {}}
-    for path in sorted(SAMPLE.iterdir()):
+    for path in sorted(path for path in SAMPLE.iterdir() if path.suffix != ".jsonl"):
         texts["sample"][path.stem] = path.read_text(encoding="utf-8")
     if SEEDS.is_dir():
         for path in sorted(SEEDS.glob("*.txt")):
@@ -125,6 +127,34 @@ def ticket_faults():
             texts.add(ticket["text"])
 
 
+def bare(text):
+    """Letters, digits and ideographs without the tags of a page."""
+    return "".join(char for char in re.sub(r"<[^>]*>", "", text) if char.isalnum())
+
+
+def bank_faults(texts, asked):
+    """What is wrong with the question banks, in words: they must not know the questions of the set."""
+    asked = {bare(question) for question, *_ in asked}
+    for base, path in BANKS.items():
+        sources, seen, counts = texts[base], set(), collections.Counter()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            row = json.loads(line)
+            where = f"{path.name}:{number}"
+            text = sources.get(row["document"])
+            if text is None and sources:
+                yield f"{where}: no document {row['document']}"
+            elif sources and bare(row["quote"]) not in bare(text):
+                yield f"{where}: quote is not verbatim: {row['quote']}"
+            for question in row["questions"]:
+                if bare(question) in asked:
+                    yield f"{where}: stands in the evaluation set: {question}"
+                if (question, row["document"]) in seen:
+                    yield f"{where}: twice: {question}"
+                seen.add((question, row["document"]))
+                counts[row.get("answers", True)] += 1
+        print(f"bank     {base:15} {counts.total():4}   answered {counts[True]}   not answered {counts[False]}")
+
+
 def main():
     texts = sources()
     wrong, ids, asked, counts = [], set(), set(), collections.Counter()
@@ -145,6 +175,7 @@ def main():
         shares = "   ".join(f"{split} {count:4}" for split, count in zip(SPLITS, row))
         print(f"{key:8} {value:15} {sum(row):4}   {shares}")
     wrong += ticket_faults()
+    wrong += bank_faults(texts, asked)
     for fault in wrong:
         print(fault, file=sys.stderr)
     return 1 if wrong else 0

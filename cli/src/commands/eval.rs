@@ -141,6 +141,7 @@ impl Run<'_> {
                     case.id.clone(),
                     answer.outcome.name(),
                     case.question.clone(),
+                    said(answer),
                 ));
             }
         };
@@ -173,12 +174,21 @@ impl Run<'_> {
         };
         out.line(&format!("## {name}\n\n{}", report.table(!blind)))?;
         if args.wrong {
-            for (id, outcome, question) in &wrong {
-                out.line(&format!("{id}\t{outcome}\t{question}"))?;
+            for (id, outcome, question, said) in &wrong {
+                out.line(&format!("{id}\t{outcome}\t{question}\t{said}"))?;
             }
         }
         Ok(())
     }
+}
+
+/// The documents and words that an answer gives, on one line.
+fn said(answer: &Answer) -> String {
+    let quoted = answer.sentences.iter().map(|said| {
+        let from = said.citations.first().map_or("", |from| &from.document);
+        format!("{from}: {}", said.text.replace('\n', " "))
+    });
+    quoted.collect::<Vec<_>>().join(" ‖ ")
 }
 
 /// The questions to one base.

@@ -133,10 +133,16 @@ impl Base {
         limits: &Limits,
         meaning: Option<&Meaning>,
     ) -> Alike {
+        if self.bank.is_empty() {
+            return Alike::default();
+        }
         let vector = meaning.map(|meaning| meaning.vector.as_slice());
+        let versions = self.published.versions.iter();
+        let may_answer: Vec<bool> = versions
+            .map(|version| self.state_for(version, limits).is_some())
+            .collect();
         self.bank.alike(&question.folded, vector, |version| {
-            let version = self.published.versions.get(version as usize);
-            version.is_some_and(|version| self.state_for(version, limits).is_some())
+            may_answer.get(version as usize) == Some(&true)
         })
     }
 

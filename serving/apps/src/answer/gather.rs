@@ -230,12 +230,7 @@ fn meanings(question: &Question, passed: &[Ranked<'_>]) -> Vec<usize> {
     let Some(best) = passed.first() else {
         return Vec::new();
     };
-    let size: usize = question
-        .matters
-        .iter()
-        .map(|m| if m.word { 2 } else { 1 })
-        .sum();
-    if !question.general && (best.grade.titled > 0.0 || size > SHORT_MATTER) {
+    if !question.general && (best.grade.titled > 0.0 || question.size() > SHORT_MATTER) {
         return vec![best.candidate.version];
     }
     let mut found: Vec<usize> = Vec::new();

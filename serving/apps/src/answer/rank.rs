@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::base::{Base, passage_text};
-use super::evidence::{FEATURES, Gap, Grade, Reader, View, features, nearest, short_of};
+use super::evidence::{FEATURES, Gap, Grade, Reader, View, by_words, features, nearest, short_of};
 use super::find::{Candidate, Limits, Meaning};
 use crate::kb::State;
 use crate::retrieve::Side;
@@ -60,7 +60,13 @@ impl Base {
         let vectored = by_meaning.filter(|_| self.with_vectors(&mut read));
         let (reader, question) = match vectored {
             Some((meaning, reader)) => (Some(reader), meaning.vector.as_slice()),
-            None => (Reader::of_words(), [].as_slice()),
+            None => {
+                for one in &mut read {
+                    one.vector = Arc::from([]);
+                    one.features = by_words(one.features);
+                }
+                (Reader::of_words(), [].as_slice())
+            }
         };
         let Some(reader) = reader else {
             tracing::error!("the weights of the reader are damaged, nothing is answered");

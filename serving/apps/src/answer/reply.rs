@@ -17,6 +17,9 @@ type Evidence = Result<Found, (Gap, Vec<Citation>)>;
 
 /// Passages among which a document that a question names by its title is looked for.
 const NAMED: usize = 40;
+/// A later part with no more matter than this, in characters, is of the matter of the first: many
+/// texts answer `一个月多少钱`.
+const THIN: usize = 2;
 /// Share of a question's matter that such a title has.
 const NAMED_SHARE: f64 = 0.6;
 
@@ -93,7 +96,7 @@ impl Base {
             if question::own_pairs().contains(pair) || self.synonyms.has_pair(pair) {
                 1
             } else {
-                self.index.found_in(pair)
+                self.index.found_in(pair).max(self.bank.found_in(pair))
             }
         };
         let mended = mended(&fold(text), &mut known);
@@ -179,12 +182,16 @@ impl Base {
         }
         let mut answers: Vec<Evidence> = Vec::new();
         for part in &asking {
-            let answer = match self.evidence(part, limits) {
-                Err(_) if *part != head => {
-                    let first = answers.first().and_then(|first| first.as_ref().ok());
-                    self.with_matter_of(head, first, part, ask)
-                }
-                alone => alone,
+            let with_head = || {
+                let first = answers.first().and_then(|first| first.as_ref().ok());
+                self.with_matter_of(head, first, part, ask)
+            };
+            let answer = match *part == head {
+                false if part.size() <= THIN => with_head(),
+                is_head => match self.evidence(part, limits) {
+                    Err(_) if !is_head => with_head(),
+                    alone => alone,
+                },
             };
             answers.push(answer);
         }

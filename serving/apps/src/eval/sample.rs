@@ -34,7 +34,7 @@ pub struct Sample {
 /// Samples of the questions that have an answer in this base or only seem to.
 pub fn samples(base: &Base, cases: &[Case], day: Date) -> Vec<Sample> {
     let known = cases.iter().filter(|case| {
-        let nothing = matches!(case.kind.as_str(), "near_miss" | "far");
+        let nothing = matches!(case.kind.as_str(), "near_miss" | "far" | "other_place");
         !case.documents.is_empty() || nothing
     });
     let mut told = HashSet::new();

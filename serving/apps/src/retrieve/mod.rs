@@ -13,6 +13,7 @@ pub use crate::kb::fold;
 pub use dense::{EmbedError, Embedder, Side};
 
 pub(crate) use crate::kb::is_han;
+pub(crate) use best::best;
 pub(crate) use dense::{Cosines, DenseIndex};
 pub(crate) use fuse::fuse;
 pub(crate) use index::{Entry, PassageIndex};

@@ -1,6 +1,7 @@
 //! What the questions that a question is like say of a sentence; pure.
 
 use super::{Entry, SentenceKey};
+use crate::retrieve::best;
 
 /// Questions of the bank that are looked at, the nearest ones.
 const LOOKED_AT: usize = 60;
@@ -63,20 +64,24 @@ impl Nearest {
         may_answer: &impl Fn(u32) -> bool,
         third_below: f32,
     ) -> Self {
-        let mut ranked: Vec<(&Entry, f32)> = entries.iter().zip(scores.iter().copied()).collect();
-        ranked.retain(|(entry, score)| *score > 0.0 && !entry.sentences.is_empty());
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let known = ranked.into_iter().filter_map(|(entry, score)| {
+        let alike = (0_u32..).zip(scores.iter().copied());
+        let alike = alike.filter(|(at, score)| {
+            let entry = entries.get(*at as usize);
+            *score > 0.0
+                && entry.is_some_and(|entry| entry.sentences.iter().any(|s| may_answer(s.0)))
+        });
+        let nearest = best(alike, LOOKED_AT).into_iter();
+        let nearest = nearest.filter_map(|(at, score)| {
+            let entry = entries.get(at as usize)?;
             let sentences = entry.sentences.iter();
-            let sentences: Vec<_> = sentences.filter(|s| may_answer(s.0)).copied().collect();
-            (!sentences.is_empty()).then_some(Near {
+            Some(Near {
                 score,
                 share: 0.0,
-                sentences,
+                sentences: sentences.filter(|s| may_answer(s.0)).copied().collect(),
                 answers: entry.answers,
             })
         });
-        let mut nearest: Vec<Near> = known.take(LOOKED_AT).collect();
+        let mut nearest: Vec<Near> = nearest.collect();
         let best = nearest.first().map_or(0.0, |near| near.score);
         for near in &mut nearest {
             near.share = ((near.score - best) / third_below).exp();

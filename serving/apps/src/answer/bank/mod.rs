@@ -8,6 +8,7 @@ mod likeness;
 mod places;
 mod words;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::rank::SentenceKey;
@@ -74,6 +75,7 @@ impl Bank {
         now: &[BankQuestion],
         moved: impl Fn(u32) -> Option<u32>,
     ) -> Self {
+        let now: HashSet<&BankQuestion> = now.iter().collect();
         let entries = self.entries.iter().zip(old).map(|(entry, question)| {
             let sentences = entry.sentences.iter();
             let sentences = sentences.filter_map(|(at, passage, start, end)| {
@@ -104,6 +106,16 @@ impl Bank {
         let vectors = self.meaning.as_ref().zip(vector);
         let meaning = vectors.and_then(|(vectors, vector)| vectors.alike(vector));
         Alike::of_scores(&self.entries, &words, meaning.as_deref(), may_answer)
+    }
+
+    /// Whether it has no questions.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// In how many questions a term stands.
+    pub(super) fn found_in(&self, term: &str) -> u64 {
+        self.words.found_in(term)
     }
 
     /// Bytes of the vectors.

@@ -30,6 +30,11 @@ impl Words {
         own
     }
 
+    /// In how many questions a term stands.
+    pub(super) fn found_in(&self, term: &str) -> u64 {
+        self.postings.get(term).map_or(0, |all| all.len() as u64)
+    }
+
     /// The cosine of a folded question with each of the bank, from nought to one.
     pub(super) fn alike(&self, question: &str) -> Vec<f32> {
         let count = self.lengths.len();

@@ -12,7 +12,7 @@ mod weigh;
 
 pub(crate) use gate::{Gap, nearest, short_of};
 pub(crate) use grade::{Grade, grade};
-pub(crate) use reader::{FEATURES, Reader, features};
+pub(crate) use reader::{FEATURES, Reader, by_words, features};
 pub(crate) use select::select;
 pub(crate) use view::{SentenceView, View, scope};
 pub(crate) use weigh::{Weighed, weigh};

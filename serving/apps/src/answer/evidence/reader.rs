@@ -57,6 +57,13 @@ pub(crate) fn features(grade: &Grade, (value, best): (f64, f64), likes: &Likes) 
     all
 }
 
+/// What is left of features where no vectors are to be had: the bank speaks by words alone.
+pub(crate) fn by_words(mut features: [f64; FEATURES]) -> [f64; FEATURES] {
+    let by_meaning = features.iter_mut().rev().take(LIKES / 2);
+    by_meaning.for_each(|number| *number = 0.0);
+    features
+}
+
 impl Reader {
     /// The reader for the vectors of a model; none where none was trained.
     pub(crate) fn of(model: &str) -> Option<&'static Self> {

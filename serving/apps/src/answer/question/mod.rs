@@ -38,6 +38,14 @@ pub(crate) struct Question {
     pub(crate) as_of: Option<Date>,
 }
 
+impl Question {
+    /// How much matter it names, in characters.
+    pub(crate) fn size(&self) -> usize {
+        let sizes = self.matters.iter().map(|m| if m.word { 2 } else { 1 });
+        sizes.sum()
+    }
+}
+
 /// Takes a folded question apart on a day. Any text is accepted.
 pub(crate) fn read(folded: &str, today: Date, synonyms: &Synonyms) -> Question {
     let mut rest = folded.to_owned();
