@@ -161,7 +161,10 @@ pub(super) fn to_read(ranked: &[Ranked<'_>]) -> Vec<Read> {
     for (text, one) in ranked.iter().take(TEXTS_READ).enumerate() {
         let more = if text < TEXTS_READ_ON { READ_ON } else { 0 };
         let mut wanted = vec![one.at];
-        for other in others(one).take(more).chain(asked_so(one).take(READ_ON)) {
+        for other in others(one)
+            .take(more)
+            .chain(asked_so(one.candidate).take(READ_ON))
+        {
             if !wanted.contains(&other) {
                 wanted.push(other);
             }
@@ -183,14 +186,21 @@ pub(super) fn to_read(ranked: &[Ranked<'_>]) -> Vec<Read> {
 }
 
 /// The sentences of a text that answer questions of the bank like this one, the more alike first.
-fn asked_so(one: &Ranked<'_>) -> impl Iterator<Item = usize> {
-    let likes = one.candidate.likes.iter().enumerate();
+fn asked_so(candidate: &Candidate) -> impl Iterator<Item = usize> {
+    let likes = candidate.likes.iter().enumerate();
     let mut alike: Vec<(usize, f32)> = likes
         .map(|(at, likes)| (at, likes.own()))
         .filter(|(_, own)| *own > 0.0)
         .collect();
     alike.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     alike.into_iter().map(|(at, _)| at)
+}
+
+/// The sentence of a text that questions like this one are asked of most, where none states the
+/// asked kind of fact: people ask for a time where a text tells a condition.
+fn most_asked(candidate: &Candidate) -> Option<(usize, Grade)> {
+    let at = asked_so(candidate).next()?;
+    Some((at, *candidate.grades.get(at)?))
 }
 
 /// The other sentences of a text that state the asked kind of fact, the nearer first.
@@ -211,7 +221,7 @@ pub(super) fn ranked<'a>(candidates: &'a [Candidate], limits: &Limits) -> Vec<Ra
         .filter(|one| !has_successor(one, candidates));
     let mut ranked: Vec<Ranked<'a>> = alone
         .filter_map(|candidate| {
-            let (at, grade) = nearest(&candidate.grades)?;
+            let (at, grade) = nearest(&candidate.grades).or_else(|| most_asked(candidate))?;
             let value = grade.score * limits.factor(candidate.state) + 0.1 * candidate.prior
                 - LACKS * grade.missing.min(3) as f64;
             Some(Ranked {

@@ -37,12 +37,15 @@ impl Base {
         }
         let day = question.as_of.unwrap_or(asked.as_of);
         let has_matter = !question.matters.is_empty();
-        match question::route(&question.folded, has_matter) {
-            Some(route) => return (Said::routed(route), day),
+        let routed = question::route(&question.folded, has_matter);
+        // Rain is chatter unless a text says what may not stand in it.
+        let chatter = routed == Some(Route::Chatter);
+        match routed {
+            Some(route) if !chatter => return (Said::routed(route), day),
             None if attacked && (!has_matter || question.folded.chars().count() < 5) => {
                 return (Said::routed(Route::Attack), day);
             }
-            None => {}
+            _ => {}
         }
         let mut said = self.answered(asked, &question);
         if said.sentences.is_empty() && said.reason != "other_place" {
@@ -59,6 +62,9 @@ impl Base {
                     said = again;
                 }
             }
+        }
+        if chatter && said.sentences.is_empty() {
+            return (Said::routed(Route::Chatter), day);
         }
         if attacked && said.sentences.is_empty() {
             return (Said::routed(Route::Attack), day);

@@ -23,6 +23,8 @@ const DANGER: &str = "自杀 不想活 活不下去 想死 跳楼 割腕 轻生 
      正在打我 被家暴 家暴我 被绑架 昏迷 没呼吸 喝农药";
 const PERSON: &str = "转人工 人工客服 找人工 真人客服 接人工 要人工 找个真人 找真人 换个真人 叫个人来 不想跟机器人 别跟我机器人 \
      跟人说话 和真人";
+/// Words that only look like those.
+const NO_PERSON: &str = "人工智能 人工审 人工核 人工受理 人工办 人工窗口 人工湖 人工费 人工成本";
 /// Words that want to change what the service does, or to get what nobody may have.
 const ATTACK: &str = "忽略以上 忽略上面 忽略之前 忽略前面 忽略所有 忽略你 无视以上 无视之前 无视上面 无视所有 无视你 \
      忘记之前 忘掉之前 忘记以上 忘记你 忘掉你 系统提示 提示词 systemprompt ignoreprevious ignoreall ignoretheabove \
@@ -54,7 +56,9 @@ pub(crate) fn route(folded: &str, has_matter: bool) -> Option<Route> {
     if has(DANGER) {
         return Some(Route::Danger);
     }
-    if has(PERSON) {
+    let mut asking = compact.clone();
+    super::blank_out(&mut asking, NO_PERSON);
+    if any_of(&asking, PERSON) {
         return Some(Route::Person);
     }
     if is_attack(folded) {
@@ -137,6 +141,8 @@ mod tests {
             "您好,我的居住证丢了怎么补",
             "申请进度在哪里查",
             "我们公司注销要多久",
+            "我要人工智能算力怎么申请",
+            "提取要人工审的得几天",
         ] {
             assert_eq!(route(text, true), None, "{text}");
         }
