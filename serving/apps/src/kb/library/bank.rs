@@ -2,19 +2,24 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::civil::Date;
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::json;
 use zhisuan_chain::{canonical, sm3_hex};
 
 use super::desk::{must_check, must_have_base, must_make};
+use super::work::Correction;
 use super::{Library, LibraryError};
+use crate::calendar::china_today;
 use crate::kb::bank::BankQuestion;
 use crate::kb::mask::mask;
 use crate::kb::published::Published;
 use crate::kb::script::bare;
+use crate::kb::state::State;
 use crate::kb::store::bank::{accept, count, listed, propose, question, remove};
 use crate::kb::store::{Deed, KeptQuestion};
+use crate::kb::version::Version;
 use crate::staff::Person;
 
 /// Most questions of a base.
@@ -155,18 +160,32 @@ impl Library {
 
 /// Whether a question's quote stands in a published version of its document; scripts, widths,
 /// blanks and signs do not count.
-pub(crate) struct Quotes<'a> {
+pub(super) struct Quotes<'a> {
     published: &'a Published,
+    /// Versions that another one has replaced by this day do not count.
+    day: Option<Date>,
     texts: HashMap<&'a str, Vec<String>>,
 }
 
 impl<'a> Quotes<'a> {
-    pub(crate) fn of(published: &'a Published) -> Self {
-        let texts = HashMap::new();
-        Self { published, texts }
+    /// In any version: questions as of an earlier day are answered from replaced ones.
+    fn ever(published: &'a Published) -> Self {
+        Self {
+            published,
+            day: None,
+            texts: HashMap::new(),
+        }
     }
 
-    pub(crate) fn stands(&mut self, one: &BankQuestion) -> bool {
+    /// In versions that nothing has replaced by a day.
+    pub(super) fn now(published: &'a Published, day: Date) -> Self {
+        Self {
+            day: Some(day),
+            ..Self::ever(published)
+        }
+    }
+
+    pub(super) fn stands(&mut self, one: &BankQuestion) -> bool {
         let mut versions = self.published.versions.iter();
         let Some(first) = versions.find(|version| version.id.document == one.document) else {
             return false;
@@ -174,11 +193,52 @@ impl<'a> Quotes<'a> {
         let texts = self.texts.entry(&first.id.document).or_insert_with(|| {
             let own = self.published.versions.iter();
             let own = own.filter(|version| version.id.document == one.document);
+            let own = own.filter(|version| self.day.is_none_or(|day| counts(version, day)));
             own.map(|version| bare(&version.text)).collect()
         });
         let quote = bare(&one.quote);
         !quote.is_empty() && texts.iter().any(|text| text.contains(&quote))
     }
+}
+
+fn counts(version: &Version, day: Date) -> bool {
+    version.state_on(day) != State::Superseded
+}
+
+/// Proposes the question of a correction with its words, where they stand in one document alone;
+/// the answer is its number. Words of several documents do not tell which of them answers.
+pub(super) fn propose_corrected(
+    connection: &Connection,
+    published: &Published,
+    (correction, base): (&Correction<'_>, &str),
+    person: &Person,
+    now_ms: i64,
+) -> Result<Option<i64>, LibraryError> {
+    let quote = bare(correction.expected);
+    let today = china_today();
+    let versions = published.versions.iter();
+    let versions = versions.filter(|version| counts(version, today));
+    let holding = versions.filter(|version| bare(&version.text).contains(&quote));
+    let documents: HashSet<&str> = holding.map(|v| v.id.document.as_str()).collect();
+    let mut documents = documents.into_iter();
+    let (Some(document), None) = (documents.next(), documents.next()) else {
+        return Ok(None);
+    };
+    let questions = [BankQuestion {
+        question: correction.question.trim().to_owned(),
+        document: document.to_owned(),
+        quote: correction.expected.trim().to_owned(),
+        answers: true,
+    }];
+    // A full bank is no reason to leave the work open.
+    if count(connection, base)? >= MAX_QUESTIONS {
+        return Ok(None);
+    }
+    let done = put(connection, published, (&questions, base), person, now_ms)?;
+    if !done.waiting.is_empty() {
+        deed(base, "proposed", &questions, person, now_ms).write(connection)?;
+    }
+    Ok(done.waiting.first().copied())
 }
 
 fn put(
@@ -188,7 +248,7 @@ fn put(
     person: &Person,
     now_ms: i64,
 ) -> Result<ProposedQuestions, LibraryError> {
-    let mut quotes = Quotes::of(published);
+    let mut quotes = Quotes::ever(published);
     let mut done = ProposedQuestions::default();
     let mut seen = HashSet::new();
     for one in questions {

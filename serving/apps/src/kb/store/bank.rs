@@ -63,8 +63,16 @@ pub(crate) fn count(connection: &Connection, base: &str) -> Result<usize, StoreE
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
-/// Writes a proposal; it takes the place of one for the same question and document that waits. False where the
-/// very same is in force already.
+/// How many questions of a base wait for a checker.
+pub(crate) fn count_waiting(connection: &Connection, base: &str) -> Result<usize, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT count(*) FROM bank_question WHERE base = ? AND checker IS NULL")?;
+    let count: i64 = statement.query_row([base], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Writes a proposal; it takes the place of one for the same question and document that waits.
+/// False where the very same is in force already.
 pub(crate) fn propose(
     connection: &Connection,
     base: &str,
