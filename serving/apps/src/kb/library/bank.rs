@@ -17,7 +17,9 @@ use crate::kb::mask::mask;
 use crate::kb::published::Published;
 use crate::kb::script::bare;
 use crate::kb::state::State;
-use crate::kb::store::bank::{accept, count, listed, propose, question, remove};
+use crate::kb::store::bank::{
+    accept, count, listed, propose, question, remember_import, remove, was_imported,
+};
 use crate::kb::store::{Deed, KeptQuestion};
 use crate::kb::version::Version;
 use crate::staff::Person;
@@ -128,8 +130,9 @@ impl Library {
         Ok(listed(self.desk().store.read(), base, accepted)?)
     }
 
-    /// Puts the questions of a folder into force as its clean texts are: by one person, who may
-    /// both make and check.
+    /// Takes the questions of a folder as its clean texts are taken: they go into force by one
+    /// person who may both make and check, and wait where the person may not check. One that was
+    /// brought in before is not brought in again: what was withdrawn or replaced since stays so.
     pub(super) fn import_questions(
         &self,
         base: &str,
@@ -137,25 +140,45 @@ impl Library {
         person: &Person,
         now_ms: i64,
     ) -> Result<ProposedQuestions, LibraryError> {
-        if !person.checker {
-            return self.propose_questions(base, questions, person, now_ms);
-        }
         must_make(person)?;
         let before = self.published(base).unwrap_or_default();
         let mut desk = self.desk();
         let (done, published) = desk.change_published(base, |connection| {
-            let mut done = put(connection, &before, (questions, base), person, now_ms)?;
-            for kept in found(connection, base, &done.waiting, false)? {
-                accept(connection, base, &kept, &person.id)?;
+            must_have_base(connection, base)?;
+            let mut new = Vec::new();
+            for one in questions {
+                if !was_imported(connection, base, &digest(one))? {
+                    new.push(one.clone());
+                }
             }
-            done.known += done.waiting.len();
-            done.waiting.clear();
-            deed(base, "imported", questions, person, now_ms).write(connection)?;
+            let mut done = put(connection, &before, (&new, base), person, now_ms)?;
+            for one in &new {
+                remember_import(connection, base, one, &digest(one))?;
+            }
+            if done.waiting.is_empty() {
+                return Ok(done);
+            }
+            let state = if person.checker {
+                for kept in found(connection, base, &done.waiting, false)? {
+                    accept(connection, base, &kept, &person.id)?;
+                }
+                done.known += done.waiting.len();
+                done.waiting.clear();
+                "imported"
+            } else {
+                "proposed"
+            };
+            deed(base, state, &new, person, now_ms).write(connection)?;
             Ok(done)
         })?;
         self.shelve(&desk.store, base, published)?;
         Ok(done)
     }
+}
+
+/// Names a question with all that it says.
+fn digest(one: &BankQuestion) -> String {
+    sm3_hex(canonical(&json!(one)).as_bytes())
 }
 
 /// Whether a question's quote stands in a published version of its document; scripts, widths,

@@ -133,6 +133,41 @@ pub(crate) fn accept(
     Ok(())
 }
 
+/// Whether a question was brought in from a folder before.
+pub(crate) fn was_imported(
+    connection: &Connection,
+    base: &str,
+    sm3: &str,
+) -> Result<bool, StoreError> {
+    let mut known =
+        connection.prepare_cached("SELECT 1 FROM imported_question WHERE base = ? AND sm3 = ?")?;
+    Ok(known.exists([base, sm3])?)
+}
+
+/// Remembers that a question was brought in from a folder, if it was taken.
+pub(crate) fn remember_import(
+    connection: &Connection,
+    base: &str,
+    one: &BankQuestion,
+    sm3: &str,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO imported_question (base, sm3) SELECT ?1, ?2 WHERE EXISTS \
+             (SELECT 1 FROM bank_question WHERE base = ?1 AND question = ?3 AND document = ?4 \
+             AND quote = ?5 AND answers = ?6)",
+        )?
+        .execute(params![
+            base,
+            sm3,
+            one.question,
+            one.document,
+            one.quote,
+            one.answers
+        ])?;
+    Ok(())
+}
+
 /// Takes a question out.
 pub(crate) fn remove(connection: &Connection, id: i64) -> Result<(), StoreError> {
     connection
