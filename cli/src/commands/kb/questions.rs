@@ -1,11 +1,13 @@
 //! The question bank: ways to ask, proposed by one person and accepted by another.
 
-use super::{done, each, one, show};
+use super::show::cell;
+use super::{done, each, one, text};
 use crate::args::KbQuestionsArgs;
 use crate::commands::Context;
 use crate::error::{Failure, Result};
 use crate::gateway::Gateway;
 use crate::output::List;
+use crate::output::table::Table;
 use crate::words::{say, tr};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -77,15 +79,15 @@ async fn propose(context: &Context, gateway: &Gateway, body: &Value) -> Result<(
             known
         ));
     }
-    let left_out = each(&proposed["left_out"]).count();
-    if left_out > 0 {
+    let refused = each(&proposed["left_out"]).count();
+    if refused > 0 {
         context.out.note(&say!(
             "{} 问没有收下,改正后再提出:",
             "{} were left out; put them right and propose them again:",
-            left_out
+            refused
         ));
     }
-    one(context, "zhisuan.kb-done/1", proposed, show::left_out)
+    one(context, "zhisuan.kb-done/1", proposed, left_out)
 }
 
 async fn accept(context: &Context, gateway: &Gateway, args: &KbQuestionsArgs) -> Result<()> {
@@ -204,9 +206,50 @@ async fn list(context: &Context, gateway: &Gateway, args: &KbQuestionsArgs) -> R
         schema: "zhisuan.kb-question-list/1",
         total: items.len() as u64,
         next: String::new(),
-        table: show::questions(&items),
+        table: table(&items),
         names: items.iter().map(|one| one["id"].to_string()).collect(),
         empty,
         items,
     })
+}
+
+fn table(items: &[Value]) -> Table {
+    let mut table = Table::new(&[
+        tr("编号", "ID"),
+        tr("状态", "STATE"),
+        tr("问题", "QUESTION"),
+        tr("原文", "QUOTE"),
+        tr("文件", "DOCUMENT"),
+    ]);
+    for item in items {
+        let waits = item["checker"].is_null();
+        let state = match (waits, item["stands"] == true) {
+            (true, true) => say!("待核({} 提出)", "waits (by {})", text(&item["maker_name"])),
+            (true, false) => tr("待核,原文已不在", "waits, words gone").to_owned(),
+            (false, true) => tr("生效", "in force").to_owned(),
+            (false, false) => tr("原文已不在", "words gone").to_owned(),
+        };
+        let quote = if item["answers"] == true {
+            text(&item["quote"]).to_owned()
+        } else {
+            say!("(答不了){}", "(unanswered) {}", text(&item["quote"]))
+        };
+        table.row(vec![
+            item["id"].to_string().into(),
+            state.into(),
+            cell(&item["question"]),
+            quote.into(),
+            cell(&item["document"]),
+        ]);
+    }
+    table
+}
+
+/// What of a proposal was not taken, and why.
+fn left_out(value: &Value) -> Vec<Table> {
+    let mut table = Table::new(&[tr("没有收下", "LEFT OUT"), tr("原因", "WHY")]);
+    for one in each(&value["left_out"]) {
+        table.row(vec![cell(&one["question"]), cell(&one["reason"])]);
+    }
+    vec![table]
 }

@@ -6,7 +6,7 @@ use crate::output::table::{Cell, Table};
 use crate::words::{say, tr};
 use serde_json::Value;
 
-fn cell(value: &Value) -> Cell {
+pub(super) fn cell(value: &Value) -> Cell {
     Cell::from(text(value).to_owned())
 }
 
@@ -313,47 +313,6 @@ pub(super) fn words(value: &Value) -> Vec<Table> {
         themes.row(vec![cell(theme)]);
     }
     vec![table, themes]
-}
-
-pub(super) fn questions(items: &[Value]) -> Table {
-    let mut table = Table::new(&[
-        tr("编号", "ID"),
-        tr("状态", "STATE"),
-        tr("问题", "QUESTION"),
-        tr("原文", "QUOTE"),
-        tr("文件", "DOCUMENT"),
-    ]);
-    for item in items {
-        let waits = item["checker"].is_null();
-        let state = match (waits, item["stands"] == true) {
-            (true, true) => say!("待核({} 提出)", "waits (by {})", text(&item["maker_name"])),
-            (true, false) => tr("待核,原文已不在", "waits, words gone").to_owned(),
-            (false, true) => tr("生效", "in force").to_owned(),
-            (false, false) => tr("原文已不在", "words gone").to_owned(),
-        };
-        let quote = if item["answers"] == true {
-            text(&item["quote"]).to_owned()
-        } else {
-            say!("(答不了){}", "(unanswered) {}", text(&item["quote"]))
-        };
-        table.row(vec![
-            item["id"].to_string().into(),
-            state.into(),
-            cell(&item["question"]),
-            quote.into(),
-            cell(&item["document"]),
-        ]);
-    }
-    table
-}
-
-/// What of a proposal was not taken, and why.
-pub(super) fn left_out(value: &Value) -> Vec<Table> {
-    let mut table = Table::new(&[tr("没有收下", "LEFT OUT"), tr("原因", "WHY")]);
-    for one in each(&value["left_out"]) {
-        table.row(vec![cell(&one["question"]), cell(&one["reason"])]);
-    }
-    vec![table]
 }
 
 pub(super) fn ticket(value: &Value) -> Vec<Table> {

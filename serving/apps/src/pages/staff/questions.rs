@@ -178,7 +178,7 @@ fn waiting(visitor: &Visitor, shown: &Shown) -> Markup {
                         @if own(one) {
                             span.muted { "由另一人核对" }
                         } @else {
-                            (settle(visitor, shown, &[one.kept.id], ["接受", "不接受"]))
+                            (settle(visitor, shown, (&one.kept.question.question, &[one.kept.id]), ["接受", "不接受"]))
                         }
                     }
                 }
@@ -189,7 +189,7 @@ fn waiting(visitor: &Visitor, shown: &Shown) -> Markup {
                     @let by = names(&shown.people, &[(*maker).clone()]);
                     div.settle {
                         span { "以上由 " (by) " 提出的 " (ids.len()) " 问" }
-                        (settle(visitor, shown, ids, ["全部接受", "全部不接受"]))
+                        (settle(visitor, shown, (&by, ids), ["全部接受", "全部不接受"]))
                     }
                 }
             }
@@ -197,14 +197,22 @@ fn waiting(visitor: &Visitor, shown: &Shown) -> Markup {
     }
 }
 
-fn settle(visitor: &Visitor, shown: &Shown, ids: &[i64], labels: [&str; 2]) -> Markup {
+/// Accepts or refuses questions; whoever hears the buttons alone is told of what.
+fn settle(
+    visitor: &Visitor,
+    shown: &Shown,
+    (what, ids): (&str, &[i64]),
+    labels: [&str; 2],
+) -> Markup {
     html! {
-        @for (accept, label) in ["true", "false"].into_iter().zip(labels) {
-            (form(visitor, "settle_questions", &html! {
-                (shown.named(ids))
-                input type="hidden" name="accept" value=(accept);
-                button.plain type="submit" { (label) }
-            }))
+        div.settle-deeds {
+            @for (accept, label) in ["true", "false"].into_iter().zip(labels) {
+                (form(visitor, "settle_questions", &html! {
+                    (shown.named(ids))
+                    input type="hidden" name="accept" value=(accept);
+                    button.plain type="submit" aria-label={ (label) "：" (what) } { (label) }
+                }))
+            }
         }
     }
 }
@@ -234,7 +242,8 @@ fn in_force(visitor: &Visitor, shown: &Shown) -> Markup {
         );
     for one in &found.items {
         let ids = std::iter::once(&one.kept.maker).chain(&one.kept.checker);
-        let ids: Vec<String> = ids.cloned().collect();
+        let mut ids: Vec<String> = ids.cloned().collect();
+        ids.dedup();
         table = table.row(vec![
             html! { strong { (one.kept.question.question) } (quote(one)) },
             html! { (one.kept.question.document) },
@@ -244,7 +253,7 @@ fn in_force(visitor: &Visitor, shown: &Shown) -> Markup {
                 "withdraw_questions",
                 &html! {
                     (shown.named(&[one.kept.id]))
-                    button.plain type="submit" { "撤下" }
+                    button.plain type="submit" aria-label={ "撤下：" (one.kept.question.question) } { "撤下" }
                 },
             ),
         ]);
