@@ -54,6 +54,8 @@ pub(crate) enum KbVerb {
     Conflicts(KbConflictsArgs),
     #[command(about = tr("同义词:查看、提出、核对", "synonyms: see, propose, settle"))]
     Synonyms(KbSynonymsArgs),
+    #[command(about = tr("问题库:市民的问法和回答它的原文;查看、提出、核对", "the question bank: how people ask, and the words that answer; see, propose, settle"))]
+    Questions(KbQuestionsArgs),
     #[command(about = tr("关闭或打开一个主题", "switch a theme off or on"))]
     Theme(KbThemeArgs),
     #[command(about = tr("热线工单:类别、承办单位、答复草稿", "a hotline ticket: class, body, draft"))]
@@ -257,6 +259,32 @@ pub(crate) struct KbSynonymsArgs {
     pub(crate) accept: Option<String>,
     #[arg(long, value_name = "WORD", conflicts_with_all = ["propose", "accept"], help = tr("不接受", "refuse"))]
     pub(crate) refuse: Option<String>,
+}
+
+#[derive(Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("deed"))]
+pub(crate) struct KbQuestionsArgs {
+    #[arg(long, conflicts_with = "deed", help = tr("只看待核的", "those that wait for a checker"))]
+    pub(crate) waiting: bool,
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["import", "refuse", "withdraw"], help = tr("哪份文件", "of this document"))]
+    pub(crate) document: Option<String>,
+    #[arg(long, conflicts_with = "deed", help = tr("只看原文已不在的", "those whose words stand no more"))]
+    pub(crate) stale: bool,
+    #[arg(long, value_name = "FILE", group = "deed", help = tr("提出一个文件里的全部问题(JSONL)", "propose all questions of a file (JSONL)"))]
+    pub(crate) import: Option<PathBuf>,
+    #[arg(long, value_name = "QUESTION", group = "deed", requires_all = ["document", "quote"], help = tr("提出一种问法,可重复", "propose a way to ask, repeatable"))]
+    pub(crate) propose: Vec<String>,
+    #[arg(long, value_name = "TEXT", requires = "propose", help = tr("回答它的原文,照文件抄写", "the words of the document that answer it"))]
+    pub(crate) quote: Option<String>,
+    #[arg(long, requires = "propose", help = tr("没有文件回答它,原文只是最接近", "no document answers it: the words only come near"))]
+    pub(crate) unanswered: bool,
+    #[arg(long, value_name = "ID|all", group = "deed", num_args = 1.., value_delimiter = ',', help = tr("接受别人提出的;all 为全部(可加 --document)", "accept what others proposed; all of it (of --document) with all"))]
+    pub(crate) accept: Vec<String>,
+    #[arg(long, value_name = "ID", group = "deed", num_args = 1.., value_delimiter = ',', help = tr("不接受", "refuse"))]
+    pub(crate) refuse: Vec<i64>,
+    #[arg(long, value_name = "ID", group = "deed", num_args = 1.., value_delimiter = ',', help = tr("撤下生效的", "take out of force"))]
+    pub(crate) withdraw: Vec<i64>,
 }
 
 #[derive(Args)]

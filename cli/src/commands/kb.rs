@@ -4,6 +4,7 @@ mod base;
 mod change;
 mod label;
 mod look;
+mod questions;
 mod show;
 mod words;
 mod work;
@@ -48,6 +49,7 @@ pub(super) async fn run(context: &Context, args: KbArgs) -> Result<Exit> {
         KbVerb::Items(args) => work::items(context, &gateway, args).await?,
         KbVerb::Conflicts(args) => work::conflicts(context, &gateway, args).await?,
         KbVerb::Synonyms(args) => words::synonyms(context, &gateway, args).await?,
+        KbVerb::Questions(args) => questions::run(context, &gateway, args).await?,
         KbVerb::Theme(args) => words::theme(context, &gateway, args).await?,
         KbVerb::Hotline(args) => hotline(context, &gateway, args).await?,
         #[cfg(feature = "server")]

@@ -246,6 +246,7 @@ fn import(library: &Library, folder: &Path) -> Result<()> {
     tracing::info!(
         published = imported.published.len(),
         unchanged = imported.unchanged,
+        questions = imported.questions,
         "texts of the folder"
     );
     for (version, findings) in &imported.quarantined {

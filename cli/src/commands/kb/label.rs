@@ -50,6 +50,7 @@ pub(super) fn deed(value: &Value) -> &str {
         "withdraw" => tr("撤下", "withdrawn"),
         "repeal" => tr("宣布失效", "repealed"),
         "synonym" => tr("同义词", "synonym"),
+        "questions" => tr("问题库", "question bank"),
         "close_theme" => tr("关闭主题", "theme off"),
         "open_theme" => tr("打开主题", "theme on"),
         "base" => tr("知识库设置", "base"),

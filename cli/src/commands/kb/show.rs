@@ -6,7 +6,7 @@ use crate::output::table::{Cell, Table};
 use crate::words::{say, tr};
 use serde_json::Value;
 
-fn cell(value: &Value) -> Cell {
+pub(super) fn cell(value: &Value) -> Cell {
     Cell::from(text(value).to_owned())
 }
 

@@ -16,14 +16,20 @@ pub(super) async fn items(context: &Context, gateway: &Gateway, args: KbItemsArg
             "question": args.question.unwrap_or_default(),
         });
         let closed = gateway.post_json("/api/kb/do/close_work", &body).await?;
-        let said = if kept {
-            say!(
+        let said = match (kept, closed["proposed_question"].as_i64()) {
+            (true, Some(question)) => say!(
+                "待办 {} 已办结,留下回归题,也提到问题库;另一人接受后类似的问法都这样回答:zhisuan kb questions --accept {}{}",
+                "work {} is done, left a question that is asked again after each publication, and proposed it to the bank. When another accepts it, questions like it are answered so: zhisuan kb questions --accept {}{}",
+                id,
+                question,
+                gateway.base_flag()
+            ),
+            (true, None) => say!(
                 "待办 {} 已办结,并留下回归题:以后每次发布都重新问一遍",
                 "work {} is done, and left a question that is asked again after each publication",
                 id
-            )
-        } else {
-            say!("待办 {} 已办结", "work {} is done", id)
+            ),
+            (false, _) => say!("待办 {} 已办结", "work {} is done", id),
         };
         return done(context, closed, &said);
     }

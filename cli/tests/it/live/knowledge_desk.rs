@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// A clerk of the shared platform, and the id of their key.
-fn clerk(name: &str) -> (String, User) {
+pub(super) fn clerk(name: &str) -> (String, User) {
     clerk_of(shared(), name)
 }
 
@@ -20,7 +20,7 @@ fn clerk_of(server: &Server, name: &str) -> (String, User) {
     (text("id"), server.user(&text("secret")))
 }
 
-fn json(outcome: &Outcome) -> Value {
+pub(super) fn json(outcome: &Outcome) -> Value {
     let text = if outcome.stdout.is_empty() {
         &outcome.stderr
     } else {
@@ -30,21 +30,21 @@ fn json(outcome: &Outcome) -> Value {
 }
 
 /// A refusal: its exit code, its stable code, and words that its message holds.
-fn refused(outcome: &Outcome, exit: i32, code: &str, words: &str) {
+pub(super) fn refused(outcome: &Outcome, exit: i32, code: &str, words: &str) {
     assert_eq!(outcome.exit, exit, "{}", outcome.whole());
     assert!(outcome.stderr.contains(code), "{}", outcome.whole());
     assert!(outcome.stderr.contains(words), "{}", outcome.whole());
     assert_eq!(outcome.stdout, "", "{}", outcome.whole());
 }
 
-fn text(name: &str, fee: u32) -> String {
+pub(super) fn text(name: &str, fee: u32) -> String {
     format!(
         "---\n标题: {name}办事指南\n发布机构: 云麓市文化局\n适用地区: 云麓市\n状态: 现行\n---\n\n\
          # {name}办事指南\n\n## 收费标准\n\n{name}每次收费{fee}元。\n"
     )
 }
 
-fn add(user: &User, file: &str, text: &str, more: &[&str]) -> Outcome {
+pub(super) fn add(user: &User, file: &str, text: &str, more: &[&str]) -> Outcome {
     let path = user.write(file, text);
     let mut args = vec!["kb", "add", path.to_str().expect("UTF-8")];
     args.extend(more);

@@ -12,6 +12,7 @@ mod money;
 mod nodes;
 mod outputs;
 mod pages;
+mod questions;
 mod restart;
 pub(crate) mod server;
 mod stopping;

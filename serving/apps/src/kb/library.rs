@@ -16,6 +16,7 @@ mod import;
 mod info;
 mod log;
 mod publish;
+mod questions;
 mod second;
 mod switches;
 mod work;
@@ -34,6 +35,7 @@ pub use error::LibraryError;
 pub use import::{Imported, LeftOut, QUESTION_BANK};
 pub use info::{Opened, VersionInfo};
 pub use log::{accept_log, kept_head};
+pub use questions::{BankCounts, FoundQuestions, ShownQuestion, Wanted};
 pub use work::{Correction, Said};
 
 use super::published::Published;

@@ -30,9 +30,9 @@ pub use finding::{Finding, FindingKind, Repair, Severity};
 pub use head::{Declared, HandOver, Head, Period, head_end, read_head};
 pub use known::{Known, Stage};
 pub use library::{
-    Add, Added, Changes, Correction, Imported, LeftOut, Library, LibraryError, NewBase,
-    OpenConflict, Opened, ProposedQuestions, QUESTION_BANK, Said, VersionInfo, accept_log,
-    kept_head,
+    Add, Added, BankCounts, Changes, Correction, FoundQuestions, Imported, LeftOut, Library,
+    LibraryError, NewBase, OpenConflict, Opened, ProposedQuestions, QUESTION_BANK, Said,
+    ShownQuestion, VersionInfo, Wanted, accept_log, kept_head,
 };
 pub use mask::{Masked, MaskedKind, mask, mask_published};
 pub use passage::{Passage, SectionKind};

@@ -197,6 +197,7 @@ async fn the_console_in_pictures() {
         ("/kb".to_owned(), "console-overview", "隔离待核"),
         ("/kb/work".to_owned(), "console-work", "火星"),
         ("/kb/words".to_owned(), "console-words", "主题开关"),
+        ("/kb/questions".to_owned(), "console-questions", "提出问题"),
         ("/kb/tickets".to_owned(), "console-tickets", "来电内容"),
     ];
     if let Some(first) = waiting.first() {

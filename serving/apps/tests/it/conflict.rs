@@ -84,7 +84,7 @@ fn none_is_named_where_nobody_wrote_one() {
     }
     let folder = tempfile::tempdir().unwrap();
     let library = library(&folder);
-    zhisuan_apps::eval::review_seeds(&library, "city", &seeds, NOW).unwrap();
+    zhisuan_apps::eval::review_seeds(&library, "city", (&seeds, &[]), NOW).unwrap();
     let published = library.published("city").unwrap();
     assert_eq!(contradictions(&published, DAY), []);
 }

@@ -91,6 +91,7 @@ async fn strangers_see_nothing_and_clerks_see_what_waits() {
         "/kb/work",
         "/kb/conflicts",
         "/kb/words",
+        "/kb/questions",
         "/kb/tickets",
         "/kb/add",
     ] {
@@ -114,6 +115,7 @@ async fn strangers_see_nothing_and_clerks_see_what_waits() {
         "/kb/work",
         "/kb/conflicts",
         "/kb/words",
+        "/kb/questions",
         "/kb/tickets",
         "/kb/add",
         "/kb/version/1/residence-permit",

@@ -41,7 +41,7 @@ fn seeds(folder: &TempDir) -> Option<Base> {
         return None;
     }
     let library = library(folder);
-    let reviewed = review_seeds(&library, "city", &dir, NOW).unwrap();
+    let reviewed = review_seeds(&library, "city", (&dir, &[]), NOW).unwrap();
     eprintln!("left out {:?}", reviewed.left_out);
     let published = library.published("city").unwrap();
     for version in &published.versions {

@@ -37,6 +37,7 @@ mod masking;
 mod pages;
 mod permission;
 mod publishing;
+mod questions;
 mod read;
 mod reader;
 mod reading;

@@ -2,19 +2,26 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::civil::Date;
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::json;
 use zhisuan_chain::{canonical, sm3_hex};
 
 use super::desk::{must_check, must_have_base, must_make};
+use super::work::Correction;
 use super::{Library, LibraryError};
+use crate::calendar::china_today;
 use crate::kb::bank::BankQuestion;
 use crate::kb::mask::mask;
 use crate::kb::published::Published;
 use crate::kb::script::bare;
-use crate::kb::store::bank::{accept, count, listed, propose, question, remove};
+use crate::kb::state::State;
+use crate::kb::store::bank::{
+    accept, count, listed, propose, question, remember_import, remove, was_imported,
+};
 use crate::kb::store::{Deed, KeptQuestion};
+use crate::kb::version::Version;
 use crate::staff::Person;
 
 /// Most questions of a base.
@@ -123,8 +130,9 @@ impl Library {
         Ok(listed(self.desk().store.read(), base, accepted)?)
     }
 
-    /// Puts the questions of a folder into force as its clean texts are: by one person, who may
-    /// both make and check.
+    /// Takes the questions of a folder as its clean texts are taken: they go into force by one
+    /// person who may both make and check, and wait where the person may not check. One that was
+    /// brought in before is not brought in again: what was withdrawn or replaced since stays so.
     pub(super) fn import_questions(
         &self,
         base: &str,
@@ -132,20 +140,35 @@ impl Library {
         person: &Person,
         now_ms: i64,
     ) -> Result<ProposedQuestions, LibraryError> {
-        if !person.checker {
-            return self.propose_questions(base, questions, person, now_ms);
-        }
         must_make(person)?;
         let before = self.published(base).unwrap_or_default();
         let mut desk = self.desk();
         let (done, published) = desk.change_published(base, |connection| {
-            let mut done = put(connection, &before, (questions, base), person, now_ms)?;
-            for kept in found(connection, base, &done.waiting, false)? {
-                accept(connection, base, &kept, &person.id)?;
+            must_have_base(connection, base)?;
+            let mut new = Vec::new();
+            for one in questions {
+                if !was_imported(connection, base, &digest(one))? {
+                    new.push(one.clone());
+                }
             }
-            done.known += done.waiting.len();
-            done.waiting.clear();
-            deed(base, "imported", questions, person, now_ms).write(connection)?;
+            let mut done = put(connection, &before, (&new, base), person, now_ms)?;
+            for one in &new {
+                remember_import(connection, base, one, &digest(one))?;
+            }
+            if done.waiting.is_empty() {
+                return Ok(done);
+            }
+            let state = if person.checker {
+                for kept in found(connection, base, &done.waiting, false)? {
+                    accept(connection, base, &kept, &person.id)?;
+                }
+                done.known += done.waiting.len();
+                done.waiting.clear();
+                "imported"
+            } else {
+                "proposed"
+            };
+            deed(base, state, &new, person, now_ms).write(connection)?;
             Ok(done)
         })?;
         self.shelve(&desk.store, base, published)?;
@@ -153,20 +176,39 @@ impl Library {
     }
 }
 
+/// Names a question with all that it says.
+fn digest(one: &BankQuestion) -> String {
+    sm3_hex(canonical(&json!(one)).as_bytes())
+}
+
 /// Whether a question's quote stands in a published version of its document; scripts, widths,
 /// blanks and signs do not count.
-pub(crate) struct Quotes<'a> {
+pub(super) struct Quotes<'a> {
     published: &'a Published,
+    /// Versions that another one has replaced by this day do not count.
+    day: Option<Date>,
     texts: HashMap<&'a str, Vec<String>>,
 }
 
 impl<'a> Quotes<'a> {
-    pub(crate) fn of(published: &'a Published) -> Self {
-        let texts = HashMap::new();
-        Self { published, texts }
+    /// In any version: questions as of an earlier day are answered from replaced ones.
+    fn ever(published: &'a Published) -> Self {
+        Self {
+            published,
+            day: None,
+            texts: HashMap::new(),
+        }
     }
 
-    pub(crate) fn stands(&mut self, one: &BankQuestion) -> bool {
+    /// In versions that nothing has replaced by a day.
+    pub(super) fn now(published: &'a Published, day: Date) -> Self {
+        Self {
+            day: Some(day),
+            ..Self::ever(published)
+        }
+    }
+
+    pub(super) fn stands(&mut self, one: &BankQuestion) -> bool {
         let mut versions = self.published.versions.iter();
         let Some(first) = versions.find(|version| version.id.document == one.document) else {
             return false;
@@ -174,11 +216,52 @@ impl<'a> Quotes<'a> {
         let texts = self.texts.entry(&first.id.document).or_insert_with(|| {
             let own = self.published.versions.iter();
             let own = own.filter(|version| version.id.document == one.document);
+            let own = own.filter(|version| self.day.is_none_or(|day| counts(version, day)));
             own.map(|version| bare(&version.text)).collect()
         });
         let quote = bare(&one.quote);
         !quote.is_empty() && texts.iter().any(|text| text.contains(&quote))
     }
+}
+
+fn counts(version: &Version, day: Date) -> bool {
+    version.state_on(day) != State::Superseded
+}
+
+/// Proposes the question of a correction with its words, where they stand in one document alone;
+/// the answer is its number. Words of several documents do not tell which of them answers.
+pub(super) fn propose_corrected(
+    connection: &Connection,
+    published: &Published,
+    (correction, base): (&Correction<'_>, &str),
+    person: &Person,
+    now_ms: i64,
+) -> Result<Option<i64>, LibraryError> {
+    let quote = bare(correction.expected);
+    let today = china_today();
+    let versions = published.versions.iter();
+    let versions = versions.filter(|version| counts(version, today));
+    let holding = versions.filter(|version| bare(&version.text).contains(&quote));
+    let documents: HashSet<&str> = holding.map(|v| v.id.document.as_str()).collect();
+    let mut documents = documents.into_iter();
+    let (Some(document), None) = (documents.next(), documents.next()) else {
+        return Ok(None);
+    };
+    let questions = [BankQuestion {
+        question: correction.question.trim().to_owned(),
+        document: document.to_owned(),
+        quote: correction.expected.trim().to_owned(),
+        answers: true,
+    }];
+    // A full bank is no reason to leave the work open.
+    if count(connection, base)? >= MAX_QUESTIONS {
+        return Ok(None);
+    }
+    let done = put(connection, published, (&questions, base), person, now_ms)?;
+    if !done.waiting.is_empty() {
+        deed(base, "proposed", &questions, person, now_ms).write(connection)?;
+    }
+    Ok(done.waiting.first().copied())
 }
 
 fn put(
@@ -188,7 +271,7 @@ fn put(
     person: &Person,
     now_ms: i64,
 ) -> Result<ProposedQuestions, LibraryError> {
-    let mut quotes = Quotes::of(published);
+    let mut quotes = Quotes::ever(published);
     let mut done = ProposedQuestions::default();
     let mut seen = HashSet::new();
     for one in questions {

@@ -1,6 +1,6 @@
 //! Bringing in a folder: clean texts are published, suspicious ones wait, unreadable ones are told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -131,7 +131,10 @@ impl Library {
         match read {
             Ok(questions) => {
                 let done = self.import_questions(base, &questions, person, now_ms)?;
-                imported.questions = done.known;
+                let published = self.published(base).unwrap_or_default();
+                let in_force: BTreeSet<_> = published.bank.iter().collect();
+                let held = questions.iter().filter(|one| in_force.contains(one));
+                imported.questions = held.count();
                 for (one, reason) in done.left_out {
                     let reason = format!("问题“{}”没有收入：{reason}", one.question);
                     imported.leave_out(folder, file, "question", reason);

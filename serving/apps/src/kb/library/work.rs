@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use super::bank::propose_corrected;
 use super::desk::must_make;
 use super::{Library, LibraryError};
 use crate::kb::mask::mask;
@@ -116,7 +117,9 @@ impl Library {
         Ok(feedback(self.desk().store.read(), base, most)?)
     }
 
-    /// Closes work of a base, saying what was done; a correction is kept as a question whose answer must stay.
+    /// Closes work of a base, saying what was done; a correction is kept as a question whose answer
+    /// must stay. Where its words stand in one document it is also proposed to the question bank:
+    /// the answer is its number there.
     pub fn close_work(
         &self,
         base: &str,
@@ -125,32 +128,37 @@ impl Library {
         correction: Option<&Correction<'_>>,
         person: &Person,
         now_ms: i64,
-    ) -> Result<(), LibraryError> {
+    ) -> Result<Option<i64>, LibraryError> {
         must_make(person)?;
         check("outcome", outcome, 1)?;
         if let Some(correction) = correction {
             check("question", correction.question, 1)?;
             check("expected", correction.expected, 1)?;
         }
-        self.desk().store.change(|transaction| {
+        let published = self.published(base).unwrap_or_default();
+        let mut desk = self.desk();
+        let proposed = desk.store.change(|transaction| {
             let item = work_item(transaction, id)?.filter(|item| item.base == base);
             let item = item.ok_or_else(|| LibraryError::not_found("工单", &id))?;
             if !close_work(transaction, id, &person.id, outcome, now_ms)? {
                 let message = format!("工单 {id} 已经办结");
                 return Err(LibraryError::bad("id", message));
             }
-            if let Some(correction) = correction {
-                let kept = Regression {
-                    id: 0,
-                    base: item.base,
-                    question: correction.question.to_owned(),
-                    as_of: correction.as_of,
-                    expected: correction.expected.to_owned(),
-                };
-                keep_regression(transaction, &kept, Some(id), &person.id, now_ms)?;
-            }
-            Ok(())
-        })
+            let Some(correction) = correction else {
+                return Ok(None);
+            };
+            let kept = Regression {
+                id: 0,
+                base: item.base,
+                question: correction.question.to_owned(),
+                as_of: correction.as_of,
+                expected: correction.expected.to_owned(),
+            };
+            keep_regression(transaction, &kept, Some(id), &person.id, now_ms)?;
+            propose_corrected(transaction, &published, (correction, base), person, now_ms)
+        })?;
+        self.tell_chain(&desk.store)?;
+        Ok(proposed)
     }
 
     /// Questions whose corrected answers must stay.

@@ -63,8 +63,16 @@ pub(crate) fn count(connection: &Connection, base: &str) -> Result<usize, StoreE
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
-/// Writes a proposal; it takes the place of one for the same question and document that waits. False where the
-/// very same is in force already.
+/// How many questions of a base wait for a checker.
+pub(crate) fn count_waiting(connection: &Connection, base: &str) -> Result<usize, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT count(*) FROM bank_question WHERE base = ? AND checker IS NULL")?;
+    let count: i64 = statement.query_row([base], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Writes a proposal; it takes the place of one for the same question and document that waits.
+/// False where the very same is in force already.
 pub(crate) fn propose(
     connection: &Connection,
     base: &str,
@@ -122,6 +130,41 @@ pub(crate) fn accept(
     connection
         .prepare_cached("UPDATE bank_question SET checker = ? WHERE id = ?")?
         .execute(params![checker, kept.id])?;
+    Ok(())
+}
+
+/// Whether a question was brought in from a folder before.
+pub(crate) fn was_imported(
+    connection: &Connection,
+    base: &str,
+    sm3: &str,
+) -> Result<bool, StoreError> {
+    let mut known =
+        connection.prepare_cached("SELECT 1 FROM imported_question WHERE base = ? AND sm3 = ?")?;
+    Ok(known.exists([base, sm3])?)
+}
+
+/// Remembers that a question was brought in from a folder, if it was taken.
+pub(crate) fn remember_import(
+    connection: &Connection,
+    base: &str,
+    one: &BankQuestion,
+    sm3: &str,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO imported_question (base, sm3) SELECT ?1, ?2 WHERE EXISTS \
+             (SELECT 1 FROM bank_question WHERE base = ?1 AND question = ?3 AND document = ?4 \
+             AND quote = ?5 AND answers = ?6)",
+        )?
+        .execute(params![
+            base,
+            sm3,
+            one.question,
+            one.document,
+            one.quote,
+            one.answers
+        ])?;
     Ok(())
 }
 

@@ -37,8 +37,8 @@ pub struct Entry {
     /// Id of the person.
     pub person: String,
     /// Stable verb: `add`, `import` (from a folder), `repair`, `edit_head`, `publish`, `withdraw`,
-    /// `repeal`, `synonym`, `close_theme`, `open_theme`, `base`, `erase`, `drop_answers`,
-    /// `log_lost` (the log of answers is shorter than it was, and somebody went on with it).
+    /// `repeal`, `synonym`, `questions` (of the bank), `close_theme`, `open_theme`, `base`, `erase`,
+    /// `drop_answers`, `log_lost` (the log of answers is shorter than it was, and somebody went on with it).
     pub action: String,
     /// What it was done to.
     pub object: String,

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 
 const CREATE: &str = "
 CREATE TABLE base (
@@ -155,6 +155,12 @@ const STEPS: [&str; VERSION as usize] = [
         at_ms    INTEGER NOT NULL
      ) STRICT;
      CREATE UNIQUE INDEX bank_question_once ON bank_question (base, question, document, checker IS NULL);",
+    // A folder that is read again brings nothing back that was withdrawn.
+    "CREATE TABLE imported_question (
+        base TEXT NOT NULL REFERENCES base (name),
+        sm3  TEXT NOT NULL,
+        PRIMARY KEY (base, sm3)
+     ) STRICT, WITHOUT ROWID",
 ];
 
 /// Brings a database to the current schema, or refuses one from a newer program.

@@ -15,6 +15,7 @@ use super::deeds::{self, added};
 use super::diff::{Change, changes};
 use super::fields::{self, Fields};
 use super::frame;
+use super::questions;
 use super::visitor::Caller;
 use crate::kb::{Add, Audience, BaseInfo, Entry, LibraryError, Stage, VersionId, VersionInfo};
 use crate::pages::api::error;
@@ -178,6 +179,18 @@ pub(crate) async fn words(State(desk): State<Desk>, _caller: Caller) -> Response
             "waiting": waiting,
             "closed_themes": published.closed_themes,
         }))
+    });
+    told(found.await)
+}
+
+/// Questions of the bank: `?waiting=`, `document=`, `words=`, `stale=`, from `offset=` on.
+pub(crate) async fn questions(
+    State(desk): State<Desk>,
+    Caller(person): Caller,
+    Query(query): Params,
+) -> Response {
+    let found = frame::asked(&desk, move |desk| {
+        questions::deeds::listed(desk, &person, &query)
     });
     told(found.await)
 }

@@ -11,6 +11,7 @@ use zhisuan_web::parts::{self, Tone};
 use super::Desk;
 use super::fields::{Fields, audience, bad, day, head, id, new_base, sent, synonym, text};
 use super::frame::{self, refused, version_href};
+use super::questions;
 use super::visitor::Visitor;
 use crate::calendar::china_today;
 use crate::kb::{
@@ -40,15 +41,17 @@ pub(super) async fn form(
     }
     let person = visitor.person.clone();
     let name = deed.clone();
+    let shown = text(&fields, "shown").to_owned();
     let done = frame::asked(&desk, move |desk| perform(desk, &person, &name, &fields)).await;
     match done {
-        Ok(done) => Redirect::to(&after(&deed, &done)).into_response(),
+        Ok(done) => questions::left_out(&visitor, &done)
+            .unwrap_or_else(|| Redirect::to(&after(&deed, &done, &shown)).into_response()),
         Err(error) => refused(&visitor, &error),
     }
 }
 
-/// The page that shows what was done.
-fn after(deed: &str, done: &Value) -> String {
+/// The page that shows what was done; `shown` is what the form's own page showed.
+fn after(deed: &str, done: &Value, shown: &str) -> String {
     let document = done["document"].as_str();
     let number = done["number"]
         .as_u64()
@@ -58,7 +61,13 @@ fn after(deed: &str, done: &Value) -> String {
             document: document.to_owned(),
             number,
         }),
+        ("close_work", ..) if done["proposed_question"].is_i64() => {
+            "/kb/work?proposed=question".to_owned()
+        }
         ("close_work" | "conflict_work", ..) => "/kb/work".to_owned(),
+        ("propose_questions" | "settle_questions" | "withdraw_questions", ..) => {
+            questions::back(shown)
+        }
         ("add_base", ..) => format!("/kb?base={}", done["base"].as_str().unwrap_or_default()),
         _ => "/kb/words".to_owned(),
     }
@@ -87,8 +96,9 @@ pub(super) fn perform(
                 expected,
             };
             let correction = (!expected.is_empty()).then_some(&correction);
-            library.close_work(base, number, get("outcome"), correction, person, now)?;
-            Ok(json!({"id": number}))
+            let outcome = get("outcome");
+            let proposed = library.close_work(base, number, outcome, correction, person, now)?;
+            Ok(json!({"id": number, "proposed_question": proposed}))
         }
         "conflict_work" => {
             let day = day("as_of", get("as_of"))?.unwrap_or_else(china_today);
@@ -123,6 +133,9 @@ pub(super) fn perform(
         }
         "propose_synonym" | "settle_synonym" | "switch_theme" => {
             of_words(desk, person, deed, fields)
+        }
+        "propose_questions" | "settle_questions" | "withdraw_questions" => {
+            questions::deeds::perform(desk, person, deed, fields)
         }
         _ => of_version(desk, person, deed, fields),
     }

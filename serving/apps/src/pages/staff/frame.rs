@@ -14,13 +14,14 @@ use crate::calendar::china_time;
 use crate::kb::{LibraryError, Severity, Stage, VersionId};
 use crate::pages::href;
 
-const NAV: [(&str, &str); 7] = [
+const NAV: [(&str, &str); 8] = [
     ("/kb", "总览"),
     ("/kb/documents", "文件"),
     ("/kb/add", "入库"),
     ("/kb/work", "待办"),
     ("/kb/conflicts", "冲突"),
     ("/kb/words", "同义词与主题"),
+    ("/kb/questions", "问题库"),
     ("/kb/tickets", "热线工单"),
 ];
 

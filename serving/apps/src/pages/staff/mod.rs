@@ -11,6 +11,7 @@ mod fields;
 mod forms;
 mod frame;
 pub(crate) mod overview;
+pub(crate) mod questions;
 mod report;
 pub(crate) mod signin;
 pub(crate) mod tickets;
@@ -35,6 +36,8 @@ pub(super) use frame::status;
 
 /// A file with the fields beside it.
 const MAX_UPLOAD: usize = MAX_FILE_BYTES + (1 << 20);
+/// The fields of a deed, a whole question bank among them.
+const MAX_DEED: usize = 16 << 20;
 
 /// The staff's side of the pages; cheap to clone.
 #[derive(Clone)]
@@ -104,6 +107,11 @@ pub(crate) fn router(desk: &Desk) -> Router<Site> {
         .route("/api/kb/add", post(api::add))
         .layer(DefaultBodyLimit::max(MAX_UPLOAD))
         .with_state(state.clone());
+    let deed = Router::new()
+        .route("/kb/do/{deed}", post(deeds::form))
+        .route("/api/kb/do/{deed}", post(api::perform))
+        .layer(DefaultBodyLimit::max(MAX_DEED))
+        .with_state(state.clone());
     Router::new()
         .route("/kb", get(overview::page))
         .route("/kb/signin", get(signin::ask).post(signin::enter))
@@ -118,20 +126,21 @@ pub(crate) fn router(desk: &Desk) -> Router<Site> {
         .route("/kb/work", get(work::page))
         .route("/kb/conflicts", get(conflicts::page))
         .route("/kb/words", get(words::page))
-        .route("/kb/do/{deed}", post(deeds::form))
+        .route("/kb/questions", get(questions::page))
         .route("/api/kb/versions", get(api::versions))
         .route("/api/kb/version", get(api::version))
         .route("/api/kb/work", get(api::work))
         .route("/api/kb/conflicts", get(api::conflicts))
         .route("/api/kb/words", get(api::words))
+        .route("/api/kb/questions", get(api::questions))
         .route("/api/kb/history", get(api::history))
         .route("/api/kb/base", get(api::base))
         .route("/api/kb/bases", get(api::bases))
         .route("/api/kb/raw", get(api::raw))
         .route("/api/kb/diff", get(api::differences))
-        .route("/api/kb/do/{deed}", post(api::perform))
         .with_state(state)
         .merge(upload)
+        .merge(deed)
 }
 
 /// Whether a request comes of somebody who may ask this base.

@@ -17,10 +17,11 @@ pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response
         let versions = desk.library.versions(&desk.base, None)?;
         let work = desk.library.work(&desk.base, true, 1000)?;
         let words = desk.library.proposed_synonyms(&desk.base)?;
+        let questions = desk.library.waiting_questions(&desk.base)?;
         let feedback = desk.library.feedback(&desk.base, 1000)?;
-        Ok((versions, work.len(), words.len(), feedback))
+        Ok((versions, work.len(), words.len(), questions, feedback))
     });
-    let (versions, work, words, feedback) = match looked.await {
+    let (versions, work, words, questions, feedback) = match looked.await {
         Ok(looked) => looked,
         Err(error) => return refused(&visitor, &error),
     };
@@ -60,6 +61,7 @@ pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response
         ),
         tile("未办工单", work, "/kb/work", true),
         tile("待核同义词", words, "/kb/words", true),
+        tile("待核问题", questions, "/kb/questions#waiting", true),
         tile("评价", feedback.len(), "/kb/work", false).note(format!("其中有用 {helpful}")),
     ];
     let waiting: Vec<&VersionInfo> = versions

@@ -1,6 +1,8 @@
 //! Work that the base's users leave: questions without answers, low ratings, contradictions.
 
-use axum::extract::State;
+use std::collections::HashMap;
+
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use zhisuan_web::parts::{self, Tone};
 use zhisuan_web::{Markup, html};
@@ -11,7 +13,12 @@ use super::visitor::Visitor;
 use crate::kb::{Feedback, Regression, WorkItem, WorkKind};
 use crate::pages::href;
 
-pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response {
+pub(crate) async fn page(
+    State(desk): State<Desk>,
+    visitor: Visitor,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let proposed = query.contains_key("proposed");
     let looked = frame::asked(&desk, |desk| {
         let work = desk.library.work(&desk.base, true, 200)?;
         let feedback = desk.library.feedback(&desk.base, 30)?;
@@ -22,6 +29,11 @@ pub(crate) async fn page(State(desk): State<Desk>, visitor: Visitor) -> Response
         Ok((work, feedback, kept)) => frame::page(&visitor, "待办", "/kb/work")
             .lead("没有答上来的、评价低的、文件说法不一的问题。更正会成为回归题：以后每次发布都重新问一遍，答不出的又成为待办。")
             .body(html! {
+                @if proposed {
+                    (parts::alert(Tone::Good, "已办结，更正的问题也提到了问题库", html! {
+                        "另一人接受后，类似的问法都按这句原文回答。" a href="/kb/questions#waiting" { "问题库" }
+                    }))
+                }
                 @if work.is_empty() {
                     (parts::empty_state("没有待办", "市民的提问都有了着落。"))
                 }
@@ -68,6 +80,7 @@ fn one(visitor: &Visitor, item: &WorkItem) -> Markup {
                     div.field {
                         label for={ "expected-" (item.id) } { "正确回答里必须有的原文（可不填）" }
                         input id={ "expected-" (item.id) } type="text" name="expected" maxlength="500";
+                        p.hint { "成为回归题；只有一份文件写着这些字时，也提到问题库，由另一人接受。" }
                     }
                     button type="submit" { "办结" }
                 }))
