@@ -173,19 +173,17 @@ def score(model, cases, vectors):
     return [row[mask > 0] for row, mask in zip(odds, there)]
 
 
-def report(name, cases, scores, bar=None):
+def report(name, cases, scores, bar):
     best = np.array([odds.max() for odds in scores])
     answerable = np.array([c["answerable"] for c in cases])
     near = np.array([c["near_miss"] for c in cases])
     right = np.array([c["gold"][s.argmax()] for c, s in zip(cases, scores)]) & answerable
-    area = (best[answerable][:, None] > best[~answerable]).mean()
-    line = f"{name}: {answerable.sum()} answerable, {near.sum()} near misses, area {area:.3f}; likeliest right {right.sum() / answerable.sum():.3f}"
-    ordered = np.sort(best[near])[::-1]
-    for share in (0.04, 0.08, 0.125):
-        at = float(ordered[int(len(ordered) * share)]) + 1e-6
-        line += f" | {1 - share:.2f}: refused {(best[answerable] < at).mean():.3f} right {(right & (best >= at)).sum() / answerable.sum():.3f}"
-    if bar is not None:
-        line += f" | bar: refused {(best[answerable] < bar).mean():.3f}, near misses refused {(best[near] < bar).mean():.3f} right {(right & (best >= bar)).sum() / answerable.sum():.3f}"
+    share = lambda some: f"{some.sum() / max(answerable.sum(), 1):.3f}"
+    line = f"{name}: {answerable.sum()} answerable, likeliest sentence right {share(right)}"
+    line += f", refused {share(answerable & (best < bar))}, right {share(right & (best >= bar))}"
+    if near.any() and answerable.any():
+        area = (best[answerable][:, None] > best[~answerable]).mean()
+        line += f"; {near.sum()} near misses, refused {(best[near] < bar).mean():.3f}, area {area:.3f}"
     print(line, flush=True)
 
 

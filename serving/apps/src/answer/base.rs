@@ -69,6 +69,9 @@ pub struct Hit {
     pub score: f32,
 }
 
+/// Vectors of passages, and the model that made them.
+pub(super) type Dense = (Arc<DenseIndex>, Arc<dyn Embedder>);
+
 /// A published base with its index, ready to be asked from many threads.
 pub struct Base {
     pub(super) published: Arc<Published>,
@@ -85,7 +88,7 @@ pub struct Base {
     /// The place that the base was told to speak for, folded.
     pub(super) home: Option<String>,
     pub(super) index: Arc<PassageIndex>,
-    pub(super) dense: Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
+    pub(super) dense: Option<Dense>,
     pub(super) synonyms: Synonyms,
     pub(super) bank: Bank,
     cache: Cache<String, Answer>,
@@ -146,10 +149,7 @@ impl Base {
     pub(super) fn of(
         published: Arc<Published>,
         entries: Vec<(u32, u32)>,
-        (index, dense): (
-            Arc<PassageIndex>,
-            Option<(Arc<DenseIndex>, Arc<dyn Embedder>)>,
-        ),
+        (index, dense): (Arc<PassageIndex>, Option<Dense>),
         bank: Bank,
     ) -> Self {
         let mut documents: HashMap<String, Vec<usize>> = HashMap::new();

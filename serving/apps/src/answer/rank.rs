@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::base::{Base, passage_text};
-use super::evidence::{FEATURES, Gap, Grade, Reader, View, by_words, features, nearest, short_of};
+use super::evidence::{
+    FEATURES, Gap, Grade, Reader, View, by_words, features, margin, nearest, short_of,
+};
 use super::find::{Candidate, Limits, Meaning};
 use crate::kb::State;
 use crate::retrieve::Side;
@@ -24,8 +26,8 @@ pub(super) struct Ranked<'a> {
     pub(super) grade: Grade,
     /// How near the sentence that comes nearest by words does.
     pub(super) value: f64,
-    /// Log-odds that the sentence answers; the least of all where it was not read.
-    odds: f64,
+    /// Log-odds that the sentence answers, above the bar; the least of all where it was not read.
+    margin: f64,
     /// Whether it answers.
     pub(super) verdict: Result<(), Gap>,
 }
@@ -72,25 +74,34 @@ impl Base {
             tracing::error!("the weights of the reader are damaged, nothing is answered");
             return ranked;
         };
+        let by_vectors = vectored.is_some();
         let question = reader.look(question);
+        // Without vectors, of a text that the bank does not know, words alone tell.
+        let by_gate = |one: &Ranked<'_>| !by_vectors && !self.bank.knows(one.candidate.version);
+        for one in ranked.iter_mut().filter(|one| by_gate(one)) {
+            one.margin = margin(&one.grade);
+        }
         for read in &read {
             let Some(one) = ranked.get_mut(read.text) else {
                 continue;
             };
-            let odds = reader.odds(&question, &read.vector, &read.features);
+            if by_gate(one) {
+                continue;
+            }
+            let margin = reader.margin(&question, &read.vector, &read.features);
             let grade = one.candidate.grades.get(read.sentence);
-            if let Some(grade) = grade.filter(|_| odds > one.odds) {
-                (one.at, one.grade, one.odds) = (read.sentence, *grade, odds);
+            if let Some(grade) = grade.filter(|_| margin > one.margin) {
+                (one.at, one.grade, one.margin) = (read.sentence, *grade, margin);
             }
         }
         for one in &mut ranked {
-            one.verdict = if reader.passes(one.odds) {
+            one.verdict = if one.margin >= 0.0 {
                 Ok(())
             } else {
                 Err(short_of(&one.grade))
             };
         }
-        ranked.sort_by(|a, b| b.odds.total_cmp(&a.odds));
+        ranked.sort_by(|a, b| b.margin.total_cmp(&a.margin));
         ranked
     }
 
@@ -229,7 +240,7 @@ pub(super) fn ranked<'a>(candidates: &'a [Candidate], limits: &Limits) -> Vec<Ra
                 at,
                 grade,
                 value,
-                odds: f64::NEG_INFINITY,
+                margin: f64::NEG_INFINITY,
                 verdict: Err(short_of(&grade)),
             })
         })

@@ -25,6 +25,8 @@ const EMBED_BATCH: usize = 32;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bank {
     entries: Vec<Entry>,
+    /// Versions that entries have sentences of.
+    known: HashSet<u32>,
     words: Arc<Words>,
     meaning: Option<Arc<Vectors>>,
 }
@@ -60,8 +62,10 @@ impl Bank {
             Some(embedder) if !bank.is_empty() => Some(Arc::new(Vectors::of(bank, embedder)?)),
             _ => None,
         };
+        let entries: Vec<Entry> = entries.collect();
         Ok(Self {
-            entries: entries.collect(),
+            known: versions(&entries),
+            entries,
             words: Arc::new(Words::of(bank.iter().map(|one| fold(&one.question)))),
             meaning,
         })
@@ -87,8 +91,10 @@ impl Bank {
                 answers: entry.answers,
             }
         });
+        let entries: Vec<Entry> = entries.collect();
         Self {
-            entries: entries.collect(),
+            known: versions(&entries),
+            entries,
             words: Arc::clone(&self.words),
             meaning: self.meaning.clone(),
         }
@@ -108,6 +114,11 @@ impl Bank {
         Alike::of_scores(&self.entries, &words, meaning.as_deref(), may_answer)
     }
 
+    /// Whether some question of it is about a version.
+    pub(super) fn knows(&self, version: usize) -> bool {
+        self.known.contains(&(version as u32))
+    }
+
     /// Whether it has no questions.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -122,6 +133,11 @@ impl Bank {
     pub(super) fn bytes(&self) -> usize {
         self.meaning.as_ref().map_or(0, |own| own.index.bytes())
     }
+}
+
+fn versions(entries: &[Entry]) -> HashSet<u32> {
+    let sentences = entries.iter().flat_map(|entry| &entry.sentences);
+    sentences.map(|sentence| sentence.0).collect()
 }
 
 impl Vectors {

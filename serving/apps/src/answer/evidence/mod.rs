@@ -10,7 +10,7 @@ mod select;
 mod view;
 mod weigh;
 
-pub(crate) use gate::{Gap, nearest, short_of};
+pub(crate) use gate::{Gap, margin, nearest, short_of};
 pub(crate) use grade::{Grade, grade};
 pub(crate) use reader::{FEATURES, Reader, by_words, features};
 pub(crate) use select::select;

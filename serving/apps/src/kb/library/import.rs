@@ -1,6 +1,6 @@
 //! Bringing in a folder: clean texts are published, suspicious ones wait, unreadable ones are told.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -132,7 +132,7 @@ impl Library {
             Ok(questions) => {
                 let done = self.import_questions(base, &questions, person, now_ms)?;
                 let published = self.published(base).unwrap_or_default();
-                let in_force: BTreeSet<_> = published.bank.iter().collect();
+                let in_force: HashSet<_> = published.bank.iter().collect();
                 let held = questions.iter().filter(|one| in_force.contains(one));
                 imported.questions = held.count();
                 for (one, reason) in done.left_out {
