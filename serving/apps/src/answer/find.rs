@@ -72,6 +72,8 @@ pub(super) struct Limits {
     pub(super) day: Date,
     /// The place whose rules are asked for, folded.
     pub(super) place: Option<String>,
+    /// That is not the base's own.
+    pub(super) elsewhere: bool,
     /// The question asks for a draft by name.
     pub(super) draft: bool,
 }
@@ -91,6 +93,7 @@ impl Limits {
         let draft = ["草案", "征求意见", "拟定", "修订稿", "意见稿"];
         Self {
             day: question.as_of.unwrap_or(asked.as_of),
+            elsewhere: place.as_deref() != home,
             place,
             draft: draft.iter().any(|word| question.folded.contains(word)),
         }

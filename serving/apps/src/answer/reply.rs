@@ -17,9 +17,6 @@ type Evidence = Result<Found, (Gap, Vec<Citation>)>;
 
 /// Passages among which a document that a question names by its title is looked for.
 const NAMED: usize = 40;
-/// A later part with no more matter than this, in characters, is of the matter of the first: many
-/// texts answer `一个月多少钱`.
-const THIN: usize = 2;
 /// Share of a question's matter that such a title has.
 const NAMED_SHARE: f64 = 0.6;
 
@@ -155,7 +152,7 @@ impl Base {
         let parts = filled_in(parts);
         if let Ok(found) = &whole
             && found.whole
-            && !ask_different_things(&parts)
+            && !ask_different_things(&parts.iter().collect::<Vec<_>>())
         {
             return self.finished(whole, &ask);
         }
@@ -183,7 +180,7 @@ impl Base {
         let Some(head) = named.first().filter(|_| asking.len() > 1) else {
             return self.finished(whole, ask);
         };
-        if whole.is_ok() && !asking.contains(&head) {
+        if whole.is_ok() && !asking.contains(&head) && !ask_different_things(&asking) {
             return self.finished(whole, ask);
         }
         let mut answers: Vec<Evidence> = Vec::new();
@@ -193,7 +190,7 @@ impl Base {
                 self.with_matter_of(head, first, part, ask)
             };
             let answer = match *part == head {
-                false if part.size() <= THIN => with_head(),
+                false if part.is_thin() => with_head(),
                 is_head => match self.evidence(part, limits) {
                     Err(_) if !is_head => with_head(),
                     alone => alone,
@@ -232,15 +229,23 @@ impl Base {
             measure: part.measure,
             ..self.read(&format!("{matter}{}", part.folded), ask.asked, false)
         };
-        let whole = self.evidence(&joined(&first.folded), ask.limits);
-        let (Err(_), Some(answered)) = (&whole, answered) else {
-            return whole;
-        };
         let words = first.matters.iter().filter(|matter| matter.word);
         let words: String = words
             .filter_map(|matter| Some(matter.ways.first()?.as_str()))
             .collect();
-        match self.evidence(&joined(&words), ask.limits) {
+        let by_words = || self.evidence(&joined(&words), ask.limits);
+        // What is like the first part would be answered as that was.
+        if part.is_thin()
+            && !words.is_empty()
+            && let Ok(found) = by_words()
+        {
+            return Ok(found);
+        }
+        let whole = self.evidence(&joined(&first.folded), ask.limits);
+        let (Err(_), Some(answered)) = (&whole, answered) else {
+            return whole;
+        };
+        match by_words() {
             Ok(found) if of_one_text(&found, answered) => Ok(found),
             _ => whole,
         }
@@ -313,8 +318,13 @@ fn filled_in(mut parts: Vec<Question>) -> Vec<Question> {
     parts
 }
 
-/// Whether two parts of a question ask for different kinds of answer, such as when and where.
-fn ask_different_things(parts: &[Question]) -> bool {
+/// Whether two parts of a question ask for different kinds of answer, such as when and where, or the
+/// same of another matter.
+fn ask_different_things(parts: &[&Question]) -> bool {
+    let again = |part: &&Question| part.folded.ends_with('呢') && !part.is_thin();
+    if parts.iter().skip(1).any(again) {
+        return true;
+    }
     let mut asked = parts.iter().filter_map(|part| part.aspects.first());
     let first = asked.next();
     asked.any(|other| Some(other) != first)

@@ -9,8 +9,9 @@ use tempfile::TempDir;
 use zhisuan_apps::answer::{Answer, Base};
 use zhisuan_apps::eval::{Case, Report, Score, Split, read, review_seeds, run};
 use zhisuan_apps::kb::read_bank;
+use zhisuan_apps::staff::Person;
 
-use crate::library::{NOW, library, maker};
+use crate::library::{NOW, library};
 use crate::support::example;
 
 /// The day of questions that name none.
@@ -24,8 +25,10 @@ fn cases(split: Split) -> Vec<Case> {
 /// The sample base as `zhisuan up` brings it in.
 fn sample(folder: &TempDir) -> Base {
     let library = library(folder);
+    // Its questions are in force only where the person may check them.
+    let person = Person::both("maker", "录入");
     let imported = library
-        .import_folder("city", &example("knowledge"), &maker(), NOW)
+        .import_folder("city", &example("knowledge"), &person, NOW)
         .unwrap();
     eprintln!(
         "left out {:?}, quarantined {:?}",
@@ -119,7 +122,7 @@ fn quality_stays_above_its_bounds() {
         assert_eq!(row.wrong_place, 0, "no other place's text");
         // What the rules were tuned on is held higher than what nobody looked at.
         let (facts, refusals, refused) = match split {
-            Split::Tune => (0.88, 0.08, 0.88),
+            Split::Tune => (0.88, 0.08, 0.86),
             Split::Blind => (0.78, 0.17, 0.92),
         };
         assert!(

@@ -19,6 +19,9 @@ pub(crate) use words::{Aspect, FILLER_CHARS, own_pairs};
 
 use words::{ASPECT_WORDS, FILLER, GENERAL, LASTS, MEASURES, RECEIVING, YES_NO};
 
+/// A question with no more matter than this, in characters, and no word of the tables is thin.
+const THIN: usize = 2;
+
 /// A question taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
@@ -43,6 +46,11 @@ impl Question {
     pub(crate) fn size(&self) -> usize {
         let sizes = self.matters.iter().map(|m| if m.word { 2 } else { 1 });
         sizes.sum()
+    }
+
+    /// Whether it names no matter of its own, as in `一个月多少钱`, which many texts answer.
+    pub(crate) fn is_thin(&self) -> bool {
+        self.size() <= THIN && self.matters.iter().all(|matter| !matter.word)
     }
 }
 
