@@ -66,15 +66,14 @@ impl Base {
         let by_meaning = model.and_then(|(_, model)| Reader::of(&model.name()));
         let by_meaning = meaning.zip(by_meaning);
         let vectored = by_meaning.filter(|_| self.with_vectors(&mut read));
-        let (reader, question) = match vectored {
-            Some((meaning, reader)) => (Some(reader), meaning.vector.as_slice()),
-            None => {
-                for one in &mut read {
-                    one.vector = Arc::from([]);
-                    one.features = by_words(one.features);
-                }
-                (Reader::of_words(), [].as_slice())
+        let (reader, question) = if let Some((meaning, reader)) = vectored {
+            (Some(reader), meaning.vector.as_slice())
+        } else {
+            for one in &mut read {
+                one.vector = Arc::from([]);
+                one.features = by_words(one.features);
             }
+            (Reader::of_words(), [].as_slice())
         };
         let Some(reader) = reader else {
             tracing::error!("the weights of the reader are damaged, nothing is answered");
