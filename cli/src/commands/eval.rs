@@ -95,9 +95,9 @@ fn measure(
         embedder: name,
     };
     if let Some(file) = &args.file {
-        match &args.samples {
-            Some(samples) => run.samples(file, samples)?,
-            None => run.one(file, Split::Tune)?,
+        run.one(file, Split::Tune)?;
+        if let Some(samples) = &args.samples {
+            run.samples(file, samples)?;
         }
         return Ok(Exit::Done);
     }

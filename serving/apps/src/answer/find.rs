@@ -93,7 +93,7 @@ impl Limits {
         let draft = ["草案", "征求意见", "拟定", "修订稿", "意见稿"];
         Self {
             day: question.as_of.unwrap_or(asked.as_of),
-            elsewhere: place.as_deref() != home,
+            elsewhere: home.is_some() && place.as_deref() != home,
             place,
             draft: draft.iter().any(|word| question.folded.contains(word)),
         }

@@ -111,7 +111,7 @@ impl Base {
         let passes = |one: &&Ranked<'_>| one.verdict.is_ok();
         let passed: Vec<Ranked<'_>> = ranked.iter().filter(passes).copied().collect();
         if limits.place.is_none()
-            && let Some(places) = self.several_places(&passed, limits.day)
+            && let Some(places) = self.several_places(&ranked, &passed, limits.day)
         {
             return Err((Gap::Places, places));
         }
@@ -136,9 +136,16 @@ impl Base {
 
     /// Texts that would answer a question that names no place, when their places differ: one text
     /// for each place.
-    fn several_places(&self, passed: &[Ranked<'_>], day: Date) -> Option<Vec<Citation>> {
+    fn several_places(
+        &self,
+        ranked: &[Ranked<'_>],
+        passed: &[Ranked<'_>],
+        day: Date,
+    ) -> Option<Vec<Citation>> {
         let best = passed.first()?;
-        let near = passed.iter().filter(|one| {
+        // What is like it in the bank may be asked of another place than its words name.
+        let by_words = ranked.iter().max_by(|a, b| a.value.total_cmp(&b.value));
+        let near = by_words.into_iter().chain(passed).filter(|one| {
             one.value >= ANOTHER_MEANING * best.value
                 && one.candidate.version != best.candidate.version
         });

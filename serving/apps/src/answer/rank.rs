@@ -82,8 +82,11 @@ impl Base {
         let by_vectors = vectored.is_some();
         let question = reader.look(question);
         let by_gate: Vec<f64> = ranked.iter().map(|one| margin(&one.grade)).collect();
-        // Without vectors, of a text that the bank does not know, the gate alone tells.
-        let known = |one: &Ranked<'_>| by_vectors || self.bank.knows(one.candidate.version);
+        // Without vectors the gate alone tells of texts that the bank does not know, and of those of
+        // another place: questions about it are alike in its name, whatever they are about.
+        let known = |one: &Ranked<'_>| {
+            by_vectors || !limits.elsewhere && self.bank.knows(one.candidate.version)
+        };
         for read in &read {
             let Some(one) = ranked.get_mut(read.text) else {
                 continue;
@@ -103,7 +106,6 @@ impl Base {
             } else if !by_vectors {
                 one.margin += (GATE_BESIDE * gate).max(0.0) - GATE_COSTS;
             }
-            // Questions about another place are alike in its name, whatever they are about.
             let only_place = limits.elsewhere && short_of(&one.grade) == Gap::OtherMatter;
             one.verdict = if one.margin >= 0.0 && !only_place {
                 Ok(())

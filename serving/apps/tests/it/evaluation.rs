@@ -123,7 +123,7 @@ fn quality_stays_above_its_bounds() {
         // What the rules were tuned on is held higher than what nobody looked at.
         let (facts, refusals, refused) = match split {
             Split::Tune => (0.88, 0.08, 0.86),
-            Split::Blind => (0.78, 0.17, 0.92),
+            Split::Blind => (0.72, 0.2, 0.9),
         };
         assert!(
             share(row.refused, row.near_misses) >= refused,
