@@ -63,6 +63,13 @@ fn bases(
     let mut bases = vec![("sample", built(&sample, BASE, embedder)?)];
     if args.seeds.is_dir() {
         let bank = args.questions.join(SEEDS_BANK);
+        if !bank.is_file() {
+            out.note(&say!(
+                "没有 {},规划文件不用问题库",
+                "there is no {}: the planning documents have no question bank",
+                bank.display()
+            ));
+        }
         let seeds = seeds(folder.path(), &args.seeds, &bank)?;
         bases.push(("seeds", built(&seeds, BASE, embedder)?));
     } else {

@@ -1,5 +1,6 @@
-//! Whether the best sentence of a view answers a question at all, told by its words: for texts
-//! that the question bank does not know, where no model for vectors is served.
+//! Whether the best sentence of a view answers a question at all, told by its words, where no
+//! model for vectors is served: alone for texts that the question bank does not know and for those
+//! of another place, beside the reader of words for all others.
 //!
 //! A question is answered where enough of its matter stands near a sentence that states the asked
 //! kind of fact. How much is enough was learned, not chosen: see [`WEIGHTS`].
