@@ -13,6 +13,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::{Code, Status};
 use zhisuan_proto::v1::{SettleManyRequest, SettleRequest, Settled};
 
@@ -30,26 +32,43 @@ pub(crate) struct SettleQueue {
     // Unbounded, yet bounded in fact: every entry stems from an admitted, authorised request,
     // and without the scheduler none is authorised.
     sender: mpsc::UnboundedSender<Pending>,
+    /// Holds a token for every meter whose request may still settle.
+    meters: TaskTracker,
     metrics: Metrics,
 }
 
 /// The running actor.
 pub(crate) struct SettleTask {
     task: JoinHandle<()>,
+    meters: TaskTracker,
     close: CancellationToken,
 }
 
 impl SettleQueue {
     pub(crate) fn start(scheduler: Scheduler, metrics: Metrics) -> (Self, SettleTask) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let close = CancellationToken::new();
-        let task = tokio::spawn(run(scheduler, receiver, close.clone()));
-        (Self { sender, metrics }, SettleTask { task, close })
+        let (meters, close) = (TaskTracker::new(), CancellationToken::new());
+        let running = SettleTask {
+            task: tokio::spawn(run(scheduler, receiver, close.clone())),
+            meters: meters.clone(),
+            close,
+        };
+        let queue = Self {
+            sender,
+            meters,
+            metrics,
+        };
+        (queue, running)
     }
 
     /// The meter of one request that is about to be authorised.
     pub(crate) fn meter(&self, request_id: String, model: String, pass: Pass) -> Meter {
         Meter::new(self.clone(), request_id, model, pass)
+    }
+
+    /// Held until a meter has settled: the queue closes after the last of them.
+    pub(crate) fn open(&self) -> TaskTrackerToken {
+        self.meters.token()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -70,12 +89,18 @@ impl SettleQueue {
 }
 
 impl SettleTask {
-    /// Takes no more settlements and ends when every one of them arrived, or at the limit. What
-    /// is left at the limit is logged with its numbers.
+    /// Waits for the meters of requests that have ended for their readers already, then takes no
+    /// more settlements, and ends when every one of them arrived, or at the limit. What is left at
+    /// the limit is logged with its numbers.
     pub(crate) async fn flush(self, limit: Duration) {
-        self.close.cancel();
         let abort = self.task.abort_handle();
-        if tokio::time::timeout(limit, self.task).await.is_err() {
+        let arrived = async {
+            self.meters.close();
+            self.meters.wait().await;
+            self.close.cancel();
+            self.task.await
+        };
+        if tokio::time::timeout(limit, arrived).await.is_err() {
             abort.abort();
         }
     }
@@ -217,4 +242,30 @@ fn report_lost(settlement: &SettleRequest, why: &str) {
         why,
         "settlement not booked"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SettleQueue;
+    use crate::metrics::Metrics;
+    use crate::scheduler::Scheduler;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn the_queue_stays_open_until_the_last_meter_has_settled() {
+        let nobody = Scheduler::new("http://127.0.0.1:1", "secret").unwrap();
+        let (queue, task) = SettleQueue::start(nobody, Metrics::new(1).unwrap());
+        let meter = queue.open();
+        let mut flushed = std::pin::pin!(task.flush(Duration::from_secs(60)));
+        assert!(
+            timeout(Duration::from_millis(50), &mut flushed)
+                .await
+                .is_err()
+        );
+        assert!(!queue.sender.is_closed());
+        drop(meter);
+        assert!(timeout(Duration::from_secs(30), flushed).await.is_ok());
+        assert!(queue.sender.is_closed());
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::admit::Pass;
 use crate::settle::SettleQueue;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use zhisuan_proto::v1::{SettleRequest, TokenCount};
 
 /// Whether the scheduler holds money for a request.
@@ -27,11 +28,14 @@ pub(crate) struct Meter {
     prompt_tokens: u64,
     completion_tokens: u64,
     hold: Hold,
+    // Let go after the settlement was pushed: fields are dropped after `drop` has run.
+    _open: TaskTrackerToken,
 }
 
 impl Meter {
     pub(crate) fn new(queue: SettleQueue, request_id: String, model: String, pass: Pass) -> Self {
         Self {
+            _open: queue.open(),
             queue,
             pass,
             request_id,

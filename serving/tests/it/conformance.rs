@@ -47,7 +47,9 @@ async fn every_answer_fits_the_document() {
         .args(["--url", &world.base])
         .args(["--header", &format!("Authorization: Bearer {KEY}")])
         .args(["--phases", "examples,coverage,fuzzing"])
-        .args(["--max-examples", "12", "--seed", "7", "--workers", "2"])
+        // One worker: two set the interpreter's recursion limit under each other's feet, and under
+        // load Python then ends a parse with "recursion depth mismatch".
+        .args(["--max-examples", "12", "--seed", "7", "--workers", "1"])
         .args(["--exclude-checks", EXCLUDED, "--continue-on-failure"])
         .args(["--suppress-health-check", "all", "--request-timeout", "20"])
         .args(["--generation-database", "none", "--no-color"])
