@@ -31,12 +31,23 @@ pub(crate) struct UpArgs {
     pub(crate) no_deploy: bool,
     #[arg(long, value_name = "MODEL", default_value = "qwen2.5-coder-0.5b-instruct", help = tr("启动时部署的模型", "model to serve at start"))]
     pub(crate) model: String,
-    #[arg(long, value_name = "MODEL|off", help = tr("改写知识问答的模型;默认是 --model 的模型,就绪后才用;off 为只摘录原文", "model that rewords answers of the knowledge base; that of --model by default, once it is ready; off only quotes"))]
-    pub(crate) qa_writer: Option<String>,
+    #[command(flatten)]
+    pub(crate) qa: QaModelArgs,
     #[arg(long, value_name = "FILE", help = tr("替换内置的模型目录", "replaces the built-in model catalogue"))]
     pub(crate) catalogue: Option<PathBuf>,
     #[arg(long, value_name = "FILE", help = tr("网关的运维设置,见 docs/gateway.md", "operations of the gateway, see docs/gateway.md"))]
     pub(crate) operations: Option<PathBuf>,
+}
+
+/// Models that help the knowledge base as soon as they are served.
+#[derive(Args)]
+pub(crate) struct QaModelArgs {
+    #[arg(long, value_name = "MODEL", default_value = "multilingual-e5-small", help = tr("给知识库算向量的模型,部署好了才用", "model for vectors of the knowledge base, used once it is served"))]
+    pub(crate) qa_embedder: String,
+    #[arg(long, value_name = "MODEL", help = tr("给检索到的段落重新排序的模型,部署好了才用;默认不用", "model that puts the passages found in order, used once it is served; none by default"))]
+    pub(crate) qa_reranker: Option<String>,
+    #[arg(long, value_name = "MODEL|off", help = tr("改写知识问答的模型,部署好了才用;up 默认是 --model 的模型;off 为只摘录原文", "model that rewords answers of the knowledge base, used once it is served; that of --model by default in up; off only quotes"))]
+    pub(crate) qa_writer: Option<String>,
 }
 
 #[derive(Args)]
@@ -97,6 +108,10 @@ pub(crate) struct GatewayArgs {
     pub(crate) public_url: Option<String>,
     #[arg(long, value_name = "N", default_value_t = 256, help = tr("同时处理的请求数", "requests in flight"))]
     pub(crate) max_inflight: usize,
+    #[arg(long, value_name = "FILE", help = tr("存有一个租户密钥的文件:知识库用它调用本网关上的模型,费用记在该租户;不给就不用模型", "file with the key of a tenant: the knowledge base uses the models behind this gateway at its cost; no models without it"))]
+    pub(crate) qa_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) qa: QaModelArgs,
     #[arg(long, value_name = "FILE", help = tr("运维设置(限额、排队、过滤、标识、审计、追踪),见 docs/gateway.md", "operations: limits, queue, filter, labels, audit, traces; see docs/gateway.md"))]
     pub(crate) operations: Option<PathBuf>,
 }

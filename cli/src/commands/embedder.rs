@@ -6,10 +6,10 @@ use crate::output::Printer;
 use crate::words::say;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use zhisuan_apps::retrieve::{EmbedError, Embedder, Side};
+use zhisuan_apps::retrieve::{Embedder, ModelFault, Side};
 use zhisuan_engine::{EmbedRequest, Engine, LoadOptions};
 
-/// An encoder of the engine, with the prefixes that the e5 family wants.
+/// An encoder of the engine.
 struct Local {
     name: String,
     engine: Engine,
@@ -24,13 +24,13 @@ impl Embedder for Local {
         &self,
         texts: &[String],
         side: Side,
-    ) -> std::result::Result<Vec<Vec<f32>>, EmbedError> {
+    ) -> std::result::Result<Vec<Vec<f32>>, ModelFault> {
         let request = EmbedRequest {
-            instruction: side.e5_prefix().to_owned(),
+            instruction: side.instruction(&self.name).to_owned(),
             ..EmbedRequest::new(texts.to_vec())
         };
         let answer = self.engine.embed(&request);
-        let rows = answer.map_err(|error| EmbedError(error.to_string()))?;
+        let rows = answer.map_err(|error| ModelFault(error.to_string()))?;
         Ok(rows.vectors)
     }
 }

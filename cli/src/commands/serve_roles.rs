@@ -9,6 +9,7 @@ use crate::roles::{self, not_started};
 use crate::stop;
 use crate::units;
 use crate::words::{say, tr};
+use std::path::Path;
 use std::time::Duration;
 use zhisuan_scheduler::Role;
 
@@ -95,6 +96,7 @@ pub(super) async fn worker(context: &Context, args: WorkerArgs) -> Result<Exit> 
 pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit> {
     stop::logging();
     let key = own_key(context, "gateway")?;
+    let tenant = args.qa_key_file.as_deref().map(secret_of).transpose()?;
     let mut knowledge = own_knowledge(context, &args).await?;
     let handle = zhisuan_serving::start(zhisuan_serving::Options {
         listen: args.listen,
@@ -115,11 +117,30 @@ pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit
         handle.address()
     ));
     if let Some((knowledge, _)) = &mut knowledge {
-        knowledge.follow(&format!("http://{}", handle.address()), None, None)?;
+        let models = tenant.as_deref().map(|key| (key, &args.qa));
+        knowledge.follow(&format!("http://{}", handle.address()), models)?;
     }
     stop::asked().await;
     context.out.note(tr("正在停止", "stopping"));
     stop::unless_forced(handle.shutdown(GRACE)).await
+}
+
+/// The secret in a file.
+fn secret_of(file: &Path) -> Result<String> {
+    let failed = |why: String| {
+        let message = say!(
+            "读不出 {} 里的密钥:{}",
+            "no key can be read from {}: {}",
+            file.display(),
+            why
+        );
+        Failure::usage("ZS-CLI-VALUE", message).field("qa-key-file")
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    match text.trim() {
+        "" => Err(failed(tr("文件是空的", "the file is empty").to_owned())),
+        secret => Ok(secret.to_owned()),
+    }
 }
 
 /// The knowledge service of a gateway that runs alone, and the folder that ends with it where none

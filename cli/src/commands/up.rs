@@ -68,8 +68,9 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
     .await?;
     let operator = stack.operator()?;
     let started = prepare(context, &stack, &operator, &data, has_simulated).await?;
-    let writer = args.qa_writer.as_deref().unwrap_or(&args.model);
-    stack.help_knowledge(&started.key, Some(writer).filter(|name| *name != "off"))?;
+    let mut models = args.qa;
+    models.qa_writer.get_or_insert_with(|| args.model.clone());
+    stack.help_knowledge(&started.key, &models)?;
     if has_simulated {
         out.note(tr(
             "注意:加速卡是模拟设备,不会真的计算",

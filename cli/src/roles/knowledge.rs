@@ -2,6 +2,7 @@
 
 use super::door::SchedulerDoor;
 use super::not_started;
+use crate::args::QaModelArgs;
 use crate::client::Client;
 use crate::error::{Failure, Result};
 use crate::words::{say, tr};
@@ -26,8 +27,6 @@ const BASE: &str = "gov";
 const MODEL: &str = "gov-qa";
 /// Longest question and answer together, as tokens of the gateway.
 const CONTEXT: u32 = 8192;
-/// Used as soon as somebody serves it.
-const EMBEDDER: &str = "multilingual-e5-small";
 
 /// Between looks for answers that were kept long enough.
 const DAILY: Duration = Duration::from_hours(24);
@@ -101,25 +100,29 @@ impl Knowledge {
             .route("/", home)
     }
 
-    /// Follows what is published. With a key, the gateway's models help as soon as they are served.
+    /// Follows what is published. With a tenant's key, the gateway's models help as soon as they
+    /// are served.
     pub(crate) fn follow(
         &mut self,
         gateway: &str,
-        key: Option<&str>,
-        writer: Option<&str>,
+        models: Option<(&str, &QaModelArgs)>,
     ) -> Result<()> {
         self.site.published_at(gateway);
-        let helper = key
-            .map(|key| ModelServer::new(&format!("{gateway}/v1"), key))
+        let helper = models
+            .map(|(key, models)| {
+                let server = ModelServer::new(&format!("{gateway}/v1"), key)?;
+                // `gov-qa` would be asked to reword its own answers.
+                let writer = models.qa_writer.clone();
+                Ok(Helper {
+                    server,
+                    embedder: models.qa_embedder.clone(),
+                    reranker: models.qa_reranker.clone(),
+                    writer: writer.filter(|name| name != "off" && name != MODEL),
+                    every: Helper::EVERY,
+                })
+            })
             .transpose()
-            .map_err(|error| broken(&error))?
-            .map(|server| Helper {
-                server,
-                embedder: EMBEDDER.to_owned(),
-                every: Helper::EVERY,
-                // It would be asked to reword its own answers.
-                writer: writer.filter(|name| *name != MODEL).map(str::to_owned),
-            });
+            .map_err(|error: reqwest::Error| broken(&error))?;
         let (bases, helped) = (self.bases.clone(), helper.clone());
         tokio::spawn(async move { bases.helped_by(helped).await });
         let following = self.qa.follow(&self.library, BASE, helper);

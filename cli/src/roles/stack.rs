@@ -3,6 +3,7 @@
 use super::knowledge::{Knowledge, KnowledgeOptions};
 use super::operations::with_audit;
 use super::{cache_dir, hub, node_name, not_started};
+use crate::args::QaModelArgs;
 use crate::client::Client;
 use crate::error::Result;
 use crate::words::tr;
@@ -84,7 +85,7 @@ impl Stack {
         .await
         .map_err(|error| not_started(tr("推理网关", "the gateway"), error.code(), &error))?;
         let gateway_url = local_url(gateway.address());
-        knowledge.follow(&gateway_url, None, None)?;
+        knowledge.follow(&gateway_url, None)?;
         let stack = Self {
             scheduler,
             worker,
@@ -99,9 +100,9 @@ impl Stack {
     }
 
     /// Lets the models behind the gateway help the knowledge service, at the cost of a tenant.
-    pub(crate) fn help_knowledge(&mut self, key: &str, writer: Option<&str>) -> Result<()> {
+    pub(crate) fn help_knowledge(&mut self, key: &str, models: &QaModelArgs) -> Result<()> {
         let gateway = self.gateway_url();
-        self.knowledge.follow(&gateway, Some(key), writer)
+        self.knowledge.follow(&gateway, Some((key, models)))
     }
 
     /// Address of scheduler and console, as this machine reaches it.

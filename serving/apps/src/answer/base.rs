@@ -12,15 +12,17 @@ use thiserror::Error;
 use super::ask::check;
 use super::bank::Bank;
 use super::cache::Cache;
+use super::compose::Said;
 use super::evidence::weigh;
 use super::find::{Found, by_evidence};
 use super::hashes;
+use super::help::Help;
 use super::question::Question;
 use super::rank::SentenceKey;
 use super::record::{Answer, Asked, Citation, Outcome};
 use crate::kb::{Passage, Published, State, Version, VersionId};
 use crate::retrieve::{
-    DenseIndex, EmbedError, Embedder, Entry, PassageIndex, Side, Synonyms, fold,
+    DenseIndex, Embedder, Entry, ModelFault, PassageIndex, Reranker, Side, Synonyms, fold,
 };
 
 /// Passages embedded in one call.
@@ -44,7 +46,7 @@ pub enum BuildError {
     Index(#[from] tantivy::TantivyError),
     /// The passages, or the questions of the bank, have no vectors.
     #[error("无法计算段落向量：{0}。请检查嵌入模型，或者不用向量检索")]
-    Embed(#[from] EmbedError),
+    Embed(#[from] ModelFault),
 }
 
 /// One passage found for a question.
@@ -89,6 +91,7 @@ pub struct Base {
     pub(super) home: Option<String>,
     pub(super) index: Arc<PassageIndex>,
     pub(super) dense: Option<Dense>,
+    pub(super) reranker: Option<Arc<dyn Reranker>>,
     pub(super) synonyms: Synonyms,
     pub(super) bank: Bank,
     cache: Cache<String, Answer>,
@@ -178,10 +181,18 @@ impl Base {
             documents,
             index,
             dense,
+            reranker: None,
             cache: Cache::new(ANSWERS_KEPT),
             written: Cache::new(ANSWERS_KEPT),
             sentences: Cache::new(SENTENCES_KEPT),
         }
+    }
+
+    /// This base with the first passages in the order of a model; none leaves them as found. To be
+    /// told before it is asked.
+    #[must_use]
+    pub fn reranked_by(self, reranker: Option<Arc<dyn Reranker>>) -> Self {
+        Self { reranker, ..self }
     }
 
     /// What it answers from.
@@ -197,6 +208,11 @@ impl Base {
     /// Name of the model whose vectors it finds passages by; none for words alone.
     pub fn embedder(&self) -> Option<String> {
         self.dense.as_ref().map(|(_, embedder)| embedder.name())
+    }
+
+    /// Name of the model that puts the first passages in order; none leaves them as found.
+    pub fn reranker(&self) -> Option<String> {
+        self.reranker.as_ref().map(|reranker| reranker.name())
     }
 
     /// Bytes of its indexes: of the words, and of the vectors.
@@ -224,7 +240,7 @@ impl Base {
 
     /// Whether some passages answer a question, and the passages by the evidence in them.
     fn passages_for(&self, question: &Question, asked: &Asked) -> (Option<bool>, Vec<Found>) {
-        let Ok(limits) = self.limits(asked, question) else {
+        let Ok(limits) = self.limits(asked, question, Help::welcome()) else {
             return (None, Vec::new());
         };
         let weighed = weigh(&question.matters, &self.index);
@@ -238,19 +254,43 @@ impl Base {
     /// Answers a question with verified sentences of the texts, or says why not. The same base and
     /// question give the same answer.
     pub fn answer(&self, asked: &Asked) -> Answer {
-        let model = self.dense.as_ref().map_or(String::new(), |(_, e)| e.name());
-        let hashes = hashes::before(asked, &self.published.digest, &model);
-        if let Some(known) = self.cache.get(&hashes.question) {
+        if let Some(known) = self.cache.get(&hashes::of_question(asked)) {
             return Answer::clone(&known);
         }
-        let (said, day) = self.said(asked);
+        let help = Help::welcome();
+        let said = self.said(asked, &help);
+        if help.failed() {
+            return self.answer_by_words(asked);
+        }
+        let answer = self.sealed(asked, said, &self.models());
+        let key = answer.hashes.question.clone();
+        self.cache.put(key, Arc::new(answer.clone()));
+        answer
+    }
+
+    /// The answer that words alone give, as where no model helps. It is not kept: the next asker
+    /// gets the better one if the models are back.
+    pub fn answer_by_words(&self, asked: &Asked) -> Answer {
+        self.sealed(asked, self.said(asked, &Help::unwanted()), "")
+    }
+
+    /// Names of the models that help to find, as one text; empty without any.
+    fn models(&self) -> String {
+        let names = [self.embedder(), self.reranker()];
+        let [embedder, reranker] = names.map(Option::unwrap_or_default);
+        if reranker.is_empty() {
+            return embedder;
+        }
+        format!("{embedder}\n{reranker}")
+    }
+
+    fn sealed(&self, asked: &Asked, (said, day): (Said, Date), models: &str) -> Answer {
+        let hashes = hashes::before(asked, &self.published.digest, models);
         let mut answer = said.into_answer(asked, day, &self.published, hashes);
         if answer.outcome != Outcome::Answered {
             answer.hand_over = self.hand_over(day, asked.place.as_deref());
         }
         hashes::seal(&mut answer);
-        let key = answer.hashes.question.clone();
-        self.cache.put(key, Arc::new(answer.clone()));
         answer
     }
 
@@ -331,7 +371,7 @@ fn places(placed: &[Option<String>], home: Option<&String>) -> Vec<String> {
 }
 
 /// Vectors of all passages, each embedded with its title and headings.
-fn embedded(published: &Published, embedder: &dyn Embedder) -> Result<DenseIndex, EmbedError> {
+fn embedded(published: &Published, embedder: &dyn Embedder) -> Result<DenseIndex, ModelFault> {
     let mut index = DenseIndex::default();
     let mut batch: Vec<String> = Vec::with_capacity(EMBED_BATCH);
     for version in &published.versions {

@@ -8,6 +8,7 @@ use super::base::Base;
 use super::cite::verified;
 use super::evidence::{Gap, SentenceView, select, weigh};
 use super::find::Limits;
+use super::help::Help;
 use super::question::{Question, agree};
 use super::rank::{Ranked, ranked, to_read};
 use super::record::{Asked, Citation, Conflict, Sentence, Side};
@@ -59,7 +60,7 @@ impl Base {
     /// What the reader sees of a question. For training it.
     pub(crate) fn seen(&self, asked: &Asked, mend: bool) -> Option<Seen> {
         let question = self.read(&asked.question, asked, mend);
-        let limits = self.limits(asked, &question).ok()?;
+        let limits = self.limits(asked, &question, Help::welcome()).ok()?;
         let weighed = weigh(&question.matters, &self.index);
         let looked = self.look_up(&question, &weighed, &limits);
         let ranked = ranked(&looked.candidates, &limits);
@@ -69,7 +70,7 @@ impl Base {
             Some(version.id.document.clone())
         };
         let mut read = to_read(&ranked);
-        self.with_vectors(&mut read);
+        self.with_vectors(&mut read, &limits);
         let sentences = read.into_iter().map(|read| {
             let one = ranked.get(read.text)?;
             let sentence = one.candidate.view.sentences.get(read.sentence)?;

@@ -13,6 +13,7 @@ mod gather;
 mod generate;
 mod hashes;
 mod head;
+mod help;
 mod home;
 mod narrow;
 mod question;

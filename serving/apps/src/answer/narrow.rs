@@ -47,5 +47,6 @@ impl Base {
             (Arc::clone(&self.index), self.dense.clone()),
             bank,
         )
+        .reranked_by(self.reranker.clone())
     }
 }

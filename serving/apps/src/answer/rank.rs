@@ -8,7 +8,7 @@ use super::evidence::{
 };
 use super::find::{Candidate, Limits, Meaning};
 use crate::kb::State;
-use crate::retrieve::Side;
+use crate::retrieve::{ModelFault, Side};
 
 /// What each character that a text lacks takes from its value.
 const LACKS: f64 = 0.2;
@@ -65,7 +65,7 @@ impl Base {
         let model = self.dense.as_ref();
         let by_meaning = model.and_then(|(_, model)| Reader::of(&model.name()));
         let by_meaning = meaning.zip(by_meaning);
-        let vectored = by_meaning.filter(|_| self.with_vectors(&mut read));
+        let vectored = by_meaning.filter(|_| self.with_vectors(&mut read, limits));
         let (reader, question) = if let Some((meaning, reader)) = vectored {
             (Some(reader), meaning.vector.as_slice())
         } else {
@@ -118,8 +118,8 @@ impl Base {
     }
 
     /// Gives the sentences their vectors; false where there is no model or it gives none.
-    pub(super) fn with_vectors(&self, read: &mut [Read]) -> bool {
-        let Some((_, model)) = self.dense.as_ref() else {
+    pub(super) fn with_vectors(&self, read: &mut [Read], limits: &Limits) -> bool {
+        let Some((_, model)) = self.dense.as_ref().filter(|_| limits.help.may()) else {
             return false;
         };
         let mut unknown = Vec::new();
@@ -136,13 +136,14 @@ impl Base {
         if texts.is_empty() {
             return true;
         }
-        let vectors = match model.embed(&texts, Side::Sentence) {
-            Ok(vectors) if vectors.len() == unknown.len() => vectors,
-            Ok(_) => return false,
-            Err(fault) => {
-                tracing::warn!(%fault, "sentences have no vectors, words alone judge");
-                return false;
-            }
+        let vectors = model.embed(&texts, Side::Sentence).and_then(|vectors| {
+            let odd = || ModelFault("向量模型给的向量与句子数不符".to_owned());
+            (vectors.len() == texts.len())
+                .then_some(vectors)
+                .ok_or_else(odd)
+        });
+        let Some(vectors) = limits.help.given(vectors, "sentences") else {
+            return false;
         };
         for ((at, key), vector) in unknown.into_iter().zip(vectors) {
             let vector: Arc<[f32]> = Arc::from(vector);

@@ -8,6 +8,7 @@ use super::evidence::Gap;
 use super::find::{Limits, share_of_title};
 use super::gather::Found;
 use super::head;
+use super::help::Help;
 use super::question::{self, Named, Question, Route};
 use super::record::{Asked, Citation, Outcome, Sentence};
 use crate::retrieve::{fold, mended};
@@ -22,7 +23,7 @@ const NAMED_SHARE: f64 = 0.6;
 
 impl Base {
     /// What is said, and the day for which it is said.
-    pub(super) fn said(&self, asked: &Asked) -> (Said, jiff::civil::Date) {
+    pub(super) fn said(&self, asked: &Asked, help: &Help) -> (Said, jiff::civil::Date) {
         if let Err(bad) = check(asked) {
             return (Said::refused(&bad.message), asked.as_of);
         }
@@ -44,7 +45,7 @@ impl Base {
             }
             _ => {}
         }
-        let mut said = self.answered(asked, &question);
+        let mut said = self.answered(asked, &question, help);
         if said.sentences.is_empty() && said.reason != "other_place" {
             let mended = self.read(&question.folded, asked, true);
             // A reading that was guessed sends nobody away.
@@ -53,7 +54,7 @@ impl Base {
             if mended.folded != question.folded {
                 let again = match routed {
                     Some(route) => Said::routed(route),
-                    None => self.answered(asked, &mended),
+                    None => self.answered(asked, &mended, help),
                 };
                 if again.outcome != Outcome::NoEvidence && again.outcome != Outcome::Partial {
                     said = again;
@@ -107,7 +108,12 @@ impl Base {
     }
 
     /// The limits of a question, or the place elsewhere that it asks about.
-    pub(super) fn limits(&self, asked: &Asked, question: &Question) -> Result<Limits, String> {
+    pub(super) fn limits(
+        &self,
+        asked: &Asked,
+        question: &Question,
+        help: Help,
+    ) -> Result<Limits, String> {
         let mut in_texts = |words: &str| {
             let parts = crate::retrieve::terms(words);
             let mut pairs = parts
@@ -124,11 +130,12 @@ impl Base {
             question,
             named.as_ref(),
             self.home_on(question.as_of.unwrap_or(asked.as_of)),
+            help,
         ))
     }
 
-    fn answered(&self, asked: &Asked, question: &Question) -> Said {
-        let limits = match self.limits(asked, question) {
+    fn answered(&self, asked: &Asked, question: &Question, help: &Help) -> Said {
+        let limits = match self.limits(asked, question, help.clone()) {
             Ok(limits) => limits,
             Err(place) => return Said::elsewhere(&place),
         };
@@ -271,7 +278,7 @@ impl Base {
 
     /// What the head of a document says of it, when the question names the document.
     fn of_head(&self, question: &Question, limits: &Limits) -> Option<Said> {
-        let meaning = self.meaning(&question.folded);
+        let meaning = self.meaning(question, limits);
         let alike = self.alike(question, limits, meaning.as_ref());
         let found = self.ranked(question, limits, meaning.as_ref(), &alike);
         let named = found.iter().take(NAMED).filter_map(|found| {

@@ -1,51 +1,6 @@
 //! The dense leg: one vector for every passage, eight bits a number, scanned exactly.
 
-use std::fmt;
-
-use thiserror::Error;
-
-/// What a text is to the model that embeds it; many models want to be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// A question.
-    Query,
-    /// A question of the bank, for its index.
-    Bank,
-    /// A passage that may answer one, for the index.
-    Passage,
-    /// A sentence of a passage, while somebody waits for an answer.
-    Sentence,
-}
-
-impl Side {
-    /// What models of the e5 family want before a text.
-    pub fn e5_prefix(self) -> &'static str {
-        match self {
-            Self::Query | Self::Bank => "query: ",
-            Self::Passage | Self::Sentence => "passage: ",
-        }
-    }
-}
-
-/// Why texts have no vectors.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct EmbedError(pub String);
-
-/// A model that turns texts into vectors. Calls block; callers keep them off async threads.
-pub trait Embedder: Send + Sync {
-    /// Name and version of the model: equal names give equal vectors.
-    fn name(&self) -> String;
-
-    /// One vector for each text, all of one length.
-    fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError>;
-}
-
-impl fmt::Debug for dyn Embedder {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Embedder({})", self.name())
-    }
-}
+use super::models::ModelFault;
 
 /// Unit vectors with eight bits a number; row `n` belongs to passage `n`.
 #[derive(Debug, Default)]
@@ -58,14 +13,14 @@ pub(crate) struct DenseIndex {
 
 impl DenseIndex {
     /// Adds rows, which must be as wide as those before.
-    pub(crate) fn extend(&mut self, rows: &[Vec<f32>]) -> Result<(), EmbedError> {
+    pub(crate) fn extend(&mut self, rows: &[Vec<f32>]) -> Result<(), ModelFault> {
         for row in rows {
             if self.scales.is_empty() {
                 self.width = row.len();
             }
             if row.len() != self.width || row.is_empty() {
                 let (found, width) = (row.len(), self.width);
-                return Err(EmbedError(format!(
+                return Err(ModelFault(format!(
                     "向量宽度是 {found}，应为 {width}，请检查嵌入模型"
                 )));
             }

@@ -5,12 +5,17 @@ use std::collections::HashMap;
 /// The constant of the fusion: how little the first ranks stand above the next.
 const K: f32 = 60.0;
 
+/// What a place in a list counts, the first one (0) most.
+pub(crate) fn place_value(rank: usize) -> f32 {
+    K / (K + rank as f32 + 1.0)
+}
+
 /// One list of several, best first, each weighted; the score is comparable only within the list.
 pub(crate) fn fuse(lists: &[(&[(u32, f32)], f32)]) -> Vec<(u32, f32)> {
     let mut scores: HashMap<u32, f32> = HashMap::new();
     for (list, weight) in lists {
         for (rank, (number, _)) in list.iter().enumerate() {
-            *scores.entry(*number).or_default() += weight / (K + rank as f32 + 1.0);
+            *scores.entry(*number).or_default() += weight * place_value(rank) / K;
         }
     }
     let mut fused: Vec<(u32, f32)> = scores.into_iter().collect();

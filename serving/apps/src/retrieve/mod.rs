@@ -4,18 +4,19 @@ mod best;
 mod dense;
 mod fuse;
 mod index;
+mod models;
 mod synonyms;
 mod tokenize;
 mod typos;
 
 /// The search form of a text.
 pub use crate::kb::fold;
-pub use dense::{EmbedError, Embedder, Side};
+pub use models::{Embedder, ModelFault, Reranker, Side};
 
 pub(crate) use crate::kb::is_han;
 pub(crate) use best::best;
 pub(crate) use dense::{Cosines, DenseIndex};
-pub(crate) use fuse::fuse;
+pub(crate) use fuse::{fuse, place_value};
 pub(crate) use index::{Entry, PassageIndex};
 pub(crate) use synonyms::Synonyms;
 pub(crate) use tokenize::terms;

@@ -11,13 +11,13 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::Qa;
-use super::models::{ModelServer, RemoteEmbedder};
+use super::models::{ModelServer, RemoteEmbedder, RemoteReranker};
 use super::shelf::published;
 use super::vectors::{Remembering, Vectors};
 use super::writer::RemoteWriter;
 use crate::answer::{Base, BuildError, Writer};
 use crate::kb::{Library, Published};
-use crate::retrieve::Embedder;
+use crate::retrieve::{Embedder, Reranker};
 
 /// Models that help as soon as a server offers them.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ pub struct Helper {
     pub server: ModelServer,
     /// Name of the model for vectors.
     pub embedder: String,
+    /// Name of the model that puts the first passages in order.
+    pub reranker: Option<String>,
     /// Name of the model that writes sentences for those who ask for that.
     pub writer: Option<String>,
     /// How often it is asked what is served.
@@ -81,7 +83,7 @@ impl Qa {
     /// no index can be built, the first of the two stays, and the next look tries again.
     async fn take_over(&self, wanted: Arc<Published>) {
         self.replace(self.base().narrowed(&wanted));
-        self.build(wanted, None).await;
+        self.build(wanted, None, None).await;
     }
 
     /// Uses the models that are served now and no other, then waits until the next look.
@@ -95,37 +97,54 @@ impl Qa {
             };
             self.written_by(writer.map(made));
         }
-        let is_served = served.contains(&helper.embedder);
-        match (is_served, self.base().embedder().is_some()) {
-            (true, false) => self.embed(helper, vectors).await,
-            (false, true) => {
-                tracing::warn!(model = %helper.embedder, "not served any more: words alone");
-                self.build(self.published(), None).await;
-            }
-            _ => {}
+        let embedder = Some(&helper.embedder).filter(|name| served.contains(name));
+        let reranker = helper.reranker.as_ref();
+        let reranker = reranker.filter(|name| served.contains(name));
+        let base = self.base();
+        if (base.embedder().as_ref(), base.reranker().as_ref()) != (embedder, reranker) {
+            tracing::info!(?embedder, ?reranker, "other models help from now on");
+            self.find_by(helper, (embedder, reranker), vectors).await;
         }
         tokio::time::sleep(helper.every).await;
     }
 
-    /// Gives the passages vectors; meanwhile words alone find them.
-    async fn embed(&self, helper: &Helper, vectors: &Arc<Vectors>) {
+    /// Gives the passages vectors, and a model that puts the first ones in order; meanwhile what
+    /// helped so far finds them.
+    async fn find_by(
+        &self,
+        helper: &Helper,
+        (embedder, reranker): (Option<&String>, Option<&String>),
+        vectors: &Arc<Vectors>,
+    ) {
         let stop = StopOnDrop(Arc::default());
-        let embedder = Remembering {
-            model: Arc::new(RemoteEmbedder::new(helper.server.clone(), &helper.embedder)),
-            vectors: Arc::clone(vectors),
-            stopped: Arc::clone(&stop.0),
-        };
+        let embedder = embedder.map(|name| -> Arc<dyn Embedder> {
+            Arc::new(Remembering {
+                model: Arc::new(RemoteEmbedder::new(helper.server.clone(), name)),
+                vectors: Arc::clone(vectors),
+                stopped: Arc::clone(&stop.0),
+            })
+        });
+        let reranker = reranker.map(|name| -> Arc<dyn Reranker> {
+            Arc::new(RemoteReranker::new(helper.server.clone(), name))
+        });
+        let embeds = embedder.is_some();
         vectors.begin();
-        if self.build(self.published(), Some(Arc::new(embedder))).await {
+        if self.build(self.published(), embedder, reranker).await && embeds {
             vectors.forget();
         }
     }
 
     /// Indexes away from the async threads and answers from that, unless something else is answered
     /// from by then; whether it did.
-    async fn build(&self, wanted: Arc<Published>, embedder: Option<Arc<dyn Embedder>>) -> bool {
+    async fn build(
+        &self,
+        wanted: Arc<Published>,
+        embedder: Option<Arc<dyn Embedder>>,
+        reranker: Option<Arc<dyn Reranker>>,
+    ) -> bool {
         let before = self.published().digest.clone();
-        let built = spawn_blocking(move || Base::build(wanted, embedder)).await;
+        let work = move || Base::build(wanted, embedder).map(|base| base.reranked_by(reranker));
+        let built = spawn_blocking(work).await;
         match built {
             Ok(Ok(base)) if self.published().digest == before => {
                 tracing::info!(digest = %base.published().digest, "the base is answered from anew");

@@ -25,7 +25,7 @@ use crate::calendar::china_today;
 use crate::kb::Published;
 
 pub use keeper::{KeepFault, Keeper, Memory, Opinion, Verdict};
-pub use models::{ModelServer, RemoteEmbedder};
+pub use models::{ModelServer, RemoteEmbedder, RemoteReranker};
 pub use question::{AskFault, Question, day};
 
 pub use follow::Helper;
@@ -68,6 +68,8 @@ const REWORDED_AT_ONCE: usize = 3;
 pub struct Helpers {
     /// The model whose vectors find passages; none searches by words alone.
     pub embedder: Option<String>,
+    /// The model that puts the first passages in order; none leaves them as found.
+    pub reranker: Option<String>,
     /// The model that writes sentences; none quotes the texts.
     pub writer: Option<String>,
 }
@@ -194,6 +196,7 @@ impl Qa {
             index_bytes: base.index_bytes(),
             helpers: Helpers {
                 embedder: base.embedder(),
+                reranker: base.reranker(),
                 writer: self.writer().map(|writer| writer.name()),
             },
         }

@@ -1,4 +1,4 @@
-//! Models behind a gateway: vectors over HTTP, with the prefixes that the e5 family wants.
+//! Models behind a gateway: vectors and scores over HTTP.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use crate::retrieve::{EmbedError, Embedder, Side};
+use crate::retrieve::{Embedder, ModelFault, Reranker, Side};
 
 /// A call for vectors should be answered within this.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -67,15 +67,16 @@ impl ModelServer {
         &self,
         model: &str,
         texts: &[String],
+        instruction: &str,
         patience: Duration,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+    ) -> Result<Vec<Vec<f32>>, ModelFault> {
         let failed = |error: &dyn std::fmt::Display| {
-            EmbedError(format!("向量模型 {model} 没有回答：{error}"))
+            ModelFault(format!("向量模型 {model} 没有回答：{error}"))
         };
-        let request = self
-            .post("/embeddings")
-            .timeout(patience)
-            .json(&json!({"model": model, "input": texts, "encoding_format": "float"}));
+        let request = self.post("/embeddings").timeout(patience).json(&json!({
+            "model": model, "input": texts, "instruction": instruction,
+            "encoding_format": "float",
+        }));
         let answer = request.send().await.map_err(|error| failed(&error))?;
         let status = answer.status();
         if !status.is_success() {
@@ -87,6 +88,38 @@ impl ModelServer {
             .map(|rows| rows.iter().map(|row| vector(&row["embedding"])).collect());
         rows.filter(|rows| rows.len() == texts.len() && rows.iter().all(|row| !row.is_empty()))
             .ok_or_else(|| failed(&"回答里没有向量"))
+    }
+
+    /// How well each document answers a query, in the order of the documents.
+    async fn rerank(
+        &self,
+        model: &str,
+        query: &str,
+        documents: &[String],
+    ) -> Result<Vec<f32>, ModelFault> {
+        let failed = |error: &dyn std::fmt::Display| {
+            ModelFault(format!("重排模型 {model} 没有回答：{error}"))
+        };
+        let request = self.post("/rerank").timeout(QUESTION).json(&json!({
+            "model": model, "query": query, "documents": documents,
+        }));
+        let answer = request.send().await.map_err(|error| failed(&error))?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(failed(&status));
+        }
+        let body: Value = answer.json().await.map_err(|error| failed(&error))?;
+        let mut scores = vec![None; documents.len()];
+        for result in body["results"].as_array().into_iter().flatten() {
+            let at = result["index"]
+                .as_u64()
+                .and_then(|at| usize::try_from(at).ok());
+            if let Some(slot) = at.and_then(|at| scores.get_mut(at)) {
+                *slot = result["relevance_score"].as_f64().map(|score| score as f32);
+            }
+        }
+        let scores: Option<Vec<f32>> = scores.into_iter().collect();
+        scores.ok_or_else(|| failed(&"回答里少了分数"))
     }
 }
 
@@ -124,14 +157,42 @@ impl Embedder for RemoteEmbedder {
         self.model.clone()
     }
 
-    fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let prefix = side.e5_prefix();
+    fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, ModelFault> {
         let patience = match side {
             Side::Query | Side::Sentence => QUESTION,
             Side::Passage | Side::Bank => PATIENCE,
         };
-        let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
+        let instruction = side.instruction(&self.model);
+        let asked = self.server.embed(&self.model, texts, instruction, patience);
+        self.runtime.block_on(asked)
+    }
+}
+
+/// A model for reranking behind a server. Its calls block; callers stand outside async threads.
+pub struct RemoteReranker {
+    server: ModelServer,
+    model: String,
+    runtime: Handle,
+}
+
+impl RemoteReranker {
+    /// The model of a name; calls run on the runtime that this is made in.
+    pub fn new(server: ModelServer, model: &str) -> Self {
+        Self {
+            server,
+            model: model.to_owned(),
+            runtime: Handle::current(),
+        }
+    }
+}
+
+impl Reranker for RemoteReranker {
+    fn name(&self) -> String {
+        self.model.clone()
+    }
+
+    fn scores(&self, question: &str, passages: &[String]) -> Result<Vec<f32>, ModelFault> {
         self.runtime
-            .block_on(self.server.embed(&self.model, &texts, patience))
+            .block_on(self.server.rerank(&self.model, question, passages))
     }
 }

@@ -106,7 +106,11 @@ fn asked(base: &Base, answer: &Answer) -> Result<Asked, &'static str> {
 
 /// The same question on the same base must give the same text.
 fn again(base: &Base, asked: &Asked, answer: Answer) -> Replayed {
-    let again = base.answer(asked);
+    let again = if answer.hashes.model.is_empty() {
+        base.answer_by_words(asked)
+    } else {
+        base.answer(asked)
+    };
     if again.hashes == answer.hashes && again.sentences == answer.sentences {
         told(Some(true), "", answer)
     } else if again.hashes.configuration != answer.hashes.configuration {

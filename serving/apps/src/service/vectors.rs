@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use crate::retrieve::{EmbedError, Embedder, Side};
+use crate::retrieve::{Embedder, ModelFault, Side};
 
 /// SHA-256 of a model's name, what a text is to it, and the text.
 type Key = [u8; 32];
@@ -69,7 +69,7 @@ pub(super) struct Remembering {
 }
 
 impl Remembering {
-    fn kept(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn kept(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, ModelFault> {
         let name = self.model.name();
         let key = |text: &String| {
             let told = format!("{name}\0{side:?}\0{text}");
@@ -83,7 +83,7 @@ impl Remembering {
             .collect();
         if !missing.is_empty() {
             if self.stopped.load(Ordering::Relaxed) {
-                return Err(EmbedError("知识库又有变动，改为计算新的一批".to_owned()));
+                return Err(ModelFault("知识库又有变动，改为计算新的一批".to_owned()));
             }
             let asked: Vec<String> = missing
                 .iter()
@@ -97,7 +97,7 @@ impl Remembering {
             }
         }
         let rows: Option<Vec<Vec<f32>>> = found.into_iter().collect();
-        rows.ok_or_else(|| EmbedError("向量模型少给了几个向量".to_owned()))
+        rows.ok_or_else(|| ModelFault("向量模型少给了几个向量".to_owned()))
     }
 }
 
@@ -106,7 +106,7 @@ impl Embedder for Remembering {
         self.model.name()
     }
 
-    fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, ModelFault> {
         match side {
             Side::Query | Side::Sentence => self.model.embed(texts, side),
             Side::Passage | Side::Bank => self.kept(texts, side),

@@ -32,6 +32,7 @@ fn helper(address: std::net::SocketAddr) -> Helper {
     Helper {
         server: ModelServer::new(&format!("http://{address}/v1"), "key").unwrap(),
         embedder: "vectors".to_owned(),
+        reranker: Some("order".to_owned()),
         writer: None,
         every: Duration::from_millis(30),
     }
@@ -75,6 +76,7 @@ async fn a_server_that_never_answers_keeps_nothing_alive() {
 struct Served {
     models: Vec<&'static str>,
     passages: usize,
+    reranked: usize,
 }
 
 type Shared = Arc<Mutex<Served>>;
@@ -87,15 +89,66 @@ async fn models(State(served): State<Shared>) -> Json<Value> {
 
 async fn embeddings(State(served): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
     let texts = asked["input"].as_array().unwrap();
-    let passages = texts
-        .iter()
-        .filter(|text| text.as_str().unwrap().starts_with("passage"));
-    served.lock().unwrap().passages += passages.count();
+    if asked["instruction"] == "passage" {
+        served.lock().unwrap().passages += texts.len();
+    }
     let rows: Vec<Value> = texts
         .iter()
         .map(|_| json!({"embedding": [1.0, 0.5]}))
         .collect();
     Json(json!({"data": rows}))
+}
+
+/// The longer a document, the better.
+async fn rerank(State(served): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
+    served.lock().unwrap().reranked += 1;
+    let documents = asked["documents"].as_array().unwrap();
+    if served.lock().unwrap().models.is_empty() {
+        return Json(json!({"results": []}));
+    }
+    let results = documents.iter().enumerate().map(|(index, text)| {
+        let score = text.as_str().unwrap().len() as f64 / 10_000.0;
+        json!({"index": index, "relevance_score": score})
+    });
+    let results: Vec<Value> = results.rev().collect();
+    Json(json!({"results": results}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_orders_passages_helps_while_it_is_served_and_answers_can_be_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (library, _) = published(&folder);
+    let qa = Qa::over_on(&library, "city", Arc::new(|| DAY)).unwrap();
+    let question = Question::plain("停车证每个月多少钱");
+    let by_words = qa.ask(&question).await.unwrap();
+    let served = Shared::default();
+    served.lock().unwrap().models = vec!["order"];
+    let router = Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/rerank", post(rerank))
+        .with_state(Arc::clone(&served));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let helper = helper(listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let following = qa.follow(&library, "city", Some(helper));
+    let named = async || qa.status().helpers.reranker.is_some();
+    until(named, "the model helps").await;
+    assert!(qa.status().helpers.embedder.is_none());
+    let helped = qa.ask(&question).await.unwrap();
+    assert!(served.lock().unwrap().reranked > 0);
+    assert_eq!(helped.outcome, Outcome::Answered);
+    assert_ne!(helped.hashes.model, by_words.hashes.model);
+    for answer in [&by_words, &helped] {
+        let again = qa.replay(&answer.id).await.unwrap();
+        assert_eq!(again.same, Some(true), "{}", again.why);
+    }
+    // It stops giving scores before anybody notices: words answer as before, and say so.
+    following.abort();
+    served.lock().unwrap().models.clear();
+    let other = Question::plain("停车证每月多少钱呢");
+    let fallen = qa.ask(&other).await.unwrap();
+    assert_eq!(fallen.hashes.model, "");
+    assert_eq!(fallen.sentences, by_words.sentences);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,6 +41,7 @@ mod questions;
 mod read;
 mod reader;
 mod reading;
+mod reranking;
 mod safety;
 mod seeds;
 mod structure;

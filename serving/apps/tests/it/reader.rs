@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 use zhisuan_apps::answer::{Base, Outcome};
-use zhisuan_apps::retrieve::{EmbedError, Embedder, Side};
+use zhisuan_apps::retrieve::{Embedder, ModelFault, Side};
 
 use crate::support::{ask, sample};
 
@@ -42,11 +42,11 @@ impl Embedder for Drawn {
         self.name.to_owned()
     }
 
-    fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed(&self, texts: &[String], side: Side) -> Result<Vec<Vec<f32>>, ModelFault> {
         if side == Side::Sentence {
             self.sentences.lock().unwrap().extend_from_slice(texts);
             if !self.reads {
-                return Err(EmbedError("no vectors".to_owned()));
+                return Err(ModelFault("no vectors".to_owned()));
             }
         }
         let vector = |text: &String| {
@@ -67,21 +67,32 @@ fn base(model: Drawn) -> Base {
 }
 
 #[test]
-fn where_sentences_have_no_vectors_words_judge() {
+fn where_a_model_fails_words_alone_answer_and_the_answer_says_so() {
     let (deaf, asked) = Drawn::of("multilingual-e5-small", false);
-    let (other, never) = Drawn::of("another-model", true);
-    let (deaf, other) = (base(deaf), base(other));
+    let (deaf, alone) = (base(deaf), sample().base());
     for question in QUESTIONS {
-        let (one, two) = (ask(&deaf, question), ask(&other, question));
-        assert_eq!(one.outcome, two.outcome, "{question}");
-        assert_eq!(one.sentences, two.sentences, "{question}");
+        let (one, two) = (ask(&deaf, question), ask(&alone, question));
+        assert_eq!(one.hashes, two.hashes, "{question}");
+        assert_eq!(one.id, two.id, "{question}");
     }
-    assert_eq!(ask(&deaf, QUESTIONS[0]).outcome, Outcome::Answered);
-    assert!(!asked.lock().unwrap().is_empty());
+    let first = ask(&deaf, QUESTIONS[0]);
+    assert_eq!(first.outcome, Outcome::Answered);
+    assert_eq!(first.hashes.model, "");
+    let before = asked.lock().unwrap().len();
+    ask(&deaf, QUESTIONS[0]);
     assert!(
-        never.lock().unwrap().is_empty(),
-        "no reader for its vectors"
+        asked.lock().unwrap().len() > before,
+        "the model is asked again: that answer is not kept"
     );
+}
+
+#[test]
+fn without_a_reader_for_its_vectors_a_model_only_finds() {
+    let (other, never) = Drawn::of("another-model", true);
+    let other = base(other);
+    let answer = ask(&other, QUESTIONS[0]);
+    assert_ne!(answer.hashes.model, "");
+    assert!(never.lock().unwrap().is_empty());
 }
 
 #[test]

@@ -71,14 +71,19 @@ fn published(folder: &Path) -> Arc<Published> {
     library.published("city").unwrap()
 }
 
-/// The answer on [`DAY`].
-pub(crate) fn ask(base: &Base, question: &str) -> Answer {
-    base.answer(&Asked {
+/// A question on [`DAY`].
+pub(crate) fn asked(question: &str) -> Asked {
+    Asked {
         question: question.to_owned(),
         as_of: DAY,
         place: None,
         top_k: 5,
-    })
+    }
+}
+
+/// The answer on [`DAY`].
+pub(crate) fn ask(base: &Base, question: &str) -> Answer {
+    base.answer(&asked(question))
 }
 
 /// All sentences of an answer in one text.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::rank::SentenceKey;
 use crate::kb::{BankQuestion, Published};
-use crate::retrieve::{DenseIndex, EmbedError, Embedder, Side, fold};
+use crate::retrieve::{DenseIndex, Embedder, ModelFault, Side, fold};
 
 pub(crate) use likeness::{Alike, LIKES, Likes};
 use words::Words;
@@ -51,7 +51,7 @@ impl Bank {
     pub(super) fn build(
         published: &Published,
         embedder: Option<&dyn Embedder>,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, ModelFault> {
         let bank = &published.bank;
         let places = places::of(published);
         let entries = bank.iter().zip(places).map(|(one, sentences)| Entry {
@@ -141,7 +141,7 @@ fn versions(entries: &[Entry]) -> HashSet<u32> {
 }
 
 impl Vectors {
-    fn of(bank: &[BankQuestion], embedder: &dyn Embedder) -> Result<Self, EmbedError> {
+    fn of(bank: &[BankQuestion], embedder: &dyn Embedder) -> Result<Self, ModelFault> {
         let mut rows: Vec<Vec<f32>> = Vec::with_capacity(bank.len());
         for some in bank.chunks(EMBED_BATCH) {
             let texts: Vec<String> = some.iter().map(|one| fold(&one.question)).collect();
