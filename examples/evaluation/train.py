@@ -48,7 +48,7 @@ class Cases:
         begin = len(self.all)
         for line in open(path, encoding="utf-8"):
             case = json.loads(line)
-            base = case["base"] if "base" in case else case["document"].startswith("seed")
+            base = case["document"].startswith("seed")
             for s in case["sentences"]:
                 if s["vector"]:
                     own[base, tuple(s["key"])] = len(self.vectors)

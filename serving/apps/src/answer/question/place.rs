@@ -7,6 +7,8 @@ static PLACES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| include_str!("places.txt").split_whitespace().collect());
 /// Words before a place that make it a destination or an origin, not where the rule applies.
 const DIRECTIONS: [&str; 7] = ["去", "到", "往", "从", "回", "转", "赴"];
+/// Words that say that the asker is there by now.
+const ARRIVED: [&str; 6] = ["刚到", "来到", "搬到", "调到", "嫁到", "住到"];
 /// Last characters of the names of places.
 const ENDS: [char; 8] = ['市', '盟', '旗', '县', '区', '省', '州', '镇'];
 
@@ -142,7 +144,8 @@ fn find(text: &str, place: &str) -> Option<usize> {
 
 fn is_asked(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
-    !DIRECTIONS.iter().any(|word| before.ends_with(word))
+    let ends_with = |words: &[&str]| words.iter().any(|word| before.ends_with(word));
+    !ends_with(&DIRECTIONS) || ends_with(&ARRIVED)
 }
 
 #[cfg(test)]
@@ -168,6 +171,11 @@ mod tests {
             Some(Named::Elsewhere("北京".to_owned()))
         );
         assert_eq!(place("去北京看病怎么备案"), None);
+        assert_eq!(place("把公积金转到青岚市"), None);
+        assert_eq!(
+            place("刚到青岚市上班"),
+            Some(Named::Here("青岚市".to_owned()))
+        );
         assert_eq!(place("内蒙古西部智算中心"), None);
     }
 
