@@ -8,13 +8,15 @@ Needs numpy, jax and optax. Of a question and the sentences that come nearest, t
 one that holds the evidence, or nothing where none does (softmax with a null). A number behind `=`
 says how often a file counts. Without --write it only reports: on --held, and on folds by document
 of the files before `--more`, whose questions are only learned from. The bar is the one that a share
-of the near misses passes in those folds. With --words the network gets no vectors.
+of the near misses passes in those folds. With --words the network gets no vectors, and a part of what
+the gate says of a text counts beside it, as at work (serving/apps/src/answer/rank.rs).
 """
 
 import argparse
 import json
 import math
-import random
+import pathlib
+import re
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +24,7 @@ import numpy as np
 import optax
 
 WIDTH, RANK, HIDDEN, FEATURES, MOST = 384, 256, 64, 21, 24
+ANSWER = pathlib.Path(__file__).resolve().parents[2] / "serving/apps/src/answer"
 FOLDS, BATCH, RATE, DECAY, DROPPED = 5, 64, 1e-3, 0.1, 0.25
 
 
@@ -33,6 +36,23 @@ def holds(sentence, evidence):
         or (len(part) >= 10 and part[:10] in sentence)
         for part in evidence
     )
+
+
+def constants(path, *names):
+    """Numbers of a source file by their names; lists come as lists."""
+    text = (ANSWER / path).read_text(encoding="utf-8")
+    for name in names:
+        yield json.loads(re.search(rf"^const {name}: [^=]* = ([^;]*);", text, re.M)[1])
+
+
+def beside(sentences):
+    """What the gate adds for the text of each sentence: it judges the first one of each text."""
+    weights, bar = constants("evidence/gate.rs", "WEIGHTS", "BAR")
+    (share,) = constants("rank.rs", "GATE_BESIDE")
+    first = {}
+    for s in sentences:
+        first.setdefault(s["text"], sum(w * x for w, x in zip(weights, s["features"])) - bar)
+    return np.array([max(0.0, share * first[s["text"]]) for s in sentences])
 
 
 class Cases:
@@ -65,7 +85,8 @@ class Cases:
                     "near_miss": case["near_miss"],
                     "question": np.array(case["vector"] or np.zeros(WIDTH), np.float32),
                     "sentences": [own.get((base, tuple(s["key"])), 0) for s in seen],
-                    "features": np.array([s["features"] + s.get("likes", []) for s in seen], np.float32),
+                    "beside": beside(seen) if self.words else np.zeros(len(seen)),
+                    "features": np.array([s["features"] for s in seen], np.float32),
                     "gold": np.array(
                         [s["document"] in case["documents"] and holds(s["sentence"], case["evidence"]) for s in seen]
                     ),
@@ -170,7 +191,7 @@ def score(model, cases, vectors):
     scales, weights = model
     question, place, features, _, there = scales.arrays(cases, vectors)
     odds = np.asarray(network(weights, question, scales.table[place], features))
-    return [row[mask > 0] for row, mask in zip(odds, there)]
+    return [row[mask > 0] + c["beside"] for row, mask, c in zip(odds, there, cases)]
 
 
 def report(name, cases, scores, bar):

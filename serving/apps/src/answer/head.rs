@@ -1,12 +1,12 @@
-//! Questions about a document itself: its number, who issued it, when. They are answered with the
-//! line of the text that states it.
+//! Questions about a document itself: its number, who issued it, when, whether it holds. They are
+//! answered with the line of the text that states it; that it is a draft or over is told beside it.
 
 use std::ops::Range;
 
 use jiff::civil::Date;
 
 use super::question::Question;
-use crate::kb::{Head, Version};
+use crate::kb::{Declared, Head, Version};
 
 /// Most bytes of a text in which its head and its end formulas are looked for, from either end.
 const NEAR_AN_END: usize = 6_000;
@@ -42,6 +42,37 @@ const EFFECTIVE: [&str; 8] = [
     "生效日期",
 ];
 
+/// Words that ask whether a document holds at all.
+const STATUS: [&str; 14] = [
+    "是正式文件",
+    "是正式的文件",
+    "是不是正式文件",
+    "正式出台了",
+    "正式施行了",
+    "开始施行了吗",
+    "生效了吗",
+    "生效了没",
+    "还有效吗",
+    "是否有效",
+    "作废了",
+    "废止了",
+    "是不是草案",
+    "是征求意见稿吗",
+];
+/// What a question calls a document: `护照还有效吗` asks of the passport.
+const KINDS: [&str; 12] = [
+    "办法", "意见", "通知", "方案", "规划", "细则", "规定", "指南", "须知", "政策", "条例", "草案",
+];
+/// What people add to such a question without meaning anything more.
+const BESIDES: [&str; 6] = [
+    "可以照着办",
+    "能照着办",
+    "照着办",
+    "可以照办",
+    "还能用",
+    "现在",
+];
+
 /// The bytes of the line of a version that states what a question asks about the version itself.
 pub(super) fn line(question: &Question, version: &Version) -> Option<Range<usize>> {
     let asks = |words: &[&str]| words.iter().any(|word| question.folded.contains(word));
@@ -60,9 +91,28 @@ pub(super) fn line(question: &Question, version: &Version) -> Option<Range<usize
     if asks(&EFFECTIVE) {
         written.extend(head.effective.into_iter().flat_map(ways));
     }
-    written
+    let stated = written
         .iter()
-        .find_map(|words| holding(&version.text, words))
+        .find_map(|words| holding(&version.text, words));
+    if stated.is_some() || !asks_status(&question.folded) {
+        return stated;
+    }
+    let begun = head.effective.into_iter().flat_map(ways);
+    let begun = begun.filter(|_| head.declared != Declared::Draft);
+    begun
+        .chain([head.title.clone()])
+        .find_map(|words| holding(&version.text, &words))
+}
+
+/// A folded question without the words that ask whether a document holds: what is left names it.
+pub(super) fn without_status(folded: &str) -> Option<String> {
+    let words = STATUS.iter().chain(&BESIDES);
+    asks_status(folded).then(|| words.fold(folded.to_owned(), |left, word| left.replace(word, "")))
+}
+
+fn asks_status(folded: &str) -> bool {
+    let has = |words: &[&str]| words.iter().any(|word| folded.contains(word));
+    has(&STATUS) && has(&KINDS)
 }
 
 /// Whether a question asks about a document itself.
@@ -72,7 +122,7 @@ pub(super) fn is_asked(question: &Question) -> bool {
         .chain(&ISSUER)
         .chain(&ISSUED)
         .chain(&EFFECTIVE);
-    words.into_iter().any(|word| question.folded.contains(word))
+    words.into_iter().any(|word| question.folded.contains(word)) || asks_status(&question.folded)
 }
 
 /// The usual writings of a day.

@@ -281,9 +281,12 @@ impl Base {
         let meaning = self.meaning(question, limits);
         let alike = self.alike(question, limits, meaning.as_ref());
         let found = self.ranked(question, limits, meaning.as_ref(), &alike);
+        let named = head::without_status(&question.folded);
+        let named = named.map(|text| question::read(&text, limits.day, &self.synonyms));
+        let naming = named.as_ref().unwrap_or(question);
         let named = found.iter().take(NAMED).filter_map(|found| {
             let version = self.published.versions.get(found.version)?;
-            let share = share_of_title(question, version);
+            let share = share_of_title(naming, version);
             (share >= NAMED_SHARE).then_some((share, version))
         });
         let best = named.max_by(|a, b| a.0.total_cmp(&b.0));

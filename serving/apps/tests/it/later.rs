@@ -286,3 +286,35 @@ async fn two_texts_in_one_answer_stand_under_their_titles() {
     let (_, _, page) = look(&site, &format!("/qa?q={}", encoded("护照多少钱"))).await;
     assert!(page.contains("<h3>收费标准</h3>"), "{page}");
 }
+
+#[test]
+fn whether_a_text_holds_is_answered_with_what_it_says_of_itself() {
+    let base = sample().base();
+    let cases = [
+        (
+            "小区周边道路夜间停车证管理办法是正式文件了吗，可以照着办不",
+            Outcome::NotInForce,
+            "parking-permit-draft",
+        ),
+        (
+            "《暂住证办理须知》作废了吗",
+            Outcome::NotInForce,
+            "temporary-residence-repealed",
+        ),
+        (
+            "犬只登记办事指南还有效吗",
+            Outcome::Answered,
+            "dog-registration",
+        ),
+    ];
+    for (question, outcome, document) in cases {
+        let answer = ask(&base, question);
+        assert_eq!(answer.outcome, outcome, "{question}: {}", told(&answer));
+        let cited = answer.sentences.iter().flat_map(|one| &one.citations);
+        assert!(cited.clone().count() > 0, "{question}");
+        assert!(
+            cited.map(|one| &one.document).all(|name| name == document),
+            "{question}"
+        );
+    }
+}
