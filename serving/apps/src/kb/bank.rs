@@ -17,6 +17,18 @@ pub struct BankQuestion {
     pub answers: bool,
 }
 
+impl BankQuestion {
+    /// The same without the blanks and ends of lines that come along when people paste.
+    pub(crate) fn trimmed(&self) -> Self {
+        Self {
+            question: self.question.trim().to_owned(),
+            document: self.document.trim().to_owned(),
+            quote: self.quote.trim().to_owned(),
+            answers: self.answers,
+        }
+    }
+}
+
 /// Questions that one quote answers, or does not: a line of a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

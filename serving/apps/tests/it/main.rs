@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod bank;
 mod bases;
 mod browser;
 mod chain;
