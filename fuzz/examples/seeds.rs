@@ -87,6 +87,12 @@ fn main() -> Result<()> {
     }
     for file in files(&root.join("examples/knowledge"))? {
         let (bytes, name) = (fs::read(&file)?, flat(&root, &file));
+        if name.ends_with(".jsonl") {
+            for (at, lines) in bank(&bytes).enumerate() {
+                put("kb_bank", &format!("seed-{at}"), &lines)?;
+            }
+            continue;
+        }
         if name.ends_with(".html") {
             put("kb_html", &name, &bytes)?;
             continue;
@@ -144,6 +150,17 @@ fn header(file: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
     let header = bytes.get(8..end).ok_or("a short header")?;
     let config = fs::read(file.with_file_name("config.json"))?;
     Ok([header, &[0], &config].concat())
+}
+
+/// Some lines of a question bank, three at a time: all of it is too much for one input.
+fn bank(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let some: Vec<Vec<u8>> = lines
+        .chunks(3)
+        .step_by(50)
+        .map(|some| some.join(&b'\n'))
+        .collect();
+    some.into_iter()
 }
 
 /// All files below a folder, by name.
