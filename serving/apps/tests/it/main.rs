@@ -9,6 +9,7 @@
 
 mod answers;
 mod bank;
+mod bank_page;
 mod bases;
 mod browser;
 mod chain;

@@ -353,7 +353,8 @@ fn empty(one: &BankQuestion) -> Option<String> {
     told.map(|(_, reason)| reason.to_owned())
 }
 
-/// The questions of some numbers that are in force, or wait; a number that is not there is told.
+/// The questions of some numbers that are in force, or wait, each once: accepted twice it would
+/// take its own place and be gone. A number that is not there is told.
 fn found(
     connection: &Connection,
     base: &str,
@@ -368,7 +369,8 @@ fn found(
     } else {
         "待核的问题"
     };
-    let known = ids.iter().map(|id| {
+    let mut once = HashSet::new();
+    let known = ids.iter().filter(|id| once.insert(**id)).map(|id| {
         let kept = question(connection, base, *id)?;
         kept.filter(|kept| kept.checker.is_some() == accepted)
             .ok_or_else(|| LibraryError::not_found(what, id))
