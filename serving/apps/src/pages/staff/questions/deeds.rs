@@ -114,6 +114,7 @@ pub(super) fn wanted(query: &HashMap<String, String>) -> Result<Wanted, LibraryE
         document: get("document").to_owned(),
         words: get("words").to_owned(),
         stale: asked("stale")?.unwrap_or_default(),
+        own_last: String::new(),
     })
 }
 
