@@ -85,7 +85,7 @@ fn main() -> Result<()> {
         let body = full_body(path).to_string();
         put("request_body", &format!("seed-{at}"), body.as_bytes())?;
     }
-    examples(&root, &put)?;
+    examples(&root, put)?;
     for (name, target, names) in [
         ("dogs.docx", "kb_docx", &DOCX_PARTS),
         ("fees.xlsx", "kb_xlsx", &XLSX_PARTS),
@@ -109,7 +109,7 @@ fn main() -> Result<()> {
 }
 
 /// The texts of the sample base, and its question bank.
-fn examples(root: &Path, put: &dyn Fn(&str, &str, &[u8]) -> Result<()>) -> Result<()> {
+fn examples(root: &Path, put: impl Fn(&str, &str, &[u8]) -> Result<()>) -> Result<()> {
     for file in files(&root.join("examples/knowledge"))? {
         let (bytes, name) = (fs::read(&file)?, flat(root, &file));
         if name.ends_with(".jsonl") {
