@@ -56,6 +56,7 @@ usage: cargo xtask bench <bench> [--name value]...
 
   qa        bringing texts in, cited answers at many passages and askers, against bm25s on the same passages
             --passages 100000  --askers 20  --questions 50  --peer-questions 200  --by-reader 100
+            --bank 25000 (generated questions)  --vectors 1000000 (of one scan; and a tenth of them)
 
   gateway   what the gateway adds and passes on, and requests per second against LiteLLM's proxy
             --rate 2000  --seconds 5  --streams 64  --tokens 2000  --clients 64  --workers N  --rounds 3

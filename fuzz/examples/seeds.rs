@@ -85,16 +85,7 @@ fn main() -> Result<()> {
         let body = full_body(path).to_string();
         put("request_body", &format!("seed-{at}"), body.as_bytes())?;
     }
-    for file in files(&root.join("examples/knowledge"))? {
-        let (bytes, name) = (fs::read(&file)?, flat(&root, &file));
-        if name.ends_with(".html") {
-            put("kb_html", &name, &bytes)?;
-            continue;
-        }
-        let kind = u8::from(name.ends_with(".md"));
-        put("kb_text", &name, &[&[kind], &bytes[..]].concat())?;
-        put("kb_passages", &name, &bytes)?;
-    }
+    examples(&root, put)?;
     for (name, target, names) in [
         ("dogs.docx", "kb_docx", &DOCX_PARTS),
         ("fees.xlsx", "kb_xlsx", &XLSX_PARTS),
@@ -113,6 +104,27 @@ fn main() -> Result<()> {
     }
     for (at, text) in QUESTIONS.iter().enumerate() {
         put("question", &format!("seed-{at}"), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The texts of the sample base, and its question bank.
+fn examples(root: &Path, put: impl Fn(&str, &str, &[u8]) -> Result<()>) -> Result<()> {
+    for file in files(&root.join("examples/knowledge"))? {
+        let (bytes, name) = (fs::read(&file)?, flat(root, &file));
+        if name.ends_with(".jsonl") {
+            for (at, lines) in bank(&bytes).enumerate() {
+                put("kb_bank", &format!("seed-{at}"), &lines)?;
+            }
+            continue;
+        }
+        if name.ends_with(".html") {
+            put("kb_html", &name, &bytes)?;
+            continue;
+        }
+        let kind = u8::from(name.ends_with(".md"));
+        put("kb_text", &name, &[&[kind], &bytes[..]].concat())?;
+        put("kb_passages", &name, &bytes)?;
     }
     Ok(())
 }
@@ -144,6 +156,17 @@ fn header(file: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
     let header = bytes.get(8..end).ok_or("a short header")?;
     let config = fs::read(file.with_file_name("config.json"))?;
     Ok([header, &[0], &config].concat())
+}
+
+/// Some lines of a question bank, three at a time: all of it is too much for one input.
+fn bank(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let some: Vec<Vec<u8>> = lines
+        .chunks(3)
+        .step_by(50)
+        .map(|some| some.join(&b'\n'))
+        .collect();
+    some.into_iter()
 }
 
 /// All files below a folder, by name.

@@ -1,6 +1,8 @@
 //! The knowledge base at a hundred thousand generated passages: bringing them in, answers with
-//! twenty askers, memory, and BM25 of a Python library on the same passages and questions.
+//! twenty askers, with and without a question bank and vectors, memory, and BM25 of a Python
+//! library on the same passages and questions.
 
+mod bank;
 mod files;
 mod readers;
 
@@ -43,6 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     let (askers, each) = (args.number("askers", 20)?, args.number("questions", 50)?);
     let alone = args.number("peer-questions", 200)?;
     let by_reader = args.number("by-reader", 100)?;
+    let sizes = bank::Sizes::of(args)?;
     let (files, mut questions) = generated(SEED, passages, WARM_UP + askers * each);
     let bytes = files.iter().map(|file| file.text.len()).sum::<usize>() as f64 / 1e6;
     let before = resident_mib()?;
@@ -94,13 +97,15 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     if std::env::var("ZHISUAN_TEST_PYTHON").is_ok() {
         against_peer(&mut rows, &base, &fresh)?;
     }
+    let (with_bank, banked) = bank::rows(&library, (&questions, &fresh), askers, &sizes)?;
+    rows.extend(with_bank);
     drop((base, library));
     rows.extend(readers::rows(files.get(..by_reader).unwrap_or(&files))?);
     let note = format!(
         "{count} passages of {} texts ({bytes:.1} MB); texts and questions are generated from fifteen sentence \
          patterns and lists of words, one question in ten with a typing error, one about what no text has; \
          askers ask without pause and no answer of the first row comes from the cache; outcomes: {outcomes:?}; \
-         an answer is checked and cited, the peer only finds passages",
+         an answer is checked and cited, the peer only finds passages; {banked}",
         files.len(),
     );
     Ok(Report::new("qa", note, rows))

@@ -7,6 +7,7 @@ use std::io::{Cursor, Read as _, Write as _};
 use std::sync::{Arc, LazyLock};
 
 use jiff::civil::date;
+use serde_json::json;
 use zip::result::ZipResult;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -15,7 +16,7 @@ use crate::answer::{Asked, Base};
 use crate::eval::{GeneratedFile, published};
 use crate::kb::{
     Block, BlockKind, Extract, Masked, Origin, examine, head_end, mask, mask_published, passages,
-    read, read_head, repair,
+    read, read_bank, read_head, repair,
 };
 
 /// Parts of a DOCX file that carry text or change it.
@@ -228,6 +229,28 @@ fn masked(text: &str) {
             end = range.end;
         }
     }
+}
+
+/// The file of a question bank. A line that is none is named and is one of the file's; the same
+/// questions, written a line each, are read as they were.
+pub fn bank(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let read = match read_bank(&text) {
+        Ok(read) => read,
+        Err(bad) => {
+            assert!((1..=text.lines().count()).contains(&bad.line) && !bad.reason.is_empty());
+            return;
+        }
+    };
+    let lines = read.iter().map(|one| {
+        let line = json!({
+            "document": one.document, "quote": one.quote,
+            "questions": [one.question], "answers": one.answers,
+        });
+        line.to_string()
+    });
+    let again = read_bank(&lines.collect::<Vec<_>>().join("\n"));
+    assert_eq!(again.as_ref(), Ok(&read));
 }
 
 /// A question, asked of a small base; what stands before a NUL byte is the place.

@@ -8,6 +8,12 @@ const XLSX: &[u8] = include_bytes!("../../tests/fixtures/fees.xlsx");
 const PDF: &[u8] = include_bytes!("../../tests/fixtures/rules.pdf");
 const HTML: &[u8] = include_bytes!("../../../../examples/knowledge/library-card.html");
 
+/// Ways to say the same: several questions, escapes, a line that leaves `answers` out.
+const BANK: &str = r#"{"document":"dog","quote":"每只每年300元","questions":["养狗要交多少钱","狗证\u0020贵不贵"]}
+
+{"document":"meal","quote":"長者助餐","questions":["\ud83d\ude00几点开饭"],"answers":false}
+{"answers":true,"questions":[],"quote":"\"\\\/\b","document":""}"#;
+
 /// SplitMix64: a seed repeats its case.
 struct Dice(u64);
 
@@ -93,6 +99,17 @@ fn the_parts_of_an_office_file_read_as_the_file_does() {
     assert!(
         tabled(&whole) > 2 && again.len() + 1 == whole.len(),
         "{again:?}"
+    );
+}
+
+#[test]
+fn damaged_banks() {
+    hammer(BANK.as_bytes(), 20, 400, bank);
+    // Damage mostly ends in a line that is none: this is read.
+    bank(
+        BANK.replace("\\u0020", "\\n\\u2028")
+            .replace('\n', "\r\n")
+            .as_bytes(),
     );
 }
 

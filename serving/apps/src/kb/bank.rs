@@ -17,6 +17,18 @@ pub struct BankQuestion {
     pub answers: bool,
 }
 
+impl BankQuestion {
+    /// The same without the blanks and ends of lines that come along when people paste.
+    pub(crate) fn trimmed(&self) -> Self {
+        Self {
+            question: self.question.trim().to_owned(),
+            document: self.document.trim().to_owned(),
+            quote: self.quote.trim().to_owned(),
+            answers: self.answers,
+        }
+    }
+}
+
 /// Questions that one quote answers, or does not: a line of a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,8 +57,10 @@ pub struct BadBankLine {
     pub reason: String,
 }
 
-/// Reads a question bank, one JSON object a line; blank lines are skipped; pure.
+/// Reads a question bank, one JSON object a line; blank lines and the mark that some editors put
+/// first are skipped; pure.
 pub fn read_bank(jsonl: &str) -> Result<Vec<BankQuestion>, BadBankLine> {
+    let jsonl = jsonl.strip_prefix('\u{feff}').unwrap_or(jsonl);
     let mut bank = Vec::new();
     for (line, text) in (1..).zip(jsonl.lines()) {
         if text.trim().is_empty() {
@@ -77,6 +91,9 @@ mod tests {
         assert_eq!(bank, Ok(vec!["要钱吗".to_owned(), "收费不".to_owned()]));
         let line = |text: &str| read_bank(text).map_err(|bad| bad.line);
         assert_eq!(line(&format!("{good}\n\n{{}}")), Err(3));
+        // As Windows' editor writes it.
+        let marked = format!("\u{feff}{good}\r\n");
+        assert_eq!(read_bank(&marked).map(|bank| bank.len()), Ok(2));
         let misspelt = good.replace("questions", "question");
         assert_eq!(line(&misspelt), Err(1));
     }

@@ -4,7 +4,7 @@ use super::models::ModelFault;
 
 /// Unit vectors with eight bits a number; row `n` belongs to passage `n`.
 #[derive(Debug, Default)]
-pub(crate) struct DenseIndex {
+pub struct DenseIndex {
     width: usize,
     numbers: Vec<i8>,
     /// What a step of each row is worth.
@@ -13,7 +13,7 @@ pub(crate) struct DenseIndex {
 
 impl DenseIndex {
     /// Adds rows, which must be as wide as those before.
-    pub(crate) fn extend(&mut self, rows: &[Vec<f32>]) -> Result<(), ModelFault> {
+    pub fn extend(&mut self, rows: &[Vec<f32>]) -> Result<(), ModelFault> {
         for row in rows {
             if self.scales.is_empty() {
                 self.width = row.len();
@@ -32,12 +32,12 @@ impl DenseIndex {
     }
 
     /// Bytes held.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.numbers.len() + self.scales.len() * size_of::<f32>()
     }
 
     /// The cosine of every row with a vector; none for a vector of another width.
-    pub(crate) fn cosines(&self, query: &[f32]) -> Option<Cosines> {
+    pub fn cosines(&self, query: &[f32]) -> Option<Cosines> {
         if query.len() != self.width || self.width == 0 {
             return None;
         }
@@ -54,7 +54,7 @@ impl DenseIndex {
 
 /// How near each row is to one vector.
 #[derive(Debug, Default)]
-pub(crate) struct Cosines {
+pub struct Cosines {
     all: Vec<f32>,
     mean: f32,
     best: f32,
@@ -62,12 +62,12 @@ pub(crate) struct Cosines {
 
 impl Cosines {
     /// The cosine of each row.
-    pub(crate) fn all(&self) -> &[f32] {
+    pub fn all(&self) -> &[f32] {
         &self.all
     }
 
     /// The nearest rows, best first.
-    pub(crate) fn top(&self, limit: usize) -> Vec<(u32, f32)> {
+    pub fn top(&self, limit: usize) -> Vec<(u32, f32)> {
         let mut scored: Vec<(u32, f32)> = (0_u32..).zip(self.all.iter().copied()).collect();
         let order =
             |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
@@ -81,7 +81,7 @@ impl Cosines {
 
     /// How near a row is among all: one for the nearest, zero for the mean of all. Models of one
     /// kind press all cosines into a narrow band, each into another.
-    pub(crate) fn nearness(&self, row: usize) -> f32 {
+    pub fn nearness(&self, row: usize) -> f32 {
         let own = self.all.get(row).copied().unwrap_or(self.mean);
         (own - self.mean) / (self.best - self.mean).max(f32::EPSILON)
     }

@@ -11,11 +11,13 @@ mod typos;
 
 /// The search form of a text.
 pub use crate::kb::fold;
+/// For measuring the scan; not an interface for programs.
+#[doc(hidden)]
+pub use dense::{Cosines, DenseIndex};
 pub use models::{Embedder, ModelFault, Reranker, Side};
 
 pub(crate) use crate::kb::is_han;
 pub(crate) use best::best;
-pub(crate) use dense::{Cosines, DenseIndex};
 pub(crate) use fuse::{fuse, place_value};
 pub(crate) use index::{Entry, PassageIndex};
 pub(crate) use synonyms::Synonyms;

@@ -108,6 +108,12 @@ impl Tab {
         }
     }
 
+    /// Makes the window as narrow as a small phone's.
+    pub(crate) fn phone(&mut self) {
+        let screen = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", &screen);
+    }
+
     /// Opens a page and waits until it is there.
     pub(crate) fn go(&mut self, url: &str) {
         self.call("Page.navigate", &json!({"url": url}));

@@ -8,6 +8,8 @@
 )]
 
 mod answers;
+mod bank;
+mod bank_page;
 mod bases;
 mod browser;
 mod chain;

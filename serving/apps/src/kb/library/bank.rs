@@ -1,6 +1,7 @@
 //! The question bank: proposed by one person, in force when another accepts it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use rusqlite::Connection;
@@ -53,13 +54,11 @@ impl Library {
         person: &Person,
         now_ms: i64,
     ) -> Result<ProposedQuestions, LibraryError> {
-        must_make(person)?;
-        let published = self.published(base).unwrap_or_default();
+        let (published, questions) = self.taken(base, questions, person)?;
         let mut desk = self.desk();
         let done = desk.store.change(|transaction| {
-            must_have_base(transaction, base)?;
-            let done = put(transaction, &published, (questions, base), person, now_ms)?;
-            deed(base, "proposed", questions, person, now_ms).write(transaction)?;
+            let done = put(transaction, &published, (&questions, base), person, now_ms)?;
+            deed(base, "proposed", &questions, person, now_ms).write(transaction)?;
             Ok::<_, LibraryError>(done)
         })?;
         self.tell_chain(&desk.store)?;
@@ -140,15 +139,13 @@ impl Library {
         person: &Person,
         now_ms: i64,
     ) -> Result<ProposedQuestions, LibraryError> {
-        must_make(person)?;
-        let before = self.published(base).unwrap_or_default();
+        let (before, questions) = self.taken(base, questions, person)?;
         let mut desk = self.desk();
         let (done, published) = desk.change_published(base, |connection| {
-            must_have_base(connection, base)?;
             let mut new = Vec::new();
             for one in questions {
-                if !was_imported(connection, base, &digest(one))? {
-                    new.push(one.clone());
+                if !was_imported(connection, base, &digest(&one))? {
+                    new.push(one);
                 }
             }
             let mut done = put(connection, &before, (&new, base), person, now_ms)?;
@@ -173,6 +170,20 @@ impl Library {
         })?;
         self.shelve(&desk.store, base, published)?;
         Ok(done)
+    }
+
+    /// What every way into the bank begins with: whoever may not make is refused, and questions
+    /// are looked at without the blanks around them, beside what is published.
+    fn taken(
+        &self,
+        base: &str,
+        questions: &[BankQuestion],
+        person: &Person,
+    ) -> Result<(Arc<Published>, Vec<BankQuestion>), LibraryError> {
+        must_make(person)?;
+        let published = self.published(base).unwrap_or_default();
+        let questions = questions.iter().map(BankQuestion::trimmed);
+        Ok((published, questions.collect()))
     }
 }
 
@@ -271,6 +282,7 @@ fn put(
     person: &Person,
     now_ms: i64,
 ) -> Result<ProposedQuestions, LibraryError> {
+    must_have_base(connection, base)?;
     let mut quotes = Quotes::ever(published);
     let mut done = ProposedQuestions::default();
     let mut seen = HashSet::new();
@@ -295,12 +307,15 @@ fn put(
 
 /// Why a question cannot be taken.
 fn unfit(one: &BankQuestion, quotes: &mut Quotes<'_>) -> Option<String> {
-    let long = |text: &str, most: usize| {
-        let chars = text.trim().chars().count();
-        chars == 0 || chars > most || text.chars().any(char::is_control)
-    };
+    if let Some(empty) = empty(one) {
+        return Some(empty);
+    }
+    let long =
+        |text: &str, most: usize| text.chars().count() > most || text.chars().any(char::is_control);
     if long(&one.question, MAX_QUESTION) {
-        return Some(format!("问题（question）应为 1 至 {MAX_QUESTION} 个字"));
+        return Some(format!(
+            "问题（question）应为一行之内 1 至 {MAX_QUESTION} 个字"
+        ));
     }
     if long(&one.quote, MAX_QUOTE) {
         return Some(format!("原文（quote）应为一行之内 1 至 {MAX_QUOTE} 个字"));
@@ -317,7 +332,29 @@ fn unfit(one: &BankQuestion, quotes: &mut Quotes<'_>) -> Option<String> {
     None
 }
 
-/// The questions of some numbers that are in force, or wait; a number that is not there is told.
+/// Which field says nothing, told by the others: nobody finds an empty one by itself.
+fn empty(one: &BankQuestion) -> Option<String> {
+    let BankQuestion {
+        question,
+        document,
+        quote,
+        ..
+    } = one;
+    if question.is_empty() {
+        return Some(format!(
+            "“{document}”里“{quote}”之下有一个问题（question）是空的，请写明或去掉"
+        ));
+    }
+    let fields = [
+        (document, "文件名（document）是空的，请写明由哪个文件回答"),
+        (quote, "原文（quote）是空的，请照文件抄写"),
+    ];
+    let told = fields.into_iter().find(|(text, _)| text.is_empty());
+    told.map(|(_, reason)| reason.to_owned())
+}
+
+/// The questions of some numbers that are in force, or wait, each once: accepted twice it would
+/// take its own place and be gone. A number that is not there is told.
 fn found(
     connection: &Connection,
     base: &str,
@@ -332,7 +369,8 @@ fn found(
     } else {
         "待核的问题"
     };
-    let known = ids.iter().map(|id| {
+    let mut once = HashSet::new();
+    let known = ids.iter().filter(|id| once.insert(**id)).map(|id| {
         let kept = question(connection, base, *id)?;
         kept.filter(|kept| kept.checker.is_some() == accepted)
             .ok_or_else(|| LibraryError::not_found(what, id))

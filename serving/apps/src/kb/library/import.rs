@@ -133,7 +133,9 @@ impl Library {
                 let done = self.import_questions(base, &questions, person, now_ms)?;
                 let published = self.published(base).unwrap_or_default();
                 let in_force: HashSet<_> = published.bank.iter().collect();
-                let held = questions.iter().filter(|one| in_force.contains(one));
+                let held = questions
+                    .iter()
+                    .filter(|one| in_force.contains(&one.trimmed()));
                 imported.questions = held.count();
                 for (one, reason) in done.left_out {
                     let reason = format!("问题“{}”没有收入：{reason}", one.question);

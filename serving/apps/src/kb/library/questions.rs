@@ -23,6 +23,8 @@ pub struct Wanted {
     pub words: String,
     /// Whose quote stands no more.
     pub stale: bool,
+    /// Id of the person whose own questions come last: somebody else settles them.
+    pub own_last: String,
 }
 
 /// A question of the bank as it is looked at today.
@@ -78,6 +80,9 @@ impl Library {
         let mut standing = Standing::of(Quotes::now(&published, china_today()));
         if wanted.stale {
             kept.retain(|kept| !standing.holds(&kept.question));
+        }
+        if !wanted.own_last.is_empty() {
+            kept.sort_by_key(|kept| kept.maker == wanted.own_last);
         }
         let total = kept.len();
         let stretch = kept.into_iter().skip(skip).take(most);

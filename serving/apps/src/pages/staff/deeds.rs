@@ -44,7 +44,7 @@ pub(super) async fn form(
     let shown = text(&fields, "shown").to_owned();
     let done = frame::asked(&desk, move |desk| perform(desk, &person, &name, &fields)).await;
     match done {
-        Ok(done) => questions::left_out(&visitor, &done)
+        Ok(done) => questions::left_out(&visitor, &done, &shown)
             .unwrap_or_else(|| Redirect::to(&after(&deed, &done, &shown)).into_response()),
         Err(error) => refused(&visitor, &error),
     }
@@ -66,7 +66,7 @@ fn after(deed: &str, done: &Value, shown: &str) -> String {
         }
         ("close_work" | "conflict_work", ..) => "/kb/work".to_owned(),
         ("propose_questions" | "settle_questions" | "withdraw_questions", ..) => {
-            questions::back(shown)
+            questions::after(deed, done, shown)
         }
         ("add_base", ..) => format!("/kb?base={}", done["base"].as_str().unwrap_or_default()),
         _ => "/kb/words".to_owned(),

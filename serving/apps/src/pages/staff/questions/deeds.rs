@@ -50,12 +50,12 @@ fn proposed(fields: &Fields) -> Result<Vec<BankQuestion>, LibraryError> {
         _ => yes_or_no(fields, "answers")?,
     };
     let lines = each(fields, "questions").flat_map(str::lines);
-    let questions = lines.map(str::trim).filter(|line| !line.is_empty());
+    let questions = lines.filter(|line| !line.trim().is_empty());
     let questions: Vec<_> = questions
         .map(|question| BankQuestion {
             question: question.to_owned(),
-            document: text(fields, "document").trim().to_owned(),
-            quote: text(fields, "quote").trim().to_owned(),
+            document: text(fields, "document").to_owned(),
+            quote: text(fields, "quote").to_owned(),
             answers,
         })
         .collect();
@@ -114,6 +114,7 @@ pub(super) fn wanted(query: &HashMap<String, String>) -> Result<Wanted, LibraryE
         document: get("document").to_owned(),
         words: get("words").to_owned(),
         stale: asked("stale")?.unwrap_or_default(),
+        own_last: String::new(),
     })
 }
 
