@@ -246,6 +246,7 @@ fn report_lost(settlement: &SettleRequest, why: &str) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::SettleQueue;
     use crate::metrics::Metrics;
     use crate::scheduler::Scheduler;
@@ -257,7 +258,7 @@ mod tests {
         let nobody = Scheduler::new("http://127.0.0.1:1", "secret").unwrap();
         let (queue, task) = SettleQueue::start(nobody, Metrics::new(1).unwrap());
         let meter = queue.open();
-        let mut flushed = std::pin::pin!(task.flush(Duration::from_secs(60)));
+        let mut flushed = std::pin::pin!(task.flush(Duration::from_mins(1)));
         assert!(
             timeout(Duration::from_millis(50), &mut flushed)
                 .await

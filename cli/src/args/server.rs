@@ -42,12 +42,12 @@ pub(crate) struct UpArgs {
 /// Models that help the knowledge base as soon as they are served.
 #[derive(Args)]
 pub(crate) struct QaModelArgs {
-    #[arg(long, value_name = "MODEL", default_value = "multilingual-e5-small", help = tr("给知识库算向量的模型,部署好了才用", "model for vectors of the knowledge base, used once it is served"))]
-    pub(crate) qa_embedder: String,
-    #[arg(long, value_name = "MODEL", help = tr("给检索到的段落重新排序的模型,部署好了才用;默认不用", "model that puts the passages found in order, used once it is served; none by default"))]
-    pub(crate) qa_reranker: Option<String>,
-    #[arg(long, value_name = "MODEL|off", help = tr("改写知识问答的模型,部署好了才用;up 默认是 --model 的模型;off 为只摘录原文", "model that rewords answers of the knowledge base, used once it is served; that of --model by default in up; off only quotes"))]
-    pub(crate) qa_writer: Option<String>,
+    #[arg(long = "qa-embedder", value_name = "MODEL", default_value = "multilingual-e5-small", help = tr("给知识库算向量的模型,部署好了才用", "model for vectors of the knowledge base, used once it is served"))]
+    pub(crate) embedder: String,
+    #[arg(long = "qa-reranker", value_name = "MODEL", help = tr("给检索到的段落重新排序的模型,部署好了才用;默认不用", "model that puts the passages found in order, used once it is served; none by default"))]
+    pub(crate) reranker: Option<String>,
+    #[arg(long = "qa-writer", value_name = "MODEL|off", help = tr("改写知识问答的模型,部署好了才用;up 默认是 --model 的模型;off 为只摘录原文", "model that rewords answers of the knowledge base, used once it is served; that of --model by default in up; off only quotes"))]
+    pub(crate) writer: Option<String>,
 }
 
 #[derive(Args)]

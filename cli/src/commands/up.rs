@@ -69,7 +69,7 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> Result<Exit> {
     let operator = stack.operator()?;
     let started = prepare(context, &stack, &operator, &data, has_simulated).await?;
     let mut models = args.qa;
-    models.qa_writer.get_or_insert_with(|| args.model.clone());
+    models.writer.get_or_insert_with(|| args.model.clone());
     stack.help_knowledge(&started.key, &models)?;
     if has_simulated {
         out.note(tr(

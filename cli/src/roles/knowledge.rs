@@ -112,11 +112,11 @@ impl Knowledge {
             .map(|(key, models)| {
                 let server = ModelServer::new(&format!("{gateway}/v1"), key)?;
                 // `gov-qa` would be asked to reword its own answers.
-                let writer = models.qa_writer.clone();
+                let writer = models.writer.clone();
                 Ok(Helper {
                     server,
-                    embedder: models.qa_embedder.clone(),
-                    reranker: models.qa_reranker.clone(),
+                    embedder: models.embedder.clone(),
+                    reranker: models.reranker.clone(),
                     writer: writer.filter(|name| name != "off" && name != MODEL),
                     every: Helper::EVERY,
                 })

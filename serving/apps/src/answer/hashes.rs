@@ -46,6 +46,7 @@ const RULES: &[&str] = &[
     include_str!("question/words.rs"),
     include_str!("rank.rs"),
     include_str!("reply.rs"),
+    include_str!("rerank.rs"),
     include_str!("verify/amounts.rs"),
     include_str!("verify/denials.rs"),
     include_str!("verify/keywords.rs"),

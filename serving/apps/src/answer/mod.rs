@@ -20,6 +20,7 @@ mod question;
 mod rank;
 mod record;
 mod reply;
+mod rerank;
 mod since;
 mod verify;
 

@@ -1,6 +1,6 @@
 //! In which sentences the quotes of a bank stand; pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::SentenceKey;
 use crate::kb::{Published, Version, bare};
@@ -12,12 +12,10 @@ const LEAST_PART: usize = 6;
 /// Scripts, widths, blanks and signs do not count.
 pub(super) fn of(published: &Published) -> Vec<Vec<SentenceKey>> {
     let mut sentences: HashMap<&str, Vec<(SentenceKey, String)>> = HashMap::new();
-    let wanted = |version: &Version| {
-        let mut bank = published.bank.iter();
-        bank.any(|one| one.document == version.id.document)
-    };
+    let bank = published.bank.iter();
+    let known: HashSet<&str> = bank.map(|one| one.document.as_str()).collect();
     for (at, version) in (0_u32..).zip(&published.versions) {
-        if wanted(version) {
+        if known.contains(version.id.document.as_str()) {
             let own = sentences.entry(&version.id.document).or_default();
             own.extend(bare_sentences(at, version));
         }
