@@ -4,7 +4,8 @@
     cargo build --release -p zhisuan-cli
     python3 examples/evaluation/retrain.py target/release/zhisuan WORK [--write]
 
-WORK is an empty or earlier folder; samples that are there are not made again. The authors of the
+WORK is a new folder, or one of the same bank, questions and product: samples that are there are not
+made again. The authors of the
 question bank wrote it in batches (`bank-batches.json`, lines of each in the order of the files), so
 questions of each batch are learned with the bank of the others: at work, too, nobody asks exactly
 what the bank holds. All other questions are learned three times: with the whole bank, with that of
@@ -91,8 +92,9 @@ def sampled(zhisuan, work, place, files, words):
                 file.write(json.dumps(case | {"id": f"{name}:{case['id']}"}, ensure_ascii=False) + "\n")
     embedder = [] if words else ["--embedder", EMBEDDER]
     call = [zhisuan, "eval", "qa", *embedder, "--file", asked, "--samples", told]
+    told.unlink(missing_ok=True)
     ran = subprocess.run(call, cwd=place, capture_output=True, text=True)
-    if ran.returncode not in (0, 1):
+    if ran.returncode != 0 or not told.exists():
         sys.exit(f"{call}: {ran.stderr}")
     # A vector stands where its sentence is first seen in the run; every file needs its own.
     vectors, told_by = {}, {name: [] for name in files}

@@ -9,7 +9,8 @@ one that holds the evidence, or nothing where none does (softmax with a null). A
 says how often a file counts. Without --write it only reports: on --held, and on folds by document
 of the files before `--more`, whose questions are only learned from. The bar is the one that a share
 of the near misses passes in those folds. With --words the network gets no vectors, and a part of what
-the gate says of a text counts beside it, as at work (serving/apps/src/answer/rank.rs).
+the gate says of a text counts beside it, as it does at work for texts that the bank knows
+(serving/apps/src/answer/rank.rs); of others the gate alone judges there.
 """
 
 import argparse

@@ -96,7 +96,9 @@ impl SettleTask {
         let abort = self.task.abort_handle();
         let arrived = async {
             self.meters.close();
-            self.meters.wait().await;
+            // Whoever comes later than this is waited for no more: what is pushed by then has the
+            // rest of the time to arrive.
+            let _ = tokio::time::timeout(limit * 4 / 5, self.meters.wait()).await;
             self.close.cancel();
             self.task.await
         };

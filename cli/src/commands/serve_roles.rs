@@ -96,7 +96,7 @@ pub(super) async fn worker(context: &Context, args: WorkerArgs) -> Result<Exit> 
 pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit> {
     stop::logging();
     let key = own_key(context, "gateway")?;
-    let tenant = args.qa_key_file.as_deref().map(secret_of).transpose()?;
+    let tenant = tenant_of(&args)?;
     let mut knowledge = own_knowledge(context, &args).await?;
     let handle = zhisuan_serving::start(zhisuan_serving::Options {
         listen: args.listen,
@@ -125,12 +125,32 @@ pub(super) async fn gateway(context: &Context, args: GatewayArgs) -> Result<Exit
     stop::unless_forced(handle.shutdown(GRACE)).await
 }
 
+/// The key of the tenant at whose cost models help the knowledge base; models that nothing could
+/// call are refused, not left out in silence.
+fn tenant_of(args: &GatewayArgs) -> Result<Option<String>> {
+    let refused =
+        |message: &'static str| Err(Failure::usage("ZS-CLI-VALUE", message).field("qa-key-file"));
+    let names_one = args.qa.reranker.is_some() || args.qa.writer.is_some();
+    if names_one && args.qa_key_file.is_none() {
+        let zh =
+            "--qa-reranker、--qa-writer 要与 --qa-key-file 一起给:知识库用那个租户的密钥调用模型";
+        let en = "--qa-reranker and --qa-writer need --qa-key-file: models are called with that tenant's key";
+        return refused(tr(zh, en));
+    }
+    if args.qa_key_file.is_some() && args.knowledge.is_none() && args.data_dir.is_none() {
+        let zh = "--qa-key-file 要与 --knowledge 或 --data-dir 一起给:没有知识库就用不上模型";
+        let en = "--qa-key-file needs --knowledge or --data-dir: without a knowledge base no model helps";
+        return refused(tr(zh, en));
+    }
+    args.qa_key_file.as_deref().map(secret_of).transpose()
+}
+
 /// The secret in a file.
 fn secret_of(file: &Path) -> Result<String> {
     let failed = |why: String| {
         let message = say!(
-            "读不出 {} 里的密钥:{}",
-            "no key can be read from {}: {}",
+            "--qa-key-file {} 里读不出密钥:{}",
+            "--qa-key-file {} holds no key that can be read: {}",
             file.display(),
             why
         );

@@ -112,6 +112,26 @@ fn completions_know_the_verbs() {
     }
 }
 
+#[cfg(feature = "server")]
+#[test]
+fn models_that_nothing_could_call_are_refused_before_anything_starts() {
+    let user = User::new().var("ZHISUAN_KEY", "zs-test");
+    for line in [
+        &["gateway", "--knowledge", "k", "--qa-reranker", "m"][..],
+        &["gateway", "--knowledge", "k", "--qa-writer", "m"],
+        &["gateway", "--qa-key-file", "key"],
+        &["gateway", "--knowledge", "k", "--qa-key-file", "missing"],
+    ] {
+        let outcome = user.run(line);
+        assert_eq!(outcome.exit, 2, "{}", outcome.whole());
+        assert!(
+            outcome.stderr.contains("qa-key-file"),
+            "{}",
+            outcome.whole()
+        );
+    }
+}
+
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     use std::process::Stdio;

@@ -4,23 +4,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::ask::check;
 use super::bank::Bank;
 use super::cache::Cache;
 use super::compose::Said;
-use super::evidence::weigh;
-use super::find::{Found, by_evidence};
+use super::find::Found;
 use super::hashes;
 use super::help::Help;
-use super::question::Question;
 use super::rank::SentenceKey;
 use super::record::{Answer, Asked, Citation, Outcome};
-use crate::kb::{Passage, Published, State, Version, VersionId};
+use crate::kb::{Passage, Published, Version, VersionId};
 use crate::retrieve::{
     DenseIndex, Embedder, Entry, ModelFault, PassageIndex, Reranker, Side, Synonyms, fold,
 };
@@ -47,28 +45,6 @@ pub enum BuildError {
     /// The passages, or the questions of the bank, have no vectors.
     #[error("无法计算段落向量：{0}。请检查嵌入模型，或者不用向量检索")]
     Embed(#[from] ModelFault),
-}
-
-/// One passage found for a question.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Hit {
-    /// The version that it stands in.
-    pub version: Arc<str>,
-    /// Name of the document.
-    pub document: String,
-    /// Title of the document.
-    pub title: String,
-    /// Position of the passage in its version.
-    pub passage: usize,
-    /// Headings above it.
-    pub path: Vec<String>,
-    /// Its sentences, joined.
-    pub text: String,
-    /// State of the version on the day asked for.
-    pub state: State,
-    /// Rank score; comparable only within one question.
-    pub score: f32,
 }
 
 /// Vectors of passages, and the model that made them.
@@ -99,6 +75,8 @@ pub struct Base {
     written: Cache<String, Answer>,
     /// Vectors of sentences that the reader read.
     pub(super) sentences: Cache<SentenceKey, [f32]>,
+    /// Answers in a row that a model failed.
+    failures: AtomicU32,
 }
 
 impl fmt::Debug for Base {
@@ -185,6 +163,7 @@ impl Base {
             cache: Cache::new(ANSWERS_KEPT),
             written: Cache::new(ANSWERS_KEPT),
             sentences: Cache::new(SENTENCES_KEPT),
+            failures: AtomicU32::new(0),
         }
     }
 
@@ -193,6 +172,15 @@ impl Base {
     #[must_use]
     pub fn reranked_by(self, reranker: Option<Arc<dyn Reranker>>) -> Self {
         Self { reranker, ..self }
+    }
+
+    /// The same texts and indexes, shared, with another order of the first passages; answers that
+    /// were kept stay behind.
+    #[must_use]
+    pub fn reordered(&self, reranker: Option<Arc<dyn Reranker>>) -> Self {
+        let indexes = (Arc::clone(&self.index), self.dense.clone());
+        let published = Arc::clone(&self.published);
+        Self::of(published, self.entries.clone(), indexes, self.bank.clone()).reranked_by(reranker)
     }
 
     /// What it answers from.
@@ -210,6 +198,21 @@ impl Base {
         self.dense.as_ref().map(|(_, embedder)| embedder.name())
     }
 
+    /// The model that puts the first passages in order.
+    pub(crate) fn reranker_model(&self) -> Option<Arc<dyn Reranker>> {
+        self.reranker.clone()
+    }
+
+    /// Whether a model helps to find.
+    pub(crate) fn is_helped(&self) -> bool {
+        self.dense.is_some() || self.reranker.is_some()
+    }
+
+    /// How many answers in a row a model failed, up to the last one.
+    pub fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
     /// Name of the model that puts the first passages in order; none leaves them as found.
     pub fn reranker(&self) -> Option<String> {
         self.reranker.as_ref().map(|reranker| reranker.name())
@@ -221,36 +224,6 @@ impl Base {
         (self.index.bytes(), dense + self.bank.bytes())
     }
 
-    /// The best passages for a question, best first, at most `asked.top_k`; none for a question
-    /// that cannot be used.
-    pub fn search(&self, asked: &Asked) -> Vec<Hit> {
-        if check(asked).is_err() {
-            return Vec::new();
-        }
-        let plain = self.read(&asked.question, asked, false);
-        let mended = self.read(&asked.question, asked, true);
-        let found = self.passages_for(&plain, asked);
-        let mut found = match found {
-            (Some(false), _) if mended != plain => self.passages_for(&mended, asked).1,
-            (_, found) => found,
-        };
-        found.truncate(asked.top_k);
-        found.iter().filter_map(|found| self.hit(*found)).collect()
-    }
-
-    /// Whether some passages answer a question, and the passages by the evidence in them.
-    fn passages_for(&self, question: &Question, asked: &Asked) -> (Option<bool>, Vec<Found>) {
-        let Ok(limits) = self.limits(asked, question, Help::welcome()) else {
-            return (None, Vec::new());
-        };
-        let weighed = weigh(&question.matters, &self.index);
-        let looked = self.look_up(question, &weighed, &limits);
-        let ranked = self.judged(&looked.candidates, &limits, looked.meaning.as_ref());
-        let answered = ranked.first().is_some_and(|best| best.verdict.is_ok());
-        let found = by_evidence(&looked.found, &looked.candidates, &limits);
-        (Some(answered), found)
-    }
-
     /// Answers a question with verified sentences of the texts, or says why not. The same base and
     /// question give the same answer.
     pub fn answer(&self, asked: &Asked) -> Answer {
@@ -260,8 +233,10 @@ impl Base {
         let help = Help::welcome();
         let said = self.said(asked, &help);
         if help.failed() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
             return self.answer_by_words(asked);
         }
+        self.failures.store(0, Ordering::Relaxed);
         let answer = self.sealed(asked, said, &self.models());
         let key = answer.hashes.question.clone();
         self.cache.put(key, Arc::new(answer.clone()));
@@ -309,21 +284,6 @@ impl Base {
         self.written.put(key.to_owned(), Arc::new(answer.clone()));
     }
 
-    fn hit(&self, found: Found) -> Option<Hit> {
-        let version = self.published.versions.get(found.version)?;
-        let passage = version.passages.get(found.passage)?;
-        Some(Hit {
-            version: version.id.to_string().into(),
-            document: version.id.document.clone(),
-            title: version.head.title.clone(),
-            passage: found.passage,
-            path: passage.path.clone(),
-            text: joined(version, &passage.sentences),
-            state: found.state,
-            score: found.score,
-        })
-    }
-
     /// The first sentences of the nearest texts, one for each document, at most three.
     pub(super) fn nearest(&self, found: &[Found], day: Date) -> Vec<Citation> {
         let mut named: Vec<Citation> = Vec::new();
@@ -357,7 +317,7 @@ pub(super) fn passage_text(
 }
 
 /// Sentences of a version, one a line.
-fn joined(version: &Version, sentences: &[Range<usize>]) -> String {
+pub(super) fn joined(version: &Version, sentences: &[Range<usize>]) -> String {
     let texts = sentences.iter().filter_map(|s| version.text.get(s.clone()));
     texts.collect::<Vec<_>>().join("\n")
 }

@@ -47,6 +47,7 @@ const RULES: &[&str] = &[
     include_str!("rank.rs"),
     include_str!("reply.rs"),
     include_str!("rerank.rs"),
+    include_str!("search.rs"),
     include_str!("verify/amounts.rs"),
     include_str!("verify/denials.rs"),
     include_str!("verify/keywords.rs"),

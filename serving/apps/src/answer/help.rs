@@ -3,12 +3,21 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::retrieve::ModelFault;
 
+/// An answer waits no longer for models, all its questions to them together.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The part that models may have in one answer.
 #[derive(Debug, Clone)]
-pub(super) struct Help(Rc<Cell<Part>>);
+pub(super) struct Help {
+    part: Rc<Cell<Part>>,
+    /// When the answer was begun: the only clock that a rule of answers reads, and all that comes of
+    /// it is which of two answers is given, each of which says which it is.
+    begun: Instant,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -21,17 +30,28 @@ enum Part {
 impl Help {
     /// Models help where there are any.
     pub(super) fn welcome() -> Self {
-        Self(Rc::new(Cell::new(Part::Welcome)))
+        Self::of(Part::Welcome)
     }
 
     /// Words alone.
     pub(super) fn unwanted() -> Self {
-        Self(Rc::new(Cell::new(Part::Unwanted)))
+        Self::of(Part::Unwanted)
     }
 
-    /// Whether a model may be asked.
+    fn of(part: Part) -> Self {
+        Self {
+            part: Rc::new(Cell::new(part)),
+            begun: Instant::now(),
+        }
+    }
+
+    /// Whether a model may be asked; when the answer has waited long enough, that ends all help.
     pub(super) fn may(&self) -> bool {
-        self.0.get() == Part::Welcome
+        if self.part.get() == Part::Welcome && self.begun.elapsed() > PATIENCE {
+            tracing::warn!("models took too long, words alone answer");
+            self.part.set(Part::Failed);
+        }
+        self.part.get() == Part::Welcome
     }
 
     /// What a model gave; none when it failed, which ends all help.
@@ -40,7 +60,7 @@ impl Help {
             Ok(given) => Some(given),
             Err(fault) => {
                 tracing::warn!(%fault, what, "a model did not help, words alone answer");
-                self.0.set(Part::Failed);
+                self.part.set(Part::Failed);
                 None
             }
         }
@@ -48,6 +68,6 @@ impl Help {
 
     /// Whether a model that was asked failed.
     pub(super) fn failed(&self) -> bool {
-        self.0.get() == Part::Failed
+        self.part.get() == Part::Failed
     }
 }

@@ -21,11 +21,12 @@ mod rank;
 mod record;
 mod reply;
 mod rerank;
+mod search;
 mod since;
 mod verify;
 
 pub use ask::{BadField, MAX_QUESTION_CHARS, MAX_TOP_K, check};
-pub use base::{Base, BuildError, Hit};
+pub use base::{Base, BuildError};
 pub use cite::CitationFault;
 pub(crate) use gather::Seen;
 pub use generate::{Drafts, Dropped, Generated, Prompt, Role, Turn, WriteFault, Writer, generate};
@@ -34,5 +35,6 @@ pub(crate) use hashes::of_question as question_digest;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };
+pub use search::Hit;
 pub use since::since;
 pub use verify::{Grounds, Unsupported, covers, verify};

@@ -283,13 +283,18 @@ impl Base {
         let found = self.ranked(question, limits, meaning.as_ref(), &alike);
         let named = head::without_status(&question.folded);
         let named = named.map(|text| question::read(&text, limits.day, &self.synonyms));
+        // `按规定旧证作废了，怎么补办` asks something else.
+        if named.as_ref().is_some_and(|rest| !rest.aspects.is_empty()) {
+            return None;
+        }
         let naming = named.as_ref().unwrap_or(question);
         let named = found.iter().take(NAMED).filter_map(|found| {
             let version = self.published.versions.get(found.version)?;
             let share = share_of_title(naming, version);
             (share >= NAMED_SHARE).then_some((share, version))
         });
-        let best = named.max_by(|a, b| a.0.total_cmp(&b.0));
+        // Of equal ones the one that was found first.
+        let best = named.reduce(|best, one| if one.0 > best.0 { one } else { best });
         let (_, version) = best?;
         let range = head::line(question, version)?;
         let citation = Citation::of(version, &[], range, limits.day);

@@ -49,7 +49,7 @@ impl Base {
 /// from them. The best place keeps the best retrieval score, the next one the next, each a little
 /// less than its own, so that the order shows where all were equal. Pure.
 fn reorder(found: &mut [Found], scores: &[f32], limits: &Limits) {
-    let value = |one: &Found, score: f32| score.clamp(0.0, 1.0) * limits.factor(one.state) as f32;
+    let value = |one: &Found, score: f32| score * limits.factor(one.state) as f32;
     let read = found.iter().zip(scores);
     let mut order: Vec<(f32, Found)> = read
         .map(|(one, score)| (value(one, *score), *one))

@@ -103,7 +103,7 @@ fn quantized(vector: &[f32]) -> (Vec<i8>, f32) {
 fn dot(left: &[i8], right: &[i8]) -> i32 {
     let pairs = left.iter().zip(right);
     pairs
-        .map(|(a, b)| i32::from(i16::from(*a) * i16::from(*b)))
+        .map(|(a, b)| i32::from(i16::from(*a)) * i32::from(*b))
         .sum()
 }
 

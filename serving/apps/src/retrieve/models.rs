@@ -19,29 +19,27 @@ pub enum Side {
 }
 
 impl Side {
-    /// What a model wants before a text, by the family that its name tells: for e5 (Wang et al.,
-    /// 2024) and bge (Xiao et al., 2023) the words of their cards, for others, such as
-    /// Qwen3-Embedding, the name of a prompt that the model brings along; an engine leaves out
-    /// one that its model does not have.
+    /// What a model wants before a text, by the family that its name tells, in the words of their
+    /// cards: e5 (Wang et al., 2024), bge (Xiao et al., 2023), Qwen3-Embedding (Zhang et al.,
+    /// 2025). Nothing for any other, and before passages of most.
     pub fn instruction(self, model: &str) -> &'static str {
         let name = model.to_lowercase();
+        let has = |part: &str| name.contains(part);
         let is_query = matches!(self, Self::Query | Self::Bank);
-        let own = if is_query { "query" } else { "passage" };
-        if name.contains("bge") && is_query {
-            let told = [
-                ("-zh", "为这个句子生成表示以用于检索相关文章："),
-                (
-                    "-en",
-                    "Represent this sentence for searching relevant passages: ",
-                ),
-            ];
-            let told = told.iter().find(|(part, _)| name.contains(part));
-            return told.map_or(own, |(_, words)| words);
-        }
-        if name.contains("e5-") && !name.contains("instruct") {
+        if has("e5") && !has("instruct") {
             return if is_query { "query: " } else { "passage: " };
         }
-        own
+        if !is_query {
+            return "";
+        }
+        if has("qwen3-embedding") {
+            return "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:";
+        }
+        match (has("bge"), has("-zh"), has("-en")) {
+            (true, true, _) => "为这个句子生成表示以用于检索相关文章：",
+            (true, _, true) => "Represent this sentence for searching relevant passages: ",
+            _ => "",
+        }
     }
 }
 
@@ -86,20 +84,18 @@ mod tests {
 
     #[test]
     fn families_are_told_by_their_names() {
+        let qwen = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:";
         let cases = [
             ("multilingual-e5-small", "query: ", "passage: "),
-            (
-                "intfloat/multilingual-E5-large-instruct",
-                "query",
-                "passage",
-            ),
+            ("intfloat/multilingual-E5-large-instruct", "", ""),
             (
                 "bge-small-zh-v1.5",
                 "为这个句子生成表示以用于检索相关文章：",
-                "passage",
+                "",
             ),
-            ("bge-m3", "query", "passage"),
-            ("Qwen3-Embedding-0.6B", "query", "passage"),
+            ("bge-m3", "", ""),
+            ("Qwen3-Embedding-0.6B", qwen, ""),
+            ("vectors", "", ""),
         ];
         for (model, query, passage) in cases {
             assert_eq!(Side::Query.instruction(model), query, "{model}");

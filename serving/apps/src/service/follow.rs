@@ -17,7 +17,7 @@ use super::vectors::{Remembering, Vectors};
 use super::writer::RemoteWriter;
 use crate::answer::{Base, BuildError, Writer};
 use crate::kb::{Library, Published};
-use crate::retrieve::{Embedder, Reranker};
+use crate::retrieve::Embedder;
 
 /// Models that help as soon as a server offers them.
 #[derive(Clone)]
@@ -38,6 +38,9 @@ impl Helper {
     /// How often a server is asked usually.
     pub const EVERY: Duration = Duration::from_secs(20);
 }
+
+/// Answers in a row that models failed until the one for reranking is given up.
+const FAILURES: u32 = 3;
 
 /// Tells the work of a build that nobody waits for it any more.
 struct StopOnDrop(Arc<AtomicBool>);
@@ -83,7 +86,7 @@ impl Qa {
     /// no index can be built, the first of the two stays, and the next look tries again.
     async fn take_over(&self, wanted: Arc<Published>) {
         self.replace(self.base().narrowed(&wanted));
-        self.build(wanted, None, None).await;
+        self.build(wanted, None).await;
     }
 
     /// Uses the models that are served now and no other, then waits until the next look.
@@ -97,52 +100,66 @@ impl Qa {
             };
             self.written_by(writer.map(made));
         }
-        let embedder = Some(&helper.embedder).filter(|name| served.contains(name));
-        let reranker = helper.reranker.as_ref();
-        let reranker = reranker.filter(|name| served.contains(name));
-        let base = self.base();
-        if (base.embedder().as_ref(), base.reranker().as_ref()) != (embedder, reranker) {
-            tracing::info!(?embedder, ?reranker, "other models help from now on");
-            self.find_by(helper, (embedder, reranker), vectors).await;
+        let is_served = served.contains(&helper.embedder);
+        match (is_served, self.base().embedder().is_some()) {
+            (true, false) => self.embed(helper, vectors).await,
+            (false, true) => {
+                tracing::warn!(model = %helper.embedder, "not served any more: words alone");
+                self.build(self.published(), None).await;
+            }
+            _ => {}
         }
+        self.order_by(helper, &served).await;
         tokio::time::sleep(helper.every).await;
     }
 
-    /// Gives the passages vectors, and a model that puts the first ones in order; meanwhile what
-    /// helped so far finds them.
-    async fn find_by(
-        &self,
-        helper: &Helper,
-        (embedder, reranker): (Option<&String>, Option<&String>),
-        vectors: &Arc<Vectors>,
-    ) {
+    /// Gives the passages vectors; meanwhile words alone find them.
+    async fn embed(&self, helper: &Helper, vectors: &Arc<Vectors>) {
         let stop = StopOnDrop(Arc::default());
-        let embedder = embedder.map(|name| -> Arc<dyn Embedder> {
-            Arc::new(Remembering {
-                model: Arc::new(RemoteEmbedder::new(helper.server.clone(), name)),
-                vectors: Arc::clone(vectors),
-                stopped: Arc::clone(&stop.0),
-            })
-        });
-        let reranker = reranker.map(|name| -> Arc<dyn Reranker> {
-            Arc::new(RemoteReranker::new(helper.server.clone(), name))
-        });
-        let embeds = embedder.is_some();
+        let embedder = Remembering {
+            model: Arc::new(RemoteEmbedder::new(helper.server.clone(), &helper.embedder)),
+            vectors: Arc::clone(vectors),
+            stopped: Arc::clone(&stop.0),
+        };
         vectors.begin();
-        if self.build(self.published(), embedder, reranker).await && embeds {
+        if self.build(self.published(), Some(Arc::new(embedder))).await {
             vectors.forget();
+        }
+    }
+
+    /// Lets a model put passages in order that is served and does so in time, and gives up one
+    /// that is gone or keeps failing: each failure costs an answer the help of every model.
+    async fn order_by(&self, helper: &Helper, served: &[String]) {
+        let wanted = helper.reranker.as_ref();
+        let wanted = wanted.filter(|name| served.contains(name));
+        let fails = self.base().failures() >= FAILURES;
+        match (wanted, self.base().reranker()) {
+            (Some(name), None) => {
+                let model = RemoteReranker::new(helper.server.clone(), name);
+                let tried = spawn_blocking(move || model.tried().map(|()| model)).await;
+                match tried {
+                    Ok(Ok(model)) => self.replace(self.base().reordered(Some(Arc::new(model)))),
+                    Ok(Err(fault)) => tracing::warn!(%fault, "passages stay in their order"),
+                    Err(error) => tracing::error!(%error, "no model for reranking was tried"),
+                }
+            }
+            (None, Some(model)) => {
+                tracing::warn!(%model, "not served any more: passages stay in their order");
+                self.replace(self.base().reordered(None));
+            }
+            (Some(model), Some(_)) if fails => {
+                tracing::warn!(%model, "keeps failing: passages stay in their order for now");
+                self.replace(self.base().reordered(None));
+            }
+            _ => {}
         }
     }
 
     /// Indexes away from the async threads and answers from that, unless something else is answered
     /// from by then; whether it did.
-    async fn build(
-        &self,
-        wanted: Arc<Published>,
-        embedder: Option<Arc<dyn Embedder>>,
-        reranker: Option<Arc<dyn Reranker>>,
-    ) -> bool {
+    async fn build(&self, wanted: Arc<Published>, embedder: Option<Arc<dyn Embedder>>) -> bool {
         let before = self.published().digest.clone();
+        let reranker = self.base().reranker_model();
         let work = move || Base::build(wanted, embedder).map(|base| base.reranked_by(reranker));
         let built = spawn_blocking(work).await;
         match built {

@@ -119,7 +119,11 @@ impl ModelServer {
             }
         }
         let scores: Option<Vec<f32>> = scores.into_iter().collect();
-        scores.ok_or_else(|| failed(&"回答里少了分数"))
+        let scores = scores.ok_or_else(|| failed(&"回答里少了分数"))?;
+        if scores.iter().all(|score| (0.0..=1.0).contains(score)) {
+            return Ok(scores);
+        }
+        Err(failed(&"分数不在 0 到 1 之间"))
     }
 }
 
@@ -183,6 +187,19 @@ impl RemoteReranker {
             model: model.to_owned(),
             runtime: Handle::current(),
         }
+    }
+}
+
+/// As much text as a model for reranking gets at work, to see whether it is one and quick enough.
+const TRIAL: (usize, usize) = (24, 20);
+const TRIAL_TEXT: &str = "办理时限为五个工作日。";
+
+impl RemoteReranker {
+    /// Lets it put some passages in order. Blocks.
+    pub(super) fn tried(&self) -> Result<(), ModelFault> {
+        let (passages, sentences) = TRIAL;
+        let passages = vec![TRIAL_TEXT.repeat(sentences); passages];
+        self.scores("多久能办好？", &passages).map(|_| ())
     }
 }
 

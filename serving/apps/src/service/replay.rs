@@ -41,7 +41,18 @@ impl Qa {
             let work = spawn_blocking(move || again(&base, &asked, answer)).await;
             return work.ok();
         }
-        let extract = self.extract(&asked).await.ok()?;
+        let (extract, by_words) = {
+            let base = Arc::clone(&base);
+            let both = move || (base.answer(&asked), base.answer_by_words(&asked));
+            spawn_blocking(both).await.ok()?
+        };
+        // It may rest on what words alone found, where a model failed.
+        let rests = |on: &Answer| still_stands(&base, on, &answer);
+        let extract = if !rests(&extract) && rests(&by_words) {
+            by_words
+        } else {
+            extract
+        };
         Some(self.written_again(&base, extract, answer).await)
     }
 
@@ -115,6 +126,8 @@ fn again(base: &Base, asked: &Asked, answer: Answer) -> Replayed {
         told(Some(true), "", answer)
     } else if again.hashes.configuration != answer.hashes.configuration {
         told(None, RULES_CHANGED, answer)
+    } else if again.hashes.model.is_empty() && base.is_helped() {
+        told(None, "所用模型这次没有回答，请稍后再试", answer)
     } else if again.hashes.model != answer.hashes.model {
         told(None, "所用模型已更换，当时的回答按存档原样给出", answer)
     } else {

@@ -31,7 +31,7 @@ fn helper(address: std::net::SocketAddr) -> Helper {
     drop(rustls::crypto::ring::default_provider().install_default());
     Helper {
         server: ModelServer::new(&format!("http://{address}/v1"), "key").unwrap(),
-        embedder: "vectors".to_owned(),
+        embedder: "e5-vectors".to_owned(),
         reranker: Some("order".to_owned()),
         writer: None,
         every: Duration::from_millis(30),
@@ -77,6 +77,7 @@ struct Served {
     models: Vec<&'static str>,
     passages: usize,
     reranked: usize,
+    broken: bool,
 }
 
 type Shared = Arc<Mutex<Served>>;
@@ -89,7 +90,7 @@ async fn models(State(served): State<Shared>) -> Json<Value> {
 
 async fn embeddings(State(served): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
     let texts = asked["input"].as_array().unwrap();
-    if asked["instruction"] == "passage" {
+    if asked["instruction"] == "passage: " {
         served.lock().unwrap().passages += texts.len();
     }
     let rows: Vec<Value> = texts
@@ -103,7 +104,7 @@ async fn embeddings(State(served): State<Shared>, Json(asked): Json<Value>) -> J
 async fn rerank(State(served): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
     served.lock().unwrap().reranked += 1;
     let documents = asked["documents"].as_array().unwrap();
-    if served.lock().unwrap().models.is_empty() {
+    if served.lock().unwrap().broken {
         return Json(json!({"results": []}));
     }
     let results = documents.iter().enumerate().map(|(index, text)| {
@@ -144,11 +145,46 @@ async fn a_model_that_orders_passages_helps_while_it_is_served_and_answers_can_b
     }
     // It stops giving scores before anybody notices: words answer as before, and say so.
     following.abort();
-    served.lock().unwrap().models.clear();
+    served.lock().unwrap().broken = true;
     let other = Question::plain("停车证每月多少钱呢");
     let fallen = qa.ask(&other).await.unwrap();
     assert_eq!(fallen.hashes.model, "");
     assert_eq!(fallen.sentences, by_words.sentences);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_cannot_order_passages_is_not_used_and_one_that_keeps_failing_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (library, _) = published(&folder);
+    let qa = Qa::over_on(&library, "city", Arc::new(|| DAY)).unwrap();
+    let served = Shared::default();
+    served.lock().unwrap().models = vec!["order"];
+    served.lock().unwrap().broken = true;
+    let router = Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/rerank", post(rerank))
+        .with_state(Arc::clone(&served));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let helper = helper(listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let following = qa.follow(&library, "city", Some(helper));
+    until(
+        async || served.lock().unwrap().reranked > 1,
+        "it is tried again and again",
+    )
+    .await;
+    let named = async || qa.status().helpers.reranker.is_some();
+    assert!(!named().await);
+    served.lock().unwrap().broken = false;
+    until(named, "it does what it should").await;
+    served.lock().unwrap().broken = true;
+    for times in 1..=3 {
+        let question = format!("停车证{}多少钱", "每个月".repeat(times));
+        let answer = qa.ask(&Question::plain(&question)).await.unwrap();
+        assert_eq!(answer.hashes.model, "", "{question}");
+    }
+    until(async || !named().await, "it is given up").await;
+    following.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,7 +203,7 @@ async fn only_what_is_new_is_embedded_and_a_model_that_goes_is_not_named() {
     let following = qa.follow(&library, "city", Some(helper));
     let named = async || qa.status().helpers.embedder.is_some();
     assert!(!named().await);
-    served.lock().unwrap().models = vec!["vectors"];
+    served.lock().unwrap().models = vec!["e5-vectors"];
     until(named, "the model helps").await;
     let first = served.lock().unwrap().passages;
     assert_eq!(first, qa.status().passages);

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tower::ServiceExt;
 use zhisuan_apps::answer::Maker;
 use zhisuan_apps::pages::{self, Site};
+use zhisuan_apps::retrieve::{ModelFault, Reranker};
 use zhisuan_apps::service::{KeepFault, Keeper, Memory, Opinion, Qa, Question};
 
 use crate::support::{DAY, Folder, base_of};
@@ -178,4 +179,34 @@ async fn what_cannot_be_kept_is_not_streamed() {
         "{events}"
     );
     assert!(!events.contains("[DONE]"), "{events}");
+}
+
+/// A model that puts no passages in order.
+struct Broken;
+
+impl Reranker for Broken {
+    fn name(&self) -> String {
+        "broken".to_owned()
+    }
+
+    fn scores(&self, _: &str, _: &[String]) -> Result<Vec<f32>, ModelFault> {
+        Err(ModelFault("out of order".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn words_over_an_extract_that_a_model_failed_are_made_again_too() {
+    let (_dir, folder) = base_of(&[("kite.md", GUIDE.as_bytes())]);
+    let act = Act::Says(vec!["首次申领风筝放飞许可收费37元。[1]\n"]);
+    let (qa, upstream) = qa(&folder, act).await;
+    qa.replace(folder.base().reranked_by(Some(Arc::new(Broken))));
+    let question = Question {
+        reworded: true,
+        ..Question::plain(QUESTION)
+    };
+    let first = qa.ask(&question).await.unwrap();
+    assert!(first.made_by != Maker::Extract);
+    assert_eq!(upstream.asked.lock().unwrap().len(), 1);
+    let again = qa.replay(&first.id).await.unwrap();
+    assert_eq!((again.same, again.why.as_str()), (Some(true), ""));
 }

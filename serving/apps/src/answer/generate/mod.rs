@@ -157,7 +157,9 @@ async fn made(
     let question = plain(&extract.question);
     let prompt = prompt::prompt(&question, &sources);
     let digest = prompt.digest();
-    let key = hashes::digest(&["written", &extract.hashes.question, &writer.name(), &digest]);
+    let found_by = &extract.hashes.model;
+    let asked = &extract.hashes.question;
+    let key = hashes::digest(&["written", asked, found_by, &writer.name(), &digest]);
     if let Some(known) = base.written(&key).filter(|_| remembers) {
         let mut drafts = Drafts {
             asked: true,

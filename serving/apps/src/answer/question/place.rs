@@ -8,7 +8,7 @@ static PLACES: LazyLock<Vec<&'static str>> =
 /// Words before a place that make it a destination or an origin, not where the rule applies.
 const DIRECTIONS: [&str; 7] = ["去", "到", "往", "从", "回", "转", "赴"];
 /// Words that say that the asker is there by now.
-const ARRIVED: [&str; 6] = ["刚到", "来到", "搬到", "调到", "嫁到", "住到"];
+const ARRIVED: [&str; 2] = ["刚到", "来到"];
 /// Last characters of the names of places.
 const ENDS: [char; 8] = ['市', '盟', '旗', '县', '区', '省', '州', '镇'];
 
@@ -172,6 +172,7 @@ mod tests {
         );
         assert_eq!(place("去北京看病怎么备案"), None);
         assert_eq!(place("把公积金转到青岚市"), None);
+        assert_eq!(place("准备搬到北京，怎么销户"), None);
         assert_eq!(
             place("刚到青岚市上班"),
             Some(Named::Here("青岚市".to_owned()))
