@@ -346,5 +346,6 @@ fn embedded(published: &Published, embedder: &dyn Embedder) -> Result<DenseIndex
     if !batch.is_empty() {
         index.extend(&embedder.embed(&batch, Side::Passage)?)?;
     }
+    index.settle();
     Ok(index)
 }

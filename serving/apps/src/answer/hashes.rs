@@ -64,6 +64,7 @@ const RULES: &[&str] = &[
     include_str!("../retrieve/fuse.rs"),
     include_str!("../retrieve/index.rs"),
     include_str!("../retrieve/models.rs"),
+    include_str!("../retrieve/sketch.rs"),
     include_str!("../retrieve/synonyms.rs"),
     include_str!("../retrieve/tokenize.rs"),
     include_str!("../retrieve/typos.rs"),

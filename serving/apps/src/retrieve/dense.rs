@@ -1,6 +1,15 @@
 //! The dense leg: one vector for every passage, eight bits a number, scanned exactly.
 
+use super::best;
 use super::models::ModelFault;
+use super::sketch::Sketch;
+
+/// From so many rows on a sketch says which of them are compared: comparing all takes some two
+/// milliseconds there.
+const ASKS: usize = 50_000;
+/// Rows that are compared then, at least, and as a share of all.
+const COMPARED: usize = 2_000;
+const COMPARED_SHARE: usize = 32;
 
 /// Unit vectors with eight bits a number; row `n` belongs to passage `n`.
 #[derive(Debug, Default)]
@@ -9,11 +18,14 @@ pub struct DenseIndex {
     numbers: Vec<i8>,
     /// What a step of each row is worth.
     scales: Vec<f32>,
+    /// Tells what is worth comparing, where comparing all takes too long.
+    sketch: Option<Sketch>,
 }
 
 impl DenseIndex {
     /// Adds rows, which must be as wide as those before.
     pub fn extend(&mut self, rows: &[Vec<f32>]) -> Result<(), ModelFault> {
+        self.sketch = None;
         for row in rows {
             if self.scales.is_empty() {
                 self.width = row.len();
@@ -31,21 +43,53 @@ impl DenseIndex {
         Ok(())
     }
 
-    /// Bytes held.
-    pub fn bytes(&self) -> usize {
-        self.numbers.len() + self.scales.len() * size_of::<f32>()
+    /// To be called after the last row: makes a sketch where there are so many rows that comparing
+    /// a question with each of them takes too long.
+    pub fn settle(&mut self) {
+        self.settle_at(ASKS);
     }
 
-    /// The cosine of every row with a vector; none for a vector of another width.
+    fn settle_at(&mut self, least: usize) {
+        if self.scales.len() >= least {
+            let row = |at: usize| self.row(at).map_or_else(Vec::new, unit);
+            self.sketch = Some(Sketch::of(self.scales.len(), row));
+        }
+    }
+
+    fn row(&self, at: usize) -> Option<(&[i8], f32)> {
+        let numbers = self.numbers.get(at * self.width..(at + 1) * self.width)?;
+        Some((numbers, *self.scales.get(at)?))
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let sketch = self.sketch.as_ref().map_or(0, Sketch::bytes);
+        self.numbers.len() + self.scales.len() * size_of::<f32>() + sketch
+    }
+
+    /// The cosine of every row with a vector; none for a vector of another width. With a sketch it
+    /// is exact for the rows that look nearest, and about right for the others.
     pub fn cosines(&self, query: &[f32]) -> Option<Cosines> {
         if query.len() != self.width || self.width == 0 {
             return None;
         }
         let (query, scale) = quantized(query);
-        let rows = self.numbers.chunks_exact(self.width).zip(&self.scales);
-        let all: Vec<f32> = rows
-            .map(|(row, step)| dot(row, &query) as f32 * step * scale)
-            .collect();
+        let exact = |row: &[i8], step: f32| dot(row, &query) as f32 * step * scale;
+        let all: Vec<f32> = if let Some(sketch) = &self.sketch {
+            let mut all = sketch.estimates(&unit((&query, scale)));
+            let near = (0_u32..).zip(all.iter().copied());
+            let compared = (all.len() / COMPARED_SHARE).max(COMPARED);
+            for (row, _) in best(near, compared) {
+                let known = self.row(row as usize).zip(all.get_mut(row as usize));
+                if let Some(((numbers, step), slot)) = known {
+                    *slot = exact(numbers, step);
+                }
+            }
+            all
+        } else {
+            let rows = self.numbers.chunks_exact(self.width).zip(&self.scales);
+            rows.map(|(row, step)| exact(row, *step)).collect()
+        };
         let mean = all.iter().sum::<f32>() / all.len().max(1) as f32;
         let best = all.iter().copied().fold(mean, f32::max);
         Some(Cosines { all, mean, best })
@@ -87,6 +131,11 @@ impl Cosines {
     }
 }
 
+/// The numbers of a vector of length one.
+fn unit((numbers, step): (&[i8], f32)) -> Vec<f32> {
+    numbers.iter().map(|x| f32::from(*x) * step).collect()
+}
+
 /// A vector of length one in steps of its largest number's 127th part.
 fn quantized(vector: &[f32]) -> (Vec<i8>, f32) {
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
@@ -126,6 +175,39 @@ mod tests {
         assert!((top[0].1 - 0.984).abs() < 0.02, "{top:?}");
         assert!((cosines.nearness(0) - 1.0).abs() < 1e-6);
         assert!(cosines.nearness(1) < 0.0 && cosines.nearness(9) == 0.0);
+    }
+
+    #[test]
+    fn a_sketch_finds_what_comparing_all_finds() {
+        // Vectors that differ mostly along some directions, as those of texts do.
+        let number = |row: usize, at: usize| ((row * 31 + at * 17) % 101) as f32 / 50.0 - 1.0;
+        let vector = |row: usize| -> Vec<f32> {
+            let ways = (0..96).map(|at| {
+                let along = (0..24)
+                    .map(|way| number(row * 7 + way * 13, way) * number(at * 3 + 1, way * 5 + 2));
+                along.sum::<f32>() + 0.2 * number(row, at + 40)
+            });
+            ways.collect()
+        };
+        let rows: Vec<Vec<f32>> = (0..6_000).map(vector).collect();
+        let (mut plain, mut sketched) = (DenseIndex::default(), DenseIndex::default());
+        assert!(plain.extend(&rows).is_ok() && sketched.extend(&rows).is_ok());
+        sketched.settle_at(6_000);
+        plain.settle_at(6_001);
+        assert!(plain.sketch.is_none() && sketched.bytes() > plain.bytes());
+        let (mut found, mut wanted) = (0, 0);
+        for row in (0..6_000).step_by(250) {
+            let query: Vec<f32> = vector(row + 6_000);
+            let exact = plain.cosines(&query).unwrap_or_default();
+            let about = sketched.cosines(&query).unwrap_or_default();
+            let (exact_top, top) = (exact.top(50), about.top(50));
+            assert_eq!(exact_top.first(), top.first(), "{row}");
+            found += exact_top.iter().filter(|one| top.contains(one)).count();
+            wanted += exact_top.len();
+            let last = exact.top(6_000).last().map_or(0, |(at, _)| *at as usize);
+            assert!((exact.nearness(last) - about.nearness(last)).abs() < 0.25);
+        }
+        assert!(found * 100 >= wanted * 98, "{found} of {wanted}");
     }
 
     #[test]

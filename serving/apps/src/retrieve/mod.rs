@@ -5,6 +5,7 @@ mod dense;
 mod fuse;
 mod index;
 mod models;
+mod sketch;
 mod synonyms;
 mod tokenize;
 mod typos;

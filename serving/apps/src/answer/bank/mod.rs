@@ -159,6 +159,7 @@ impl Vectors {
         }
         let mut index = DenseIndex::default();
         index.extend(&rows)?;
+        index.settle();
         Ok(Self { mean, index })
     }
 
