@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::retrieve::ModelFault;
 
-/// An answer waits no longer for models, all its questions to them together.
+/// An answer that was begun so long ago asks no model any more; a call under way has its own end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The part that models may have in one answer.

@@ -1,6 +1,6 @@
 //! A sketch of many vectors: where each lies along the few directions in which they differ most
-//! (principal components, Pearson 1901). Scanning it costs a sixth of scanning the vectors; what
-//! looks near is compared exactly afterwards.
+//! (principal components, Pearson 1901). It has a sixth of their bytes to scan; what looks near is
+//! compared exactly afterwards.
 
 /// Directions of a sketch.
 const DIRECTIONS: usize = 64;

@@ -8,9 +8,9 @@ use zhisuan_apps::pages::{Desk, Site};
 use zhisuan_apps::staff::{Door, Entering, Person};
 
 use crate::browser::{chromium, listening};
-use crate::console::{KITE, call, enter, look, submit, token};
+use crate::console::{enter, look, submit, token};
 use crate::devtools::Tab;
-use crate::questions::{ANNA, BORIS, QUOTE, accepted, deed, kite, listed, site};
+use crate::questions::{ANNA, BORIS, QUOTE, accepted, deed, kite, listed, reissued, site};
 
 /// People whose keys say what they may.
 struct Roles;
@@ -83,12 +83,7 @@ async fn accepting_all_leaves_out_what_would_say_nothing() {
     let lot =
         json!({"document": "lot", "quote": "收费8元", "questions": ["停车贵不贵", "停车多少钱"]});
     deed(&site, ANNA, "propose_questions", lot).await;
-    let second = KITE.replace("收费3元", "一律免费").into_bytes();
-    let (_, added) = call(&site, ANNA, "/api/kb/add?name=kite.md", Some(second)).await;
-    let (_, version) = call(&site, ANNA, "/api/kb/version?document=kite", None).await;
-    let seen = json!({"document": "kite", "number": added["number"], "seen": version["seen"]});
-    let (status, told) = deed(&site, BORIS, "publish", seen).await;
-    assert_eq!(status, StatusCode::OK, "{told}");
+    reissued(&site).await;
     let (_, boris) = enter(&site, BORIS).await;
     let (_, _, page) = look(&site, &boris, "/kb/questions").await;
     assert!(

@@ -115,6 +115,19 @@ async fn rerank(State(served): State<Shared>, Json(asked): Json<Value>) -> Json<
     Json(json!({"results": results}))
 }
 
+/// A server of the models; it lives as long as the test.
+async fn serving(served: &Shared) -> Helper {
+    let router = Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/embeddings", post(embeddings))
+        .route("/v1/rerank", post(rerank))
+        .with_state(Arc::clone(served));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    helper(address)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_orders_passages_helps_while_it_is_served_and_answers_can_be_made_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -124,14 +137,7 @@ async fn a_model_that_orders_passages_helps_while_it_is_served_and_answers_can_b
     let by_words = qa.ask(&question).await.unwrap();
     let served = Shared::default();
     served.lock().unwrap().models = vec!["order"];
-    let router = Router::new()
-        .route("/v1/models", get(models))
-        .route("/v1/rerank", post(rerank))
-        .with_state(Arc::clone(&served));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let helper = helper(listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let following = qa.follow(&library, "city", Some(helper));
+    let following = qa.follow(&library, "city", Some(serving(&served).await));
     let named = async || qa.status().helpers.reranker.is_some();
     until(named, "the model helps").await;
     assert!(qa.status().helpers.embedder.is_none());
@@ -160,14 +166,7 @@ async fn a_model_that_cannot_order_passages_is_not_used_and_one_that_keeps_faili
     let served = Shared::default();
     served.lock().unwrap().models = vec!["order"];
     served.lock().unwrap().broken = true;
-    let router = Router::new()
-        .route("/v1/models", get(models))
-        .route("/v1/rerank", post(rerank))
-        .with_state(Arc::clone(&served));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let helper = helper(listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let following = qa.follow(&library, "city", Some(helper));
+    let following = qa.follow(&library, "city", Some(serving(&served).await));
     until(
         async || served.lock().unwrap().reranked > 1,
         "it is tried again and again",
@@ -193,14 +192,7 @@ async fn only_what_is_new_is_embedded_and_a_model_that_goes_is_not_named() {
     let (library, _) = published(&folder);
     let qa = Qa::over_on(&library, "city", Arc::new(|| DAY)).unwrap();
     let served = Shared::default();
-    let router = Router::new()
-        .route("/v1/models", get(models))
-        .route("/v1/embeddings", post(embeddings))
-        .with_state(Arc::clone(&served));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let helper = helper(listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let following = qa.follow(&library, "city", Some(helper));
+    let following = qa.follow(&library, "city", Some(serving(&served).await));
     let named = async || qa.status().helpers.embedder.is_some();
     assert!(!named().await);
     served.lock().unwrap().models = vec!["e5-vectors"];
