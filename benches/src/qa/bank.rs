@@ -1,7 +1,8 @@
 //! Answers with a question bank and with vectors, and the scan of many vectors by itself. No model
 //! runs: what is measured is what the product does with vectors, not what a model needs for them.
 
-use super::{MIB, NOW_MS, WARM_UP, ask_together, asked, maker, resident_mib, timed};
+use super::askers::{ask_together, service};
+use super::{MIB, NOW_MS, WARM_UP, asked, maker, resident_mib, timed};
 use crate::args::Args;
 use crate::report::Row;
 use anyhow::{Context, Result, ensure};
@@ -110,7 +111,9 @@ pub(super) fn rows(
     for question in fresh.iter().take(WARM_UP) {
         base.answer(&asked(question));
     }
-    let (together, outcomes) = ask_together(&base, questions, askers);
+    let qa = service(base);
+    let (together, outcomes) = ask_together(&qa, questions, askers)?;
+    let base = qa.base();
     let alone = fresh.iter().skip(WARM_UP);
     let alone = alone.map(|question| timed(|| base.answer(&asked(question))));
     let mut rows = vec![
@@ -147,7 +150,7 @@ pub(super) fn rows(
          and what they find means nothing; outcomes with them: {outcomes:?}",
         base.published().bank.len()
     );
-    drop(base);
+    drop((base, qa));
     rows.extend(scans(sizes)?);
     Ok((rows, note))
 }

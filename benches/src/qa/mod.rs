@@ -2,6 +2,7 @@
 //! twenty askers, with and without a question bank and vectors, memory, and BM25 of a Python
 //! library on the same passages and questions.
 
+mod askers;
 mod bank;
 mod files;
 mod readers;
@@ -10,15 +11,14 @@ use crate::args::Args;
 use crate::pipe::Pipe;
 use crate::report::{Report, Row};
 use anyhow::{Context, Result, ensure};
+use askers::{ask_together, service};
 use serde::Deserialize;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use zhisuan_apps::answer::{Answer, Asked, Base};
+use zhisuan_apps::answer::{Asked, Base};
 use zhisuan_apps::eval::{GeneratedFile, generated};
 use zhisuan_apps::kb::{Audience, Library, Published};
 use zhisuan_apps::staff::Person;
@@ -30,6 +30,8 @@ const WARM_UP: usize = 20;
 /// The day of all questions, and when everything is published: one moment.
 const DAY: jiff::civil::Date = jiff::civil::date(2026, 11, 22);
 const NOW_MS: i64 = 1_795_305_600_000;
+/// Texts that an answer may quote.
+const TOP_K: usize = 5;
 const MIB: f64 = 1_048_576.0;
 
 #[derive(Deserialize)]
@@ -63,8 +65,10 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     for question in questions.drain(..WARM_UP) {
         base.answer(&asked(&question));
     }
-    let (together, outcomes) = ask_together(&base, &questions, askers);
-    let (again, _) = ask_together(&base, &questions, askers);
+    let qa = service(base);
+    let (together, outcomes) = ask_together(&qa, &questions, askers)?;
+    let (again, _) = ask_together(&qa, &questions, askers)?;
+    let base = qa.base();
     // The answers above are remembered; these are other questions, one after the other.
     let (_, fresh) = generated(SEED + 1, passages, alone);
     let one = fresh.iter().map(|q| timed(|| base.answer(&asked(q))));
@@ -99,7 +103,7 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     }
     let (with_bank, banked) = bank::rows(&library, (&questions, &fresh), askers, &sizes)?;
     rows.extend(with_bank);
-    drop((base, library));
+    drop((base, qa, library));
     rows.extend(readers::rows(files.get(..by_reader).unwrap_or(&files))?);
     let note = format!(
         "{count} passages of {} texts ({bytes:.1} MB); texts and questions are generated from fifteen sentence \
@@ -141,44 +145,12 @@ fn maker() -> Person {
     Person::both("bench", "测量")
 }
 
-/// Milliseconds of each answer, and how the answers ended.
-fn ask_together(
-    base: &Base,
-    questions: &[String],
-    askers: usize,
-) -> (Vec<f64>, BTreeMap<&'static str, usize>) {
-    let next = AtomicUsize::new(0);
-    let asker = || {
-        let mut taken = Vec::new();
-        while let Some(question) = questions.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let mut outcome = "";
-            let ms = timed(|| {
-                let answer: Answer = base.answer(&asked(question));
-                outcome = answer.outcome.name();
-                answer
-            });
-            taken.push((ms, outcome));
-        }
-        taken
-    };
-    let taken: Vec<(f64, &str)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..askers).map(|_| scope.spawn(asker)).collect();
-        let taken = threads.into_iter().filter_map(|thread| thread.join().ok());
-        taken.flatten().collect()
-    });
-    let mut outcomes = BTreeMap::new();
-    for (_, outcome) in &taken {
-        *outcomes.entry(*outcome).or_default() += 1;
-    }
-    (taken.into_iter().map(|(ms, _)| ms).collect(), outcomes)
-}
-
 fn asked(question: &str) -> Asked {
     Asked {
         question: question.to_owned(),
         as_of: DAY,
         place: None,
-        top_k: 5,
+        top_k: TOP_K,
     }
 }
 

@@ -18,7 +18,7 @@ use super::hashes;
 use super::help::Help;
 use super::rank::SentenceKey;
 use super::record::{Answer, Asked, Citation, Outcome};
-use crate::kb::{Passage, Published, Version, VersionId};
+use crate::kb::{Passage, Published, State, Version, VersionId};
 use crate::retrieve::{
     DenseIndex, Embedder, Entry, ModelFault, PassageIndex, Reranker, Side, Synonyms, fold,
 };
@@ -27,6 +27,8 @@ use crate::retrieve::{
 const EMBED_BATCH: usize = 32;
 /// Most answers kept.
 const ANSWERS_KEPT: usize = 2048;
+/// Most days, each with a place, whose states are kept: one byte for each version.
+const DAYS_KEPT: usize = 128;
 /// Most vectors of sentences kept: some twelve megabytes.
 const SENTENCES_KEPT: usize = 8192;
 
@@ -70,6 +72,10 @@ pub struct Base {
     pub(super) reranker: Option<Arc<dyn Reranker>>,
     pub(super) synonyms: Synonyms,
     pub(super) bank: Bank,
+    /// Of each version its state, by day and place.
+    pub(super) states: Cache<(Date, Option<String>), [Option<State>]>,
+    /// The place that most texts name, by day.
+    pub(super) homes: Cache<Date, Option<String>>,
     cache: Cache<String, Answer>,
     /// Answers in the words of models.
     written: Cache<String, Answer>,
@@ -160,6 +166,8 @@ impl Base {
             index,
             dense,
             reranker: None,
+            states: Cache::new(DAYS_KEPT),
+            homes: Cache::new(DAYS_KEPT),
             cache: Cache::new(ANSWERS_KEPT),
             written: Cache::new(ANSWERS_KEPT),
             sentences: Cache::new(SENTENCES_KEPT),
@@ -227,8 +235,8 @@ impl Base {
     /// Answers a question with verified sentences of the texts, or says why not. The same base and
     /// question give the same answer.
     pub fn answer(&self, asked: &Asked) -> Answer {
-        if let Some(known) = self.cache.get(&hashes::of_question(asked)) {
-            return Answer::clone(&known);
+        if let Some(known) = self.remembered(asked) {
+            return known;
         }
         let help = Help::welcome();
         let said = self.said(asked, &help);
@@ -241,6 +249,12 @@ impl Base {
         let key = answer.hashes.question.clone();
         self.cache.put(key, Arc::new(answer.clone()));
         answer
+    }
+
+    /// The answer that this question got before, if it is known yet.
+    pub(crate) fn remembered(&self, asked: &Asked) -> Option<Answer> {
+        let known = self.cache.get(&hashes::of_question(asked));
+        known.map(|known| Answer::clone(&known))
     }
 
     /// The answer that words alone give, as where no model helps. It is not kept: the next asker

@@ -34,6 +34,16 @@ impl<K: Clone + Eq + Hash, V: ?Sized> Cache<K, V> {
         self.lock().values.get(key).cloned()
     }
 
+    /// The value of a key, made where it is not known. Two who ask at once may both make it.
+    pub(crate) fn get_or(&self, key: K, make: impl FnOnce() -> Arc<V>) -> Arc<V> {
+        if let Some(known) = self.get(&key) {
+            return known;
+        }
+        let made = make();
+        self.put(key, Arc::clone(&made));
+        made
+    }
+
     pub(crate) fn put(&self, key: K, value: Arc<V>) {
         let mut kept = self.lock();
         if kept.values.insert(key.clone(), value).is_none() {
@@ -65,6 +75,8 @@ mod tests {
             cache.put(key, Arc::from(key.to_string()));
         }
         assert!(cache.get(&1).is_none());
-        assert_eq!(cache.get(&3).as_deref(), Some("3"));
+        assert_eq!(&*cache.get_or(3, || Arc::from("made")), "3");
+        assert_eq!(&*cache.get_or(4, || Arc::from("made")), "made");
+        assert_eq!(cache.get(&4).as_deref(), Some("made"));
     }
 }

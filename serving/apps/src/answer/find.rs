@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -9,7 +10,7 @@ use super::bank::{Alike, Likes};
 use super::base::Base;
 use super::evidence::{Grade, View, Weighed, grade, scope};
 use super::help::Help;
-use super::question::{Named, Question, agree};
+use super::question::{Named, Question};
 use super::rank::key;
 use super::record::Asked;
 use crate::kb::{State, Version};
@@ -72,6 +73,8 @@ pub(super) struct Limits {
     pub(super) day: Date,
     /// The place whose rules are asked for, folded.
     pub(super) place: Option<String>,
+    /// Of each version its state, if it may answer.
+    states: Arc<[Option<State>]>,
     /// That is not the base's own.
     pub(super) elsewhere: bool,
     /// The question asks for a draft by name.
@@ -81,26 +84,9 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new(
-        asked: &Asked,
-        question: &Question,
-        named: Option<&Named>,
-        home: Option<&str>,
-        help: Help,
-    ) -> Self {
-        let given = asked.place.as_deref().map(fold);
-        let place = match named {
-            Some(Named::Here(place)) => Some(place.clone()),
-            _ => given.or_else(|| home.map(str::to_owned)),
-        };
-        let draft = ["草案", "征求意见", "拟定", "修订稿", "意见稿"];
-        Self {
-            day: question.as_of.unwrap_or(asked.as_of),
-            elsewhere: home.is_some() && place.as_deref() != home,
-            place,
-            draft: draft.iter().any(|word| question.folded.contains(word)),
-            help,
-        }
+    /// The state of a version, if it may answer.
+    pub(super) fn state_of(&self, version: usize) -> Option<State> {
+        self.states.get(version).copied().flatten()
     }
 
     /// How far a text that is not law on the day falls behind one that is.
@@ -115,6 +101,32 @@ impl Limits {
 }
 
 impl Base {
+    /// What limits the texts that may answer a question, which names a place of the base or none.
+    pub(super) fn limits_of(
+        &self,
+        asked: &Asked,
+        question: &Question,
+        named: Option<&Named>,
+        help: Help,
+    ) -> Limits {
+        let day = question.as_of.unwrap_or(asked.as_of);
+        let home = self.home_on(day);
+        let given = asked.place.as_deref().map(fold);
+        let place = match named {
+            Some(Named::Here(place)) => Some(place.clone()),
+            _ => given.or_else(|| home.clone()),
+        };
+        let draft = ["草案", "征求意见", "拟定", "修订稿", "意见稿"];
+        Limits {
+            day,
+            elsewhere: home.is_some() && place != home,
+            states: self.states_on(day, place.as_deref()),
+            place,
+            draft: draft.iter().any(|word| question.folded.contains(word)),
+            help,
+        }
+    }
+
     /// Passages for a question, and the best texts with all their sentences graded.
     pub(super) fn look_up(
         &self,
@@ -145,12 +157,8 @@ impl Base {
             return Alike::default();
         }
         let vector = meaning.map(|meaning| meaning.vector.as_slice());
-        let versions = self.published.versions.iter();
-        let may_answer: Vec<bool> = versions
-            .map(|version| self.state_for(version, limits).is_some())
-            .collect();
         self.bank.alike(&question.folded, vector, |version| {
-            may_answer.get(version as usize) == Some(&true)
+            limits.state_of(version as usize).is_some()
         })
     }
 
@@ -188,7 +196,7 @@ impl Base {
                 let (at, passage) = *self.entries.get(entry as usize)?;
                 let (at, passage) = (at as usize, passage as usize);
                 let version = self.published.versions.get(at)?;
-                let state = self.state_for(version, limits)?;
+                let state = limits.state_of(at)?;
                 let share = *titles
                     .entry(at)
                     .or_insert_with(|| share_of_title(question, version));
@@ -215,30 +223,6 @@ impl Base {
             Some((u32::try_from(start).ok()? + passage, 0.0))
         };
         passages.iter().filter_map(entry).collect()
-    }
-
-    /// The state of a version that may answer; none where it is for another place, where a later
-    /// version corrects it, or where another version of its document holds instead.
-    fn state_for(&self, version: &Version, limits: &Limits) -> Option<State> {
-        if version.corrected_by.is_some() {
-            return None;
-        }
-        if let (Some(asked), Some(own)) = (&limits.place, &version.head.place)
-            && !agree(asked, &fold(own))
-        {
-            return None;
-        }
-        let state = version.state_on(limits.day);
-        let another = || {
-            let others = self
-                .documents
-                .get(&version.id.document)
-                .into_iter()
-                .flatten();
-            let mut others = others.filter_map(|at| self.published.versions.get(*at));
-            others.any(|other| other.id != version.id && other.state_on(limits.day).holds())
-        };
-        (state.holds() || !another()).then_some(state)
     }
 
     /// What a question means to the model for vectors; none without one.

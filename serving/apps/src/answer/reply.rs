@@ -125,13 +125,7 @@ impl Base {
         if let Some(Named::Elsewhere(place)) = named {
             return Err(place);
         }
-        Ok(Limits::new(
-            asked,
-            question,
-            named.as_ref(),
-            self.home_on(question.as_of.unwrap_or(asked.as_of)),
-            help,
-        ))
+        Ok(self.limits_of(asked, question, named.as_ref(), help))
     }
 
     fn answered(&self, asked: &Asked, question: &Question, help: &Help) -> Said {

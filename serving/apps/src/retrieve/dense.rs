@@ -2,11 +2,13 @@
 
 use super::best;
 use super::models::ModelFault;
+use super::scan::{bar_of, mean_and_most, products};
+use super::scores::Scores;
 use super::sketch::Sketch;
 
-/// From so many rows on a sketch says which of them are compared: comparing all takes some two
-/// milliseconds there.
-const ASKS: usize = 50_000;
+/// From so many rows on a sketch says which of them are compared: comparing all reads six times as
+/// much, and many who ask share the machine's way to its memory.
+const ASKS: usize = 20_000;
 /// Rows that are compared then, at least, and as a share of all.
 const COMPARED: usize = 2_000;
 const COMPARED_SHARE: usize = 32;
@@ -74,24 +76,30 @@ impl DenseIndex {
             return None;
         }
         let (query, scale) = quantized(query);
-        let exact = |row: &[i8], step: f32| dot(row, &query) as f32 * step * scale;
-        let all: Vec<f32> = if let Some(sketch) = &self.sketch {
+        let wide: Vec<i16> = query.iter().copied().map(i16::from).collect();
+        let all = if let Some(sketch) = &self.sketch {
             let mut all = sketch.estimates(&unit((&query, scale)));
-            let near = (0_u32..).zip(all.iter().copied());
             let compared = (all.len() / COMPARED_SHARE).max(COMPARED);
-            for (row, _) in best(near, compared) {
-                let known = self.row(row as usize).zip(all.get_mut(row as usize));
-                if let Some(((numbers, step), slot)) = known {
-                    *slot = exact(numbers, step);
+            let bar = bar_of(&all, compared);
+            let near = (0..all.len())
+                .zip(&*all)
+                .filter(|(_, about)| **about >= bar);
+            let rows = near.filter_map(|(at, _)| Some((at, self.row(at)?)));
+            let rows: Vec<(usize, (&[i8], f32))> = rows.collect();
+            let numbers = rows.iter().map(|(_, (numbers, _))| *numbers);
+            let products = products(numbers, &wide, |_, product| product as f32);
+            for ((at, (_, step)), product) in rows.iter().zip(&*products) {
+                if let Some(slot) = all.get_mut(*at) {
+                    *slot = product * step * scale;
                 }
             }
             all
         } else {
-            let rows = self.numbers.chunks_exact(self.width).zip(&self.scales);
-            rows.map(|(row, step)| exact(row, *step)).collect()
+            let rows = self.numbers.chunks_exact(self.width);
+            let step = |at: usize| self.scales.get(at).unwrap_or(&0.0);
+            products(rows, &wide, |at, product| product as f32 * step(at) * scale)
         };
-        let mean = all.iter().sum::<f32>() / all.len().max(1) as f32;
-        let best = all.iter().copied().fold(mean, f32::max);
+        let (mean, best) = mean_and_most(&all);
         Some(Cosines { all, mean, best })
     }
 }
@@ -99,7 +107,7 @@ impl DenseIndex {
 /// How near each row is to one vector.
 #[derive(Debug, Default)]
 pub struct Cosines {
-    all: Vec<f32>,
+    all: Scores,
     mean: f32,
     best: f32,
 }
@@ -112,15 +120,7 @@ impl Cosines {
 
     /// The nearest rows, best first.
     pub fn top(&self, limit: usize) -> Vec<(u32, f32)> {
-        let mut scored: Vec<(u32, f32)> = (0_u32..).zip(self.all.iter().copied()).collect();
-        let order =
-            |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
-        if limit < scored.len() {
-            scored.select_nth_unstable_by(limit, order);
-            scored.truncate(limit);
-        }
-        scored.sort_unstable_by(order);
-        scored
+        best(&self.all, limit, |_| true)
     }
 
     /// How near a row is among all: one for the nearest, zero for the mean of all. Models of one
@@ -146,14 +146,6 @@ fn quantized(vector: &[f32]) -> (Vec<i8>, f32) {
     let step = largest / 127.0;
     let numbers = vector.iter().map(|x| (x / step).round() as i8).collect();
     (numbers, step / length)
-}
-
-/// The inner product; written so that the compiler makes wide instructions of it.
-fn dot(left: &[i8], right: &[i8]) -> i32 {
-    let pairs = left.iter().zip(right);
-    pairs
-        .map(|(a, b)| i32::from(i16::from(*a)) * i32::from(*b))
-        .sum()
 }
 
 #[cfg(test)]

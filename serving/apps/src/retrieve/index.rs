@@ -7,7 +7,8 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing,
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{Index, Searcher, SegmentReader, TantivyDocument, Term};
 
-use super::best::best;
+use super::best::{best, order};
+use super::scores::Scores;
 use super::tokenize::HanTokenizer;
 
 /// Name under which the tokenizer is registered.
@@ -122,14 +123,16 @@ impl PassageIndex {
         let segments = self.searcher.segment_readers().iter();
         for (segment, numbers) in segments.zip(&self.numbers) {
             let scores = scores(segment, &weights)?;
-            let scored = (0_u32..).zip(scores).filter(|(_, score)| *score > 0.0);
-            let top = best(scored, limit).into_iter();
+            let top = best(&scores, limit, |_| true).into_iter();
+            let top = top.take_while(|(_, score)| *score > 0.0);
             found.extend(top.filter_map(|(at, score)| {
                 let number = numbers.first(at)?;
                 Some((u32::try_from(number).ok()?, score))
             }));
         }
-        Ok(best(found.into_iter(), limit))
+        found.sort_unstable_by(|a, b| order(*a, *b));
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// What each term counts in each field that has it.
@@ -151,8 +154,8 @@ impl PassageIndex {
 }
 
 /// The score of every passage of a segment.
-fn scores(segment: &SegmentReader, weights: &[(Term, Bm25Weight)]) -> tantivy::Result<Vec<f32>> {
-    let mut scores = vec![0.0; segment.max_doc() as usize];
+fn scores(segment: &SegmentReader, weights: &[(Term, Bm25Weight)]) -> tantivy::Result<Scores> {
+    let mut scores = Scores::noughts(segment.max_doc() as usize);
     for (term, weight) in weights {
         let inverted = segment.inverted_index(term.field())?;
         let lengths = segment.get_fieldnorms_reader(term.field())?;

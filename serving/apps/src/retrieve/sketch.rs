@@ -2,6 +2,9 @@
 //! (principal components, Pearson 1901). It has a sixth of their bytes to scan; what looks near is
 //! compared exactly afterwards.
 
+use super::scan::products;
+use super::scores::Scores;
+
 /// Directions of a sketch.
 const DIRECTIONS: usize = 64;
 /// Vectors from which the directions are learned, at most.
@@ -56,7 +59,7 @@ impl Sketch {
     }
 
     /// About the cosine of each row with a vector of length one.
-    pub(super) fn estimates(&self, query: &[f32]) -> Vec<f32> {
+    pub(super) fn estimates(&self, query: &[f32]) -> Scores {
         let along = self.directions.iter().zip(&self.steps);
         let along: Vec<f32> = along.map(|(way, step)| dot(way, query) * step).collect();
         let most = along
@@ -66,13 +69,7 @@ impl Sketch {
         let along: Vec<i16> = along.iter().map(|x| (x / step) as i16).collect();
         let common = dot(&self.mean, query);
         let rows = self.places.chunks_exact(along.len().max(1));
-        let near = rows.map(|row| {
-            let pairs = row.iter().zip(&along);
-            pairs
-                .map(|(a, b)| i32::from(*a) * i32::from(*b))
-                .sum::<i32>()
-        });
-        near.map(|near| common + near as f32 * step).collect()
+        products(rows, &along, |_, near| common + near as f32 * step)
     }
 
     /// Bytes held.

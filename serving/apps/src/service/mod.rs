@@ -4,6 +4,7 @@
 mod again;
 mod follow;
 mod keeper;
+mod line;
 mod models;
 mod question;
 mod replay;
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 use crate::answer::{Answer, Asked, Base, Hit, Writer, generate};
 use crate::calendar::china_today;
 use crate::kb::Published;
+use line::Line;
 
 pub use keeper::{KeepFault, Keeper, Memory, Opinion, Verdict};
 pub use models::{ModelServer, RemoteEmbedder, RemoteReranker};
@@ -48,6 +50,8 @@ struct Inner {
     today: Today,
     /// The model that writes sentences, where one is served.
     writer: RwLock<Option<Arc<dyn Writer>>>,
+    /// Those who wait for an answer.
+    line: Line,
     /// Turns of the writer that are free.
     turns: Semaphore,
     /// Whether texts are being brought in.
@@ -108,6 +112,7 @@ impl Qa {
             keeper,
             today,
             writer: RwLock::default(),
+            line: Line::new(),
             turns: Semaphore::new(REWORDED_AT_ONCE),
             reading: watch::Sender::new(false),
         }))
@@ -190,7 +195,7 @@ impl Qa {
             base: published.base.clone(),
             reading: self.is_reading(),
             digest: published.digest.clone(),
-            home: base.home_on(self.today()).map(str::to_owned),
+            home: base.home_on(self.today()),
             versions: published.versions.len(),
             passages: base.passages(),
             index_bytes: base.index_bytes(),
@@ -260,9 +265,17 @@ impl Qa {
     }
 
     async fn extract(&self, asked: &Asked) -> Result<Answer, AskFault> {
-        let (base, asked) = (self.base(), asked.clone());
-        let work = spawn_blocking(move || base.answer(&asked)).await;
-        work.map_err(|error| interrupted(&error))
+        let base = self.base();
+        if let Some(known) = base.remembered(asked) {
+            return Ok(known);
+        }
+        let (asked, turn) = (asked.clone(), self.0.line.turn(base.is_helped()).await);
+        let work = spawn_blocking(move || {
+            // Work that nobody waits for any more keeps its turn to its end.
+            let _turn = turn;
+            base.answer(&asked)
+        });
+        work.await.map_err(|error| interrupted(&error))
     }
 
     async fn keep(&self, answer: &Answer) -> Result<(), AskFault> {
@@ -277,8 +290,12 @@ impl Qa {
         let asked = question.asked(self.today())?;
         self.first_texts().await?;
         let base = self.base();
-        let work = spawn_blocking(move || base.search(&asked)).await;
-        work.map_err(|_| AskFault::Interrupted)
+        let turn = self.0.line.turn(base.is_helped()).await;
+        let work = spawn_blocking(move || {
+            let _turn = turn;
+            base.search(&asked)
+        });
+        work.await.map_err(|error| interrupted(&error))
     }
 
     /// An answer that was given.

@@ -64,13 +64,12 @@ impl Nearest {
         may_answer: &impl Fn(u32) -> bool,
         third_below: f32,
     ) -> Self {
-        let alike = (0_u32..).zip(scores.iter().copied());
-        let alike = alike.filter(|(at, score)| {
-            let entry = entries.get(*at as usize);
-            *score > 0.0
-                && entry.is_some_and(|entry| entry.sentences.iter().any(|s| may_answer(s.0)))
-        });
-        let nearest = best(alike, LOOKED_AT).into_iter();
+        let counts = |at: u32| {
+            let entry = entries.get(at as usize);
+            entry.is_some_and(|entry| entry.sentences.iter().any(|s| may_answer(s.0)))
+        };
+        let nearest = best(scores, LOOKED_AT, counts).into_iter();
+        let nearest = nearest.take_while(|(_, score)| *score > 0.0);
         let nearest = nearest.filter_map(|(at, score)| {
             let entry = entries.get(at as usize)?;
             let sentences = entry.sentences.iter();

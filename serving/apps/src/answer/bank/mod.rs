@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::rank::SentenceKey;
 use crate::kb::{BankQuestion, Published};
-use crate::retrieve::{DenseIndex, Embedder, ModelFault, Side, fold};
+use crate::retrieve::{Cosines, DenseIndex, Embedder, ModelFault, Side, fold};
 
 pub(crate) use likeness::{Alike, LIKES, Likes};
 use words::Words;
@@ -111,7 +111,8 @@ impl Bank {
         let words = self.words.alike(question);
         let vectors = self.meaning.as_ref().zip(vector);
         let meaning = vectors.and_then(|(vectors, vector)| vectors.alike(vector));
-        Alike::of_scores(&self.entries, &words, meaning.as_deref(), may_answer)
+        let meaning = meaning.as_ref().map(Cosines::all);
+        Alike::of_scores(&self.entries, &words, meaning, may_answer)
     }
 
     /// Whether some question of it is about a version.
@@ -163,11 +164,11 @@ impl Vectors {
         Ok(Self { mean, index })
     }
 
-    /// The cosine with each question; none for a vector of another width.
-    fn alike(&self, vector: &[f32]) -> Option<Vec<f32>> {
+    /// How near each question is; none for a vector of another width.
+    fn alike(&self, vector: &[f32]) -> Option<Cosines> {
         let mut own = vector.to_vec();
         centre(&mut own, &self.mean);
-        Some(self.index.cosines(&own)?.all().to_vec())
+        self.index.cosines(&own)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::retrieve::terms;
+use crate::retrieve::{Scores, terms};
 
 /// The questions of a bank by their terms.
 #[derive(Debug, Default)]
@@ -36,9 +36,9 @@ impl Words {
     }
 
     /// The cosine of a folded question with each of the bank, from nought to one.
-    pub(super) fn alike(&self, question: &str) -> Vec<f32> {
+    pub(super) fn alike(&self, question: &str) -> Scores {
         let count = self.lengths.len();
-        let mut scores = vec![0.0; count];
+        let mut scores = Scores::noughts(count);
         let terms = distinct(question);
         for term in &terms {
             let weight = self.weight(term, count).powi(2);
@@ -86,7 +86,7 @@ mod tests {
         let scores = words.alike("身份证补办多少钱");
         assert!(scores[0] > scores[1] && scores[1] > scores[2]);
         assert!((words.alike("怎么结婚")[2] - 1.0).abs() < 1e-5);
-        assert_eq!(words.alike("?"), [0.0, 0.0, 0.0]);
+        assert_eq!(*words.alike("?"), [0.0, 0.0, 0.0]);
         assert!(Words::default().alike("身份证").is_empty());
     }
 }
