@@ -46,30 +46,20 @@ impl Sketch {
     /// How much two texts have in common: their resemblance in thousandths; 0 for texts that are
     /// too short to compare.
     pub fn likeness(&self, other: &Self) -> u32 {
-        let (mut left, mut right) = (
-            self.hashes.iter().peekable(),
-            other.hashes.iter().peekable(),
-        );
-        let (mut seen, mut shared) = (0_u32, 0_u32);
-        while let (Some(one), Some(two)) = (left.peek(), right.peek()) {
-            if seen as usize >= KEPT {
-                break;
-            }
+        let (mut left, mut right, mut shared, mut seen) = (0, 0, 0_u32, 0);
+        // No branch hangs on which hash is the smaller: that is as random as they are.
+        while seen < KEPT
+            && let (Some(one), Some(two)) = (self.hashes.get(left), other.hashes.get(right))
+        {
             seen += 1;
-            match one.cmp(two) {
-                std::cmp::Ordering::Less => drop(left.next()),
-                std::cmp::Ordering::Greater => drop(right.next()),
-                std::cmp::Ordering::Equal => {
-                    shared += 1;
-                    left.next();
-                    right.next();
-                }
-            }
+            shared += u32::from(one == two);
+            left += usize::from(one <= two);
+            right += usize::from(two <= one);
         }
         // A sketch that holds all of a text's shingles has no larger ones left out.
-        let rest = left.count() + right.count();
-        let seen = seen + rest.min(KEPT.saturating_sub(seen as usize)) as u32;
-        (shared * 1000).checked_div(seen).unwrap_or(0)
+        let rest = self.hashes.len() + other.hashes.len() - left - right;
+        let seen = seen + rest.min(KEPT - seen);
+        (shared * 1000).checked_div(seen as u32).unwrap_or(0)
     }
 
     /// As bytes, for keeping.
