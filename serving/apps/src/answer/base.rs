@@ -15,7 +15,7 @@ use super::cache::Cache;
 use super::compose::Said;
 use super::find::Found;
 use super::hashes;
-use super::help::Help;
+use super::help::{Help, Queued};
 use super::rank::SentenceKey;
 use super::record::{Answer, Asked, Citation, Outcome};
 use crate::kb::{Passage, Published, State, Version, VersionId};
@@ -27,7 +27,8 @@ use crate::retrieve::{
 const EMBED_BATCH: usize = 32;
 /// Most answers kept.
 const ANSWERS_KEPT: usize = 2048;
-/// Most days, each with a place, whose states are kept: one byte for each version.
+/// Most days whose home is kept, and most days, each with a place, whose states are: one byte for
+/// each version.
 const DAYS_KEPT: usize = 128;
 /// Most vectors of sentences kept: some twelve megabytes.
 const SENTENCES_KEPT: usize = 8192;
@@ -235,11 +236,19 @@ impl Base {
     /// Answers a question with verified sentences of the texts, or says why not. The same base and
     /// question give the same answer.
     pub fn answer(&self, asked: &Asked) -> Answer {
+        self.answer_with(asked, &Help::welcome(None))
+    }
+
+    /// The same in a turn, which others have while a model works.
+    pub(crate) fn answer_in_turn(&self, asked: &Asked, turn: Box<dyn Queued>) -> Answer {
+        self.answer_with(asked, &Help::welcome(Some(turn)))
+    }
+
+    fn answer_with(&self, asked: &Asked, help: &Help) -> Answer {
         if let Some(known) = self.remembered(asked) {
             return known;
         }
-        let help = Help::welcome();
-        let said = self.said(asked, &help);
+        let said = self.said(asked, help);
         if help.failed() {
             self.failures.fetch_add(1, Ordering::Relaxed);
             return self.answer_by_words(asked);

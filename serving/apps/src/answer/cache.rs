@@ -75,8 +75,13 @@ mod tests {
             cache.put(key, Arc::from(key.to_string()));
         }
         assert!(cache.get(&1).is_none());
-        assert_eq!(&*cache.get_or(3, || Arc::from("made")), "3");
-        assert_eq!(&*cache.get_or(4, || Arc::from("made")), "made");
-        assert_eq!(cache.get(&4).as_deref(), Some("made"));
+        assert_eq!(cache.get(&3).as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn what_is_known_is_not_made_again() {
+        let cache: Cache<u8, str> = Cache::new(2);
+        assert_eq!(&*cache.get_or(3, || Arc::from("made")), "made");
+        assert_eq!(&*cache.get_or(3, || Arc::from("again")), "made");
     }
 }

@@ -228,7 +228,8 @@ impl Base {
     /// What a question means to the model for vectors; none without one.
     pub(super) fn meaning(&self, question: &Question, limits: &Limits) -> Option<Meaning> {
         let (dense, embedder) = self.dense.as_ref().filter(|_| limits.help.may())?;
-        let rows = embedder.embed(std::slice::from_ref(&question.folded), Side::Query);
+        let text = std::slice::from_ref(&question.folded);
+        let rows = limits.help.told(|| embedder.embed(text, Side::Query));
         let meaning = rows.and_then(|mut rows| {
             let vector = rows.pop().unwrap_or_default();
             let cosines = dense.cosines(&vector);

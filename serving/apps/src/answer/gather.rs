@@ -60,7 +60,7 @@ impl Base {
     /// What the reader sees of a question. For training it.
     pub(crate) fn seen(&self, asked: &Asked, mend: bool) -> Option<Seen> {
         let question = self.read(&asked.question, asked, mend);
-        let limits = self.limits(asked, &question, Help::welcome()).ok()?;
+        let limits = self.limits(asked, &question, Help::welcome(None)).ok()?;
         let weighed = weigh(&question.matters, &self.index);
         let looked = self.look_up(&question, &weighed, &limits);
         let ranked = ranked(&looked.candidates, &limits);

@@ -66,7 +66,6 @@ const RULES: &[&str] = &[
     include_str!("../retrieve/index.rs"),
     include_str!("../retrieve/models.rs"),
     include_str!("../retrieve/scan.rs"),
-    include_str!("../retrieve/scores.rs"),
     include_str!("../retrieve/sketch.rs"),
     include_str!("../retrieve/synonyms.rs"),
     include_str!("../retrieve/tokenize.rs"),

@@ -1,7 +1,8 @@
 //! Whether models help with an answer. Either all that the base has did, or none: an answer that
 //! one of them failed is made anew by words alone, so that it can be made again.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -10,13 +11,29 @@ use crate::retrieve::ModelFault;
 /// An answer that was begun so long ago asks no model any more; a call under way has its own end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// An answer that has its turn of a processor, before which others queue.
+pub(crate) trait Queued: Send {
+    /// Another one may have the processor.
+    fn leave(&mut self);
+    /// Waits for a processor.
+    fn come_back(&mut self);
+}
+
 /// The part that models may have in one answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Help {
     part: Rc<Cell<Part>>,
+    /// None where nobody else waits.
+    turn: Rc<RefCell<Option<Box<dyn Queued>>>>,
     /// When the answer was begun: the only clock that a rule of answers reads, and all that comes of
     /// it is which of two answers is given, each of which says which it is.
     begun: Instant,
+}
+
+impl fmt::Debug for Help {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Help").field(&self.part).finish()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +45,20 @@ enum Part {
 }
 
 impl Help {
-    /// Models help where there are any.
-    pub(super) fn welcome() -> Self {
-        Self::of(Part::Welcome)
+    /// Models help where there are any; while one works, the turn is left to others.
+    pub(super) fn welcome(turn: Option<Box<dyn Queued>>) -> Self {
+        Self::of(Part::Welcome, turn)
     }
 
     /// Words alone.
     pub(super) fn unwanted() -> Self {
-        Self::of(Part::Unwanted)
+        Self::of(Part::Unwanted, None)
     }
 
-    fn of(part: Part) -> Self {
+    fn of(part: Part, turn: Option<Box<dyn Queued>>) -> Self {
         Self {
             part: Rc::new(Cell::new(part)),
+            turn: Rc::new(RefCell::new(turn)),
             begun: Instant::now(),
         }
     }
@@ -52,6 +70,19 @@ impl Help {
             self.part.set(Part::Failed);
         }
         self.part.get() == Part::Welcome
+    }
+
+    /// What a model tells, which works elsewhere.
+    pub(super) fn told<T>(&self, ask: impl FnOnce() -> T) -> T {
+        let mut turn = self.turn.borrow_mut();
+        if let Some(turn) = turn.as_deref_mut() {
+            turn.leave();
+        }
+        let told = ask();
+        if let Some(turn) = turn.as_deref_mut() {
+            turn.come_back();
+        }
+        told
     }
 
     /// What a model gave; none when it failed, which ends all help.

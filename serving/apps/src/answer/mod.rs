@@ -33,6 +33,7 @@ pub(crate) use gather::Seen;
 pub use generate::{Drafts, Dropped, Generated, Prompt, Role, Turn, WriteFault, Writer, generate};
 pub(crate) use generate::{generate_anew, still_stands};
 pub(crate) use hashes::of_question as question_digest;
+pub(crate) use help::Queued;
 pub use record::{
     Answer, Asked, Citation, Conflict, Hashes, Maker, Notice, Outcome, SCHEMA, Sentence, Side,
 };

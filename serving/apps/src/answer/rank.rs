@@ -135,7 +135,8 @@ impl Base {
         if texts.is_empty() {
             return true;
         }
-        let vectors = model.embed(&texts, Side::Sentence).and_then(|vectors| {
+        let vectors = limits.help.told(|| model.embed(&texts, Side::Sentence));
+        let vectors = vectors.and_then(|vectors| {
             let odd = || ModelFault("向量模型给的向量与句子数不符".to_owned());
             (vectors.len() == texts.len())
                 .then_some(vectors)

@@ -21,14 +21,15 @@ impl Base {
         if passages.is_empty() {
             return;
         }
-        let scores = model
-            .scores(&question.folded, &passages)
-            .and_then(|scores| {
-                let odd = || ModelFault("重排模型给的分数与段落数不符".to_owned());
-                (scores.len() == passages.len())
-                    .then_some(scores)
-                    .ok_or_else(odd)
-            });
+        let scores = limits
+            .help
+            .told(|| model.scores(&question.folded, &passages));
+        let scores = scores.and_then(|scores| {
+            let odd = || ModelFault("重排模型给的分数与段落数不符".to_owned());
+            (scores.len() == passages.len())
+                .then_some(scores)
+                .ok_or_else(odd)
+        });
         if let Some(scores) = limits.help.given(scores, "passages") {
             reorder(found, &scores, limits);
         }

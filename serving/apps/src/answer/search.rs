@@ -6,7 +6,7 @@ use super::ask::check;
 use super::base::{Base, joined};
 use super::evidence::weigh;
 use super::find::{Found, by_evidence};
-use super::help::Help;
+use super::help::{Help, Queued};
 use super::question::Question;
 use super::record::Asked;
 use crate::kb::State;
@@ -37,11 +37,19 @@ impl Base {
     /// The best passages for a question, best first, at most `asked.top_k`; none for a question
     /// that cannot be used.
     pub fn search(&self, asked: &Asked) -> Vec<Hit> {
+        self.search_with(asked, &Help::welcome(None))
+    }
+
+    /// The same in a turn, which others have while a model works.
+    pub(crate) fn search_in_turn(&self, asked: &Asked, turn: Box<dyn Queued>) -> Vec<Hit> {
+        self.search_with(asked, &Help::welcome(Some(turn)))
+    }
+
+    fn search_with(&self, asked: &Asked, help: &Help) -> Vec<Hit> {
         if check(asked).is_err() {
             return Vec::new();
         }
-        let help = Help::welcome();
-        let mut found = self.found_for(asked, &help);
+        let mut found = self.found_for(asked, help);
         if help.failed() {
             found = self.found_for(asked, &Help::unwanted());
         }

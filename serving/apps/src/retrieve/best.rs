@@ -5,10 +5,10 @@ use std::cmp::Ordering;
 /// Scores that are passed over together.
 const BLOCK: usize = 64;
 
-/// The `limit` best of those that count, with their numbers, best first; of equal ones the lower
-/// number comes first.
+/// The `limit` best of those finite scores that count, with their numbers, best first; of equal ones
+/// the lower number comes first.
 pub(crate) fn best(scores: &[f32], limit: usize, counts: impl Fn(u32) -> bool) -> Vec<(u32, f32)> {
-    let limit = limit.max(1);
+    let limit = limit.clamp(1, scores.len().max(1));
     let mut kept: Vec<(u32, f32)> = Vec::with_capacity(4 * limit);
     let mut least = f32::NEG_INFINITY;
     for (first, block) in (0_u32..).step_by(BLOCK).zip(scores.chunks(BLOCK)) {

@@ -1,4 +1,4 @@
-//! The dense leg: one vector for every passage, eight bits a number, scanned exactly.
+//! The dense leg: one vector for every passage, eight bits a number.
 
 use super::best;
 use super::models::ModelFault;
@@ -6,10 +6,9 @@ use super::scan::{bar_of, mean_and_most, products};
 use super::scores::Scores;
 use super::sketch::Sketch;
 
-/// From so many rows on a sketch says which of them are compared: comparing all reads six times as
-/// much, and many who ask share the machine's way to its memory.
-const ASKS: usize = 20_000;
-/// Rows that are compared then, at least, and as a share of all.
+/// From so many rows on a sketch says which of them are compared.
+const ASKS: usize = 50_000;
+/// About so many rows are compared then, at least, and as a share of all.
 const COMPARED: usize = 2_000;
 const COMPARED_SHARE: usize = 32;
 

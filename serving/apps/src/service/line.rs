@@ -1,72 +1,186 @@
 //! Whose question is worked on now. An answer is work for processors: of twenty that share two all
-//! are late, of twenty that wait for their turn most are early and none is later.
+//! are late, of twenty that wait for their turn most are early. Who waits for a model leaves the
+//! processor to the next, and comes before those who are new when the model has told.
 
+use std::collections::VecDeque;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
-use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::oneshot::{self, Sender};
 
-/// Nobody waits longer: work that hangs, such as a model that does not answer, holds up nobody
-/// else.
-const LONGEST: Duration = Duration::from_secs(1);
-/// Answers for each processor that wait for models now and then.
-const HELPED: u32 = 2;
+use crate::answer::Queued;
 
-/// The line of those who ask; first come, first served.
+/// The line before all processors; cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Line(Arc<Mutex<Waiting>>);
+
 #[derive(Debug)]
-pub(super) struct Line(Arc<Semaphore>);
+struct Waiting {
+    /// Processors that nobody works on; none while anybody waits.
+    free: usize,
+    /// Those who come back from a model, then those who are new; each the first first.
+    back: VecDeque<Sender<Place>>,
+    new: VecDeque<Sender<Place>>,
+}
+
+/// A processor; it goes to the next one when this is dropped. None once it was passed on.
+#[derive(Debug)]
+struct Place(Option<Line>);
+
+/// The part of one answer in the line.
+#[derive(Debug)]
+pub(super) struct InLine {
+    line: Line,
+    /// None while a model works.
+    place: Option<Place>,
+}
 
 impl Line {
     /// A line before all processors.
     pub(super) fn new() -> Self {
-        let processors = available_parallelism().map_or(1, NonZero::get);
-        Self(Arc::new(Semaphore::new(processors * HELPED as usize)))
+        Self::before(available_parallelism().map_or(1, NonZero::get))
     }
 
-    /// Waits for the turn of an answer, which ends when what it gives is dropped; none after the
-    /// longest wait, and the answer is made all the same. Answers that no model helps need a whole
-    /// processor.
-    pub(super) async fn turn(&self, helped: bool) -> Option<OwnedSemaphorePermit> {
-        let share = if helped { 1 } else { HELPED };
-        let turn = Arc::clone(&self.0).acquire_many_owned(share);
-        timeout(LONGEST, turn).await.ok()?.ok()
+    fn before(processors: usize) -> Self {
+        Self(Arc::new(Mutex::new(Waiting {
+            free: processors,
+            back: VecDeque::new(),
+            new: VecDeque::new(),
+        })))
+    }
+
+    /// Waits for a turn, which ends when what it gives is dropped.
+    pub(super) async fn turn(&self) -> InLine {
+        let place = match self.place_or_wait(|waiting| &mut waiting.new) {
+            Ok(place) => Some(place),
+            Err(told) => told.await.ok(),
+        };
+        InLine {
+            line: self.clone(),
+            place,
+        }
+    }
+
+    /// A free place, or where to hear of one.
+    fn place_or_wait(
+        &self,
+        queue: impl Fn(&mut Waiting) -> &mut VecDeque<Sender<Place>>,
+    ) -> Result<Place, oneshot::Receiver<Place>> {
+        let mut waiting = self.lock();
+        if waiting.free > 0 {
+            waiting.free -= 1;
+            return Ok(Place(Some(self.clone())));
+        }
+        let (tell, told) = oneshot::channel();
+        queue(&mut waiting).push_back(tell);
+        Err(told)
+    }
+
+    /// Each use leaves it whole, so a poisoned lock is used on.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        while let Some(line) = self.0.take() {
+            let mut waiting = line.lock();
+            let next = match waiting.back.pop_front() {
+                Some(next) => Some(next),
+                None => waiting.new.pop_front(),
+            };
+            let Some(next) = next else {
+                waiting.free += 1;
+                return;
+            };
+            drop(waiting);
+            // Who went away while they waited leaves it to the next.
+            if let Err(mut unwanted) = next.send(Self(Some(line))) {
+                self.0 = unwanted.0.take();
+            }
+        }
+    }
+}
+
+impl Queued for InLine {
+    fn leave(&mut self) {
+        self.place = None;
+    }
+
+    fn come_back(&mut self) {
+        self.place = match self.line.place_or_wait(|waiting| &mut waiting.back) {
+            Ok(place) => Some(place),
+            Err(told) => told.blocking_recv().ok(),
+        };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Instant;
+    use std::time::Duration;
 
-    use tokio::sync::{Mutex, Semaphore};
+    use tokio::sync::Mutex;
+    use tokio::task::{spawn, spawn_blocking, yield_now};
+    use tokio::time::timeout;
 
-    use super::{LONGEST, Line};
+    use super::{Line, Queued};
 
     #[tokio::test]
-    async fn turns_come_in_their_order_and_nobody_waits_for_ever() {
-        let line = Line(Arc::new(Semaphore::new(2)));
-        let first = line.turn(false).await;
-        assert!(first.is_some());
-        let begun = Instant::now();
-        let (second, third) = tokio::join!(line.turn(true), line.turn(false));
-        assert!(second.is_none() && third.is_none() && begun.elapsed() >= LONGEST);
-        let order = Mutex::new(Vec::new());
-        let waiting = async |number: u8, helped| {
-            let turn = line.turn(helped).await;
-            if turn.is_some() {
+    async fn turns_come_in_their_order_and_the_gone_are_passed_over() {
+        let line = Line::before(1);
+        let first = line.turn().await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut waiting = Vec::new();
+        for number in 0..4 {
+            let (line, order) = (line.clone(), Arc::clone(&order));
+            waiting.push(spawn(async move {
+                let _turn = line.turn().await;
                 order.lock().await.push(number);
-            }
+            }));
+            yield_now().await;
+        }
+        waiting.remove(1).abort();
+        yield_now().await;
+        assert!(order.lock().await.is_empty());
+        drop(first);
+        for one in waiting {
+            assert!(one.await.is_ok());
+        }
+        assert_eq!(*order.lock().await, [0, 2, 3]);
+        assert_eq!(line.lock().free, 1);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_model_lets_others_work_and_comes_before_the_new() {
+        let line = Line::before(1);
+        let mut first = line.turn().await;
+        first.leave();
+        // The model hangs: others work all the same.
+        let second = timeout(Duration::from_secs(9), line.turn()).await;
+        assert!(second.is_ok());
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let (own, theirs) = (Arc::clone(&order), Arc::clone(&order));
+        let third = {
+            let line = line.clone();
+            spawn(async move {
+                let _turn = line.turn().await;
+                theirs.lock().await.push("new");
+            })
         };
-        let ending = async { drop(first) };
-        tokio::join!(
-            waiting(1, true),
-            waiting(2, false),
-            waiting(3, true),
-            ending
-        );
-        assert_eq!(*order.lock().await, [1, 2, 3]);
+        yield_now().await;
+        let back = spawn_blocking(move || {
+            first.come_back();
+            own.blocking_lock().push("back");
+        });
+        while line.lock().back.is_empty() {
+            yield_now().await;
+        }
+        drop(second);
+        assert!(back.await.is_ok() && third.await.is_ok());
+        assert_eq!(*order.lock().await, ["back", "new"]);
+        assert_eq!(line.lock().free, 1);
     }
 }

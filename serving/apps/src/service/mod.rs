@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 
-use crate::answer::{Answer, Asked, Base, Hit, Writer, generate};
+use crate::answer::{Answer, Asked, Base, Hit, Queued, Writer, generate};
 use crate::calendar::china_today;
 use crate::kb::Published;
 use line::Line;
@@ -107,12 +107,17 @@ impl Qa {
 
     /// A service with its own calendar.
     pub fn on(base: Base, keeper: Arc<dyn Keeper>, today: Today) -> Self {
+        Self::in_line(base, keeper, today, Line::new())
+    }
+
+    /// The same, whose askers wait in a line with those of others.
+    fn in_line(base: Base, keeper: Arc<dyn Keeper>, today: Today, line: Line) -> Self {
         Self(Arc::new(Inner {
             current: RwLock::new(Arc::new(base)),
             keeper,
             today,
             writer: RwLock::default(),
-            line: Line::new(),
+            line,
             turns: Semaphore::new(REWORDED_AT_ONCE),
             reading: watch::Sender::new(false),
         }))
@@ -211,12 +216,10 @@ impl Qa {
     pub async fn ask(&self, question: &Question) -> Result<Answer, AskFault> {
         let asked = question.asked(self.today())?;
         self.first_texts().await?;
+        let extract = self.extract(&asked).await?;
         let answer = match self.writer_for(question) {
-            Some((writer, _turn)) => {
-                let extract = self.extract(&asked).await?;
-                self.reworded(extract, writer.as_ref(), &mut |_| {}).await
-            }
-            None => self.extract(&asked).await?,
+            Some((writer, _turn)) => self.reworded(extract, writer.as_ref(), &mut |_| {}).await,
+            None => extract,
         };
         self.keep(&answer).await?;
         Ok(answer)
@@ -269,12 +272,19 @@ impl Qa {
         if let Some(known) = base.remembered(asked) {
             return Ok(known);
         }
-        let (asked, turn) = (asked.clone(), self.0.line.turn(base.is_helped()).await);
-        let work = spawn_blocking(move || {
-            // Work that nobody waits for any more keeps its turn to its end.
-            let _turn = turn;
-            base.answer(&asked)
-        });
+        let asked = asked.clone();
+        self.in_turn(move |turn| base.answer_in_turn(&asked, turn))
+            .await
+    }
+
+    /// Does some work when its turn comes. Work that nobody waits for any more keeps its turn to
+    /// its end.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Box<dyn Queued>) -> T + Send + 'static,
+    ) -> Result<T, AskFault> {
+        let turn = Box::new(self.0.line.turn().await);
+        let work = spawn_blocking(move || work(turn));
         work.await.map_err(|error| interrupted(&error))
     }
 
@@ -290,12 +300,8 @@ impl Qa {
         let asked = question.asked(self.today())?;
         self.first_texts().await?;
         let base = self.base();
-        let turn = self.0.line.turn(base.is_helped()).await;
-        let work = spawn_blocking(move || {
-            let _turn = turn;
-            base.search(&asked)
-        });
-        work.await.map_err(|error| interrupted(&error))
+        self.in_turn(move |turn| base.search_in_turn(&asked, turn))
+            .await
     }
 
     /// An answer that was given.

@@ -6,7 +6,9 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::{PATIENCE, Qa, question};
-use crate::answer::{Answer, Asked, Base, Maker, generate_anew, question_digest, still_stands};
+use crate::answer::{
+    Answer, Asked, Base, Maker, Queued, generate_anew, question_digest, still_stands,
+};
 
 const RULES_CHANGED: &str = "程序的规则已更新，当时的回答按存档原样给出";
 
@@ -38,13 +40,16 @@ impl Qa {
             Err(why) => return Some(told(None, why, answer)),
         };
         if answer.made_by == Maker::Extract {
-            let work = spawn_blocking(move || again(&base, &asked, answer)).await;
-            return work.ok();
+            let work = self.in_turn(move |turn| again(&base, &asked, answer, turn));
+            return work.await.ok();
         }
         let (extract, by_words) = {
             let base = Arc::clone(&base);
-            let both = move || (base.answer(&asked), base.answer_by_words(&asked));
-            spawn_blocking(both).await.ok()?
+            let both = self.in_turn(move |turn| {
+                let extract = base.answer_in_turn(&asked, turn);
+                (extract, base.answer_by_words(&asked))
+            });
+            both.await.ok()?
         };
         // It may rest on what words alone found, where a model failed.
         let rests = |on: &Answer| still_stands(&base, on, &answer);
@@ -116,11 +121,13 @@ fn asked(base: &Base, answer: &Answer) -> Result<Asked, &'static str> {
 }
 
 /// The same question on the same base must give the same text.
-fn again(base: &Base, asked: &Asked, answer: Answer) -> Replayed {
+fn again(base: &Base, asked: &Asked, answer: Answer, turn: Box<dyn Queued>) -> Replayed {
     let again = if answer.hashes.model.is_empty() {
-        base.answer_by_words(asked)
+        let again = base.answer_by_words(asked);
+        drop(turn);
+        again
     } else {
-        base.answer(asked)
+        base.answer_in_turn(asked, turn)
     };
     if again.hashes == answer.hashes && again.sentences == answer.sentences {
         told(Some(true), "", answer)

@@ -137,9 +137,12 @@ impl Qa {
         }
     }
 
-    /// A service over another base of the library, by the same calendar.
+    /// A service over another base of the library, by the same calendar and before the same
+    /// processors.
     pub(crate) fn beside(&self, library: &Library, base: &str) -> Result<Self, BuildError> {
-        Self::over_on(library, base, Arc::clone(&self.0.today))
+        let built = Base::build(published(library, base), None)?;
+        let (today, line) = (Arc::clone(&self.0.today), self.0.line.clone());
+        Ok(Self::in_line(built, keeper(library, base), today, line))
     }
 
     /// The same with its own calendar.

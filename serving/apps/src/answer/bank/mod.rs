@@ -158,9 +158,10 @@ impl Vectors {
         for row in &mut rows {
             centre(row, &mean);
         }
+        // No sketch: which of them count hangs on the asker's place and day, and the nearest of those
+        // may be far from the nearest of all.
         let mut index = DenseIndex::default();
         index.extend(&rows)?;
-        index.settle();
         Ok(Self { mean, index })
     }
 
