@@ -71,10 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     let base = qa.base();
     // The answers above are remembered; these are other questions, one after the other.
     let (_, fresh) = generated(SEED + 1, passages, alone);
-    let one = fresh.iter().map(|q| timed(|| base.answer(&asked(q))));
-    let one: Vec<f64> = one.collect();
-    let found = fresh.iter().map(|q| timed(|| base.search(&asked(q))));
-    let found: Vec<f64> = found.collect();
+    let (one, found) = one_asker(&base, &fresh);
 
     let count = base.passages() as f64;
     let mut rows = vec![
@@ -113,6 +110,14 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
         files.len(),
     );
     Ok(Report::new("qa", note, rows))
+}
+
+/// Milliseconds of each answer to somebody who asks alone, and of the passages for it.
+fn one_asker(base: &Base, questions: &[String]) -> (Vec<f64>, Vec<f64>) {
+    let answer = |question: &String| timed(|| base.answer(&asked(question)));
+    let search = |question: &String| timed(|| base.search(&asked(question)));
+    let answered = questions.iter().map(answer).collect();
+    (answered, questions.iter().map(search).collect())
 }
 
 /// Brings the files in as a user does, and publishes them.

@@ -8,12 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
 use tokio::sync::oneshot::{self, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer::Queued;
 
+/// Most answers that are begun and not made, those at models included. Each holds a thread, of which
+/// the runtime has 512: with all of them at models, one that got a processor would find no thread to
+/// use it, and they no processor to come back to.
+const BEGUN: usize = 256;
+
 /// The line before all processors; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Line(Arc<Mutex<Waiting>>);
+pub(super) struct Line {
+    waiting: Arc<Mutex<Waiting>>,
+    /// Answers that may still be begun.
+    begun: Arc<Semaphore>,
+}
 
 #[derive(Debug)]
 struct Waiting {
@@ -34,24 +44,30 @@ pub(super) struct InLine {
     line: Line,
     /// None while a model works.
     place: Option<Place>,
+    _begun: Option<OwnedSemaphorePermit>,
 }
 
 impl Line {
     /// A line before all processors.
     pub(super) fn new() -> Self {
-        Self::before(available_parallelism().map_or(1, NonZero::get))
+        Self::before(available_parallelism().map_or(1, NonZero::get), BEGUN)
     }
 
-    fn before(processors: usize) -> Self {
-        Self(Arc::new(Mutex::new(Waiting {
+    fn before(processors: usize, begun: usize) -> Self {
+        let waiting = Waiting {
             free: processors,
             back: VecDeque::new(),
             new: VecDeque::new(),
-        })))
+        };
+        Self {
+            waiting: Arc::new(Mutex::new(waiting)),
+            begun: Arc::new(Semaphore::new(begun)),
+        }
     }
 
     /// Waits for a turn, which ends when what it gives is dropped.
     pub(super) async fn turn(&self) -> InLine {
+        let begun = Arc::clone(&self.begun).acquire_owned().await.ok();
         let place = match self.place_or_wait(|waiting| &mut waiting.new) {
             Ok(place) => Some(place),
             Err(told) => told.await.ok(),
@@ -59,6 +75,7 @@ impl Line {
         InLine {
             line: self.clone(),
             place,
+            _begun: begun,
         }
     }
 
@@ -79,7 +96,7 @@ impl Line {
 
     /// Each use leaves it whole, so a poisoned lock is used on.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn turns_come_in_their_order_and_the_gone_are_passed_over() {
-        let line = Line::before(1);
+        let line = Line::before(1, 9);
         let first = line.turn().await;
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut waiting = Vec::new();
@@ -155,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_a_model_lets_others_work_and_comes_before_the_new() {
-        let line = Line::before(1);
+        let line = Line::before(1, 9);
         let mut first = line.turn().await;
         first.leave();
         // The model hangs: others work all the same.
@@ -182,5 +199,19 @@ mod tests {
         assert!(back.await.is_ok() && third.await.is_ok());
         assert_eq!(*order.lock().await, ["back", "new"]);
         assert_eq!(line.lock().free, 1);
+    }
+
+    #[tokio::test]
+    async fn only_so_many_are_begun_while_models_hang() {
+        let line = Line::before(1, 1);
+        let mut first = line.turn().await;
+        first.leave();
+        let second = timeout(Duration::from_millis(20), line.turn()).await;
+        assert!(
+            second.is_err(),
+            "begun while the only one that may be is at a model"
+        );
+        drop(first);
+        assert!(timeout(Duration::from_secs(9), line.turn()).await.is_ok());
     }
 }
